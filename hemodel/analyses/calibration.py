@@ -1,0 +1,114 @@
+"""Deriving the rate of death after progression: the model's median overall survival meets its published target.
+
+The rate is derived once and stored in the inputs with its target and standard error; this is the step that repeats it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from hemodel.cohort.model import PROGRESSED, PROGRESSION_FREE, overall_survival_rate, trace
+from hemodel.errors import InputError
+from hemodel.evidence.draws import base_case_draws
+from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.settings import CYCLE_YEARS
+from hemodel.survival.curves import weibull_median
+
+_LOWEST, _HIGHEST = 1e-6, 100.0  # rates per year between which the solution is looked for
+_STEP = 1e-3  # of ln(target), for the derivative of the rate
+
+
+@dataclass(frozen=True)
+class DerivedRate:
+    """Rate of death after progression of one strategy, per year, with what it was derived from."""
+
+    strategy: str
+    target_years: float
+    se_ln_target: float
+    value: float
+    se: float
+
+    @property
+    def name(self) -> str:
+        """Name of the parameter that holds it."""
+        return f"r_death_progressed_{self.strategy}"
+
+
+def derive_rates(inputs: Inputs) -> tuple[DerivedRate, ...]:
+    """Rates of death after progression at which the model's median overall survival equals its target, one per strategy.
+
+    The target is the median of the strategy's overall-survival curve: the published median, or, for the comparator with
+    `comparator_survival = "hazard_ratio"`, the median of the other strategy's curve divided by the hazard ratio. The standard
+    error is |dr / d ln m| times that of ln m (delta method). Raises `InputError` where no rate meets the target.
+    """
+    draws = base_case_draws(inputs)
+    targets = weibull_median(overall_survival_rate(draws, inputs), draws["shape_os"])[:, 0]
+    found = []
+    for i, strategy in enumerate(inputs.settings.strategy_names):
+        se_ln = _se_of_ln_target(inputs, strategy)
+        value = _solve(inputs, i, float(targets[i]))
+        up, down = (_solve(inputs, i, float(targets[i]) * math.exp(step)) for step in (_STEP, -_STEP))
+        found.append(DerivedRate(strategy, float(targets[i]), se_ln, value, abs(up - down) / (2 * _STEP) * se_ln))
+    return tuple(found)
+
+
+def calibrated(inputs: Inputs) -> Inputs:
+    """`inputs` with the rates of death after progression derived anew: for use after a median or a curve was changed."""
+    parameters = dict(inputs.parameters)
+    for rate in derive_rates(inputs):
+        parameters[rate.name] = replace(parameters[rate.name], value=rate.value, se=rate.se, low=None, high=None)
+    return replace(inputs, parameters=MappingProxyType(parameters))
+
+
+def median_time(share: NDArray[np.float64]) -> float:
+    """Time in years at which a falling share at cycle starts, shape (n_cycles + 1,), first reaches one half; linear within a cycle.
+
+    NaN where it stays above one half.
+
+    >>> round(median_time(np.array([1.0, 0.75, 0.25])) / CYCLE_YEARS, 9)
+    1.5
+    """
+    below = np.flatnonzero(share <= 0.5)
+    if not len(below):
+        return math.nan
+    after = int(below[0])
+    before = share[after - 1]
+    return float((after - 1 + (before - 0.5) / (before - share[after])) * CYCLE_YEARS)
+
+
+def _se_of_ln_target(inputs: Inputs, strategy: str) -> float:
+    """Standard error of ln(median overall survival), from the published interval (or of the hazard ratio that it rests on)."""
+
+    def of_log(name: str) -> float:
+        parameter = inputs.parameters[name]
+        return parameter.uncertainty.second if parameter.is_uncertain else 0.0
+
+    settings = inputs.settings
+    if settings.comparator_survival == "median" or strategy != settings.comparator:
+        return of_log(f"median_os_{strategy}")
+    intervention = next(name for name in settings.strategy_names if name != settings.comparator)
+    ratio = of_log(f"hr_death_{intervention}") / inputs.parameters["shape_os"].value
+    return math.hypot(of_log(f"median_os_{intervention}"), ratio)
+
+
+def _solve(inputs: Inputs, strategy: int, target_years: float) -> float:
+    name = f"r_death_progressed_{inputs.settings.strategy_names[strategy]}"
+    base = base_case_draws(inputs)
+    by_rate = inputs.with_settings(structure="state_transition", post_progression_mortality="by_strategy")
+    position = target_years / CYCLE_YEARS
+
+    def excess(rate: float) -> float:
+        occupancy = trace(base | {name: np.array([rate])}, by_rate)
+        alive = (occupancy[PROGRESSION_FREE] + occupancy[PROGRESSED])[:, strategy, 0]
+        return float(np.interp(position, np.arange(len(alive)), alive)) - 0.5
+
+    if position > inputs.settings.n_cycles or excess(_LOWEST) < 0 or excess(_HIGHEST) > 0:
+        problem = f"no rate from {_LOWEST:g} to {_HIGHEST:g} a year gives a median overall survival of {12 * target_years:.4g} months"
+        raise InputError(name, problem, "Check the medians of PFS and overall survival, and the horizon")
+    return float(brentq(excess, _LOWEST, _HIGHEST, xtol=1e-12, rtol=1e-12))

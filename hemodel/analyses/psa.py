@@ -1,0 +1,206 @@
+"""Probabilistic sensitivity analysis: all uncertain parameters drawn together, every strategy on the same draws."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from hemodel.cohort import model
+from hemodel.decision import acceptability, information, intervals
+from hemodel.decision.net_benefit import net_monetary_benefit
+from hemodel.errors import Fault, InputError
+from hemodel.evidence.draws import Sampler, sampler
+from hemodel.evidence.inputs import Inputs
+
+Array = NDArray[np.float64]
+DEFAULT_DRAWS = 10_000
+DEFAULT_SEED = 171
+BLOCK = 32_768
+"""Draws in a block: one block is fastest on one thread; smaller blocks make threads wait for the interpreter lock."""
+CURVE_THRESHOLDS = np.arange(0.0, 100_001.0, 1_000.0)  # GBP per QALY on the horizontal axis of acceptability curves
+
+
+@dataclass(frozen=True)
+class PSA:
+    """Result of `run_psa`. Arrays have the shape (strategy, draw); row i of every draw table is draw i of every result."""
+
+    inputs: Inputs
+    seed: int
+    costs: Mapping[str, Array]  # price arrangement -> GBP, discounted
+    qalys: Array  # discounted
+    life_years: Array  # undiscounted
+    components: Mapping[str, Mapping[str, Array]] | None  # costs by component, where they were kept
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws."""
+        return int(self.qalys.shape[1])
+
+    @property
+    def strategies(self) -> tuple[str, ...]:
+        """Names of the strategies."""
+        return self.inputs.settings.strategy_names
+
+    @property
+    def price_arrangements(self) -> tuple[str, ...]:
+        """Names of the price arrangements."""
+        return tuple(self.costs)
+
+    def draws(self, names: Sequence[str] | None = None) -> pd.DataFrame:
+        """Parameter values, one row per draw: made again from the seed, bit by bit the ones that were run."""
+        read = model.names_read(self.inputs) if names is None else names
+        return pd.DataFrame(sampler(self.inputs, seed=self.seed, names=read).block(0, self.n_draws))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per price arrangement and strategy: means over draws with their Monte Carlo standard errors (`se_...`),
+        95 % uncertainty intervals of the paired increments, the ICER of the means, and the probability of being cost-effective.
+        """
+        return pd.DataFrame([self._row(a, i) for a in self.price_arrangements for i in range(len(self.strategies))])
+
+    def _row(self, arrangement: str, i: int) -> dict[str, object]:
+        costs, reference = self.costs[arrangement], self.strategies.index(self.inputs.settings.comparator)
+        row: dict[str, object] = {"price_arrangement": arrangement, "strategy": self.strategies[i]}
+        for name, values in (("costs", costs), ("life_years", self.life_years), ("qalys", self.qalys)):
+            row[name] = float(values[i].mean())
+            row[f"se_{name}"] = float(values[i].std(ddof=1) / np.sqrt(self.n_draws))
+        row |= self._increments(arrangement, i) if i != reference else {"reading": "comparator"}
+        for threshold in self.inputs.settings.thresholds_gbp:
+            found = acceptability.probability_cost_effective(costs.T, self.qalys.T, threshold)
+            row[f"probability_cost_effective_{threshold:.0f}"] = float(found.probability[i])
+            row[f"se_probability_{threshold:.0f}"] = float(found.standard_error[i])
+        return row
+
+    def _increments(self, arrangement: str, i: int) -> dict[str, object]:
+        pair = {"strategy": i, "comparator": self.strategies.index(self.inputs.settings.comparator)}
+        costs, qalys = self.costs[arrangement].T, self.qalys.T
+        steps, years = (
+            intervals.paired_increment(costs, qalys, **pair),
+            intervals.paired_increment(costs, self.life_years.T, **pair),
+        )
+        row: dict[str, object] = {}
+        for name, spread in (("costs", steps.costs), ("life_years", years.effects), ("qalys", steps.effects)):
+            row[f"incremental_{name}"], row[f"se_incremental_{name}"] = spread.mean, spread.standard_error
+            row[f"incremental_{name}_low"], row[f"incremental_{name}_high"] = spread.low, spread.high
+        ratio = intervals.icer_of_means(costs, qalys, **pair)
+        return row | {"icer": ratio.icer, "se_icer": ratio.standard_error, "reading": ratio.reading}
+
+    def acceptability_curve(self, price_arrangement: str, thresholds: ArrayLike = CURVE_THRESHOLDS) -> pd.DataFrame:
+        """Probability that each strategy has the highest net benefit, by threshold; rows sum to one."""
+        return acceptability.acceptability_curve(
+            self.costs[price_arrangement].T, self.qalys.T, thresholds, names=self.strategies
+        )
+
+    def acceptability_frontier(self, price_arrangement: str, thresholds: ArrayLike = CURVE_THRESHOLDS) -> pd.DataFrame:
+        """The strategy with the highest expected net benefit at each threshold and its probability of being cost-effective."""
+        return acceptability.acceptability_frontier(
+            self.costs[price_arrangement].T, self.qalys.T, thresholds, names=self.strategies
+        )
+
+    def net_benefit(self, price_arrangement: str, threshold: float) -> Array:
+        """Net monetary benefit in GBP, shape (draw, strategy)."""
+        return net_monetary_benefit(self.costs[price_arrangement].T, self.qalys.T, threshold)
+
+    def evpi(self, price_arrangement: str, threshold: float) -> information.InformationValue:
+        """Expected value of perfect information per person, GBP, with its Monte Carlo standard error."""
+        return information.evpi(self.net_benefit(price_arrangement, threshold))
+
+    def _repr_html_(self) -> str:
+        columns = [
+            "price_arrangement",
+            "strategy",
+            "costs",
+            "life_years",
+            "qalys",
+            "incremental_costs",
+            "incremental_qalys",
+            "icer",
+        ]
+        columns += [c for c in self.table.columns if c.startswith("probability_")]
+        return str(self.table[columns].to_html(index=False, float_format="{:,.3f}".format, escape=True))
+
+
+def run_psa(
+    inputs: Inputs,
+    draws: int = DEFAULT_DRAWS,
+    *,
+    seed: int = DEFAULT_SEED,
+    threads: int | None = None,
+    block_size: int = BLOCK,
+    keep_components: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> PSA:
+    """Run a probabilistic sensitivity analysis.
+
+    `draws`: number of draws. `threads`: default one for a single block, else all cores. `keep_components` keeps costs by
+    component in every draw (memory grows with draws times components); otherwise totals only are kept. `progress` is called
+    with the number of draws done since its last call. Any `block_size` and number of threads give the same bits.
+    """
+    _refuse_bad_request(draws, threads, block_size)
+    names = model.names_read(inputs)
+    prepared = sampler(inputs, seed=seed, names=names)
+    shape = (len(inputs.settings.strategies), draws)
+    arrangements = inputs.settings.price_arrangements
+    result = PSA(
+        inputs,
+        seed,
+        {a: np.empty(shape) for a in arrangements},
+        np.empty(shape),
+        np.empty(shape),
+        {} if keep_components else None,
+    )
+    starts = range(0, draws, block_size)
+    components: dict[int, Mapping[str, Mapping[str, Array]]] = {}
+
+    def run(start: int) -> int:
+        stop = min(start + block_size, draws)
+        components[start] = _run_block(prepared, inputs, result, start, stop)
+        return stop - start
+
+    workers = min(threads or os.cpu_count() or 1, len(starts))
+    if workers == 1:
+        for start in starts:
+            _report(progress, run(start))
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            for done in pool.map(run, starts):
+                _report(progress, done)
+    if keep_components:
+        kept = [components[start] for start in starts]
+        joined = {a: {c: np.concatenate([k[a][c] for k in kept], axis=1) for c in kept[0][a]} for a in arrangements}
+        return PSA(inputs, seed, result.costs, result.qalys, result.life_years, joined)
+    return result
+
+
+def _run_block(
+    prepared: Sampler, inputs: Inputs, result: PSA, start: int, stop: int
+) -> Mapping[str, Mapping[str, Array]]:
+    """Fill draws `start` to `stop` of `result`; returns the costs by component if they are to be kept."""
+    outcomes = model.evaluate(prepared.block(start, stop), inputs)
+    assert outcomes.undiscounted is not None
+    for arrangement in result.price_arrangements:
+        result.costs[arrangement][:, start:stop] = outcomes.total_costs(arrangement)
+    result.qalys[:, start:stop] = outcomes.total_qalys
+    result.life_years[:, start:stop] = outcomes.undiscounted.total_life_years
+    return outcomes.costs if result.components is not None else {}
+
+
+def _report(progress: Callable[[int], None] | None, done: int) -> None:
+    if progress is not None:
+        progress(done)
+
+
+def _refuse_bad_request(draws: int, threads: int | None, block_size: int) -> None:
+    faults = [
+        Fault(name, f"{value!r} is not a whole number from {least}", f"Give {least} or more")
+        for name, value, least in (("draws", draws, 2), ("threads", threads, 1), ("block_size", block_size, 1))
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least)
+    ]
+    if faults:
+        raise InputError.together(faults)

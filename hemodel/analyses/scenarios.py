@@ -1,0 +1,75 @@
+"""Every scenario beside the base case: the decision under other structures and other evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from hemodel.analyses.base_case import BaseCase, run_base_case
+from hemodel.errors import InputError
+from hemodel.evidence.inputs import load_inputs, scenario_names
+
+
+@dataclass(frozen=True)
+class Scenarios:
+    """Result of `run_scenarios`: the base case first, then each scenario that holds for the population."""
+
+    results: tuple[BaseCase, ...]
+    not_applicable: tuple[str, ...]  # scenarios whose numbers hold for other populations only
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per scenario, price arrangement and strategy other than the comparator."""
+        frames = []
+        base = {a: self.results[0].icer(a) for a in self.results[0].outcomes.price_arrangements}
+        for result in self.results:
+            frame = result.table[lambda t, r=result: t["strategy"] != r.inputs.settings.comparator].copy()
+            frame.insert(0, "scenario", result.inputs.scenario.name)
+            frame.insert(1, "label", result.inputs.scenario.label)
+            frame["icer_change"] = frame["icer"] - frame["price_arrangement"].map(base)
+            frame["why"] = result.inputs.scenario.why
+            frames.append(frame)
+        columns = [
+            "scenario",
+            "label",
+            "price_arrangement",
+            "strategy",
+            "incremental_costs",
+            "incremental_life_years",
+            "incremental_qalys",
+        ]
+        return pd.concat(frames, ignore_index=True)[[*columns, "icer", "icer_change", "reading", "why"]]
+
+    def _repr_html_(self) -> str:
+        return str(self.table.drop(columns="why").to_html(index=False, float_format="{:,.3f}".format, escape=True))
+
+
+def run_scenarios(
+    problem: str | Path = "relapsed",
+    *,
+    population: str | None = None,
+    scenarios: Sequence[str | Path] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Scenarios:
+    """Run the base case and every scenario of the problem (or those named) for one population.
+
+    Scenarios whose numbers hold for other populations only are left out and listed in `.not_applicable`, unless they were asked
+    for by name: then that is an `InputError`.
+    """
+    base = load_inputs(problem, population=population)
+    results, left_out = [run_base_case(base)], []
+    for name in scenario_names(base.settings.problem) if scenarios is None else scenarios:
+        try:
+            inputs = load_inputs(problem, population=population, scenario=name)
+        except InputError as error:
+            if scenarios is not None or not all("its numbers hold for" in fault.problem for fault in error.faults):
+                raise
+            left_out.append(str(name))
+        else:
+            results.append(run_base_case(inputs))
+        if progress is not None:
+            progress(1)
+    return Scenarios(tuple(results), tuple(left_out))

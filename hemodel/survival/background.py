@@ -1,0 +1,40 @@
+"""General-population mortality: the floor under every hazard of death."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def cumulative_hazard(annual_probabilities: Array, ages: Array) -> Array:
+    """Cumulative hazard from birth to `ages` (years, any shape), for q(x) of shape (age,): the hazard is constant within a year of age.
+
+    From q(x) to the hazard of that year by -ln(1 - q). Beyond the last age of the table its hazard goes on.
+
+    >>> float(cumulative_hazard(np.array([0.5, 0.5]), np.array(3.0)).round(6)) == round(3 * np.log(2), 6)
+    True
+    """
+    hazards = -np.log1p(-annual_probabilities)
+    from_birth = np.concatenate([[0.0], np.cumsum(hazards)])
+    year = np.minimum(np.floor(ages).astype(np.intp), len(hazards) - 1)
+    return from_birth[year] + (ages - year) * hazards[year]
+
+
+def hazard_increments(
+    male: Array, female: Array, *, age: Array, share_male: Array, n_cycles: int, cycle_years: float
+) -> Array:
+    """Increments of the general population's cumulative hazard over each cycle, matched by age and sex.
+
+    `male`, `female`: q(x), shape (age,). `age` at the start and `share_male`: shape (draw,). The mix is of people, not of
+    hazards: S(t) = share_male S_male(t) + (1 - share_male) S_female(t), so that the share of women grows as men die.
+    Returns shape (n_cycles, 1) where all draws agree in age and sex, else (n_cycles, draw).
+    """
+    if np.all(age == age[0]) and np.all(share_male == share_male[0]):
+        age, share_male = age[:1], share_male[:1]
+    times = np.arange(n_cycles + 1)[:, None] * cycle_years
+    alive = np.zeros((n_cycles + 1, len(age)))
+    for table, share in ((male, share_male), (female, 1 - share_male)):
+        alive += share * np.exp(cumulative_hazard(table, age) - cumulative_hazard(table, age + times))
+    return -np.diff(np.log(alive), axis=0)
