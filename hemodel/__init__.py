@@ -8,11 +8,19 @@ Evidence becomes draws; a cohort lives through them; its outcomes are weighed in
 ['lenalidomide_dexamethasone', 'dexamethasone']
 """
 
-from hemodel.analyses.base_case import BaseCase, run_base_case
-from hemodel.analyses.psa import PSA, run_psa
-from hemodel.analyses.scenarios import Scenarios, run_scenarios
-from hemodel.errors import InputError
-from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hemodel.analyses.base_case import BaseCase, run_base_case
+    from hemodel.analyses.calibration import calibrated
+    from hemodel.analyses.psa import PSA, run_psa
+    from hemodel.analyses.scenarios import Scenarios, run_scenarios
+    from hemodel.errors import InputError
+    from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
+    from hemodel.report.workbook import write_workbook
 
 __version__ = "0.1.0"
 __all__ = [
@@ -21,9 +29,34 @@ __all__ = [
     "InputError",
     "Inputs",
     "Scenarios",
+    "calibrated",
     "load_inputs",
     "run_base_case",
     "run_psa",
     "run_scenarios",
     "scenario_names",
+    "write_workbook",
 ]
+
+_HOMES = {
+    "hemodel.analyses.base_case": ("BaseCase", "run_base_case"),
+    "hemodel.analyses.calibration": ("calibrated",),
+    "hemodel.analyses.psa": ("PSA", "run_psa"),
+    "hemodel.analyses.scenarios": ("Scenarios", "run_scenarios"),
+    "hemodel.errors": ("InputError",),
+    "hemodel.evidence.inputs": ("Inputs", "load_inputs", "scenario_names"),
+    "hemodel.report.workbook": ("write_workbook",),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its room when it is first asked for, so that `hemodel --help` need not wait for NumPy."""
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'hemodel' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Public names, for completion."""
+    return sorted([*__all__, "__version__"])

@@ -49,7 +49,7 @@ class Outcomes:
                         "Give (strategy, draw)",
                     )
                 )
-            elif not np.isfinite(values).all():
+            elif not np.isfinite(values.sum()) and not np.isfinite(values).all():
                 strategy, draw = np.argwhere(~np.isfinite(values))[0]
                 where = f"{name}, {self.strategies[strategy]}, draw {draw}"
                 faults.append(

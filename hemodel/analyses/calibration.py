@@ -6,10 +6,12 @@ The rate is derived once and stored in the inputs with its target and standard e
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
@@ -56,6 +58,17 @@ def derive_rates(inputs: Inputs) -> tuple[DerivedRate, ...]:
         up, down = (_solve(inputs, i, float(targets[i]) * math.exp(step)) for step in (_STEP, -_STEP))
         found.append(DerivedRate(strategy, float(targets[i]), se_ln, value, abs(up - down) / (2 * _STEP) * se_ln))
     return tuple(found)
+
+
+def differences(inputs: Inputs, rates: Iterable[DerivedRate]) -> pd.DataFrame:
+    """Derived rates beside those in the inputs; they agree when the inputs hold them to six and their errors to four digits."""
+    rows = []
+    for rate in rates:
+        held = inputs.parameters[rate.name]
+        agrees = held.value == float(f"{rate.value:.6g}") and held.se == float(f"{rate.se:.4g}")
+        rows.append((rate.name, 12 * rate.target_years, rate.value, held.value, rate.se, held.se, agrees))
+    columns = ["parameter", "target_median_os_months", "derived", "in_inputs", "derived_se", "se_in_inputs", "agrees"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def calibrated(inputs: Inputs) -> Inputs:

@@ -17,6 +17,7 @@ from hemodel.decision.net_benefit import net_monetary_benefit
 from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import Sampler, sampler
 from hemodel.evidence.inputs import Inputs
+from hemodel.outcomes import sum_of
 
 Array = NDArray[np.float64]
 DEFAULT_DRAWS = 10_000
@@ -56,6 +57,13 @@ class PSA:
         """Parameter values, one row per draw: made again from the seed, bit by bit the ones that were run."""
         read = model.names_read(self.inputs) if names is None else names
         return pd.DataFrame(sampler(self.inputs, seed=self.seed, names=read).block(0, self.n_draws))
+
+    def results(self) -> pd.DataFrame:
+        """Totals of every draw, one row per draw: costs by price arrangement, life-years (undiscounted) and QALYs by strategy."""
+        columns = {f"costs_{a}_{s}": costs[i] for a, costs in self.costs.items() for i, s in enumerate(self.strategies)}
+        for name, values in (("life_years", self.life_years), ("qalys", self.qalys)):
+            columns |= {f"{name}_{s}": values[i] for i, s in enumerate(self.strategies)}
+        return pd.DataFrame(columns).rename_axis("draw").reset_index()
 
     @property
     def table(self) -> pd.DataFrame:
@@ -182,12 +190,12 @@ def _run_block(
     prepared: Sampler, inputs: Inputs, result: PSA, start: int, stop: int
 ) -> Mapping[str, Mapping[str, Array]]:
     """Fill draws `start` to `stop` of `result`; returns the costs by component if they are to be kept."""
-    outcomes = model.evaluate(prepared.block(start, stop), inputs)
-    assert outcomes.undiscounted is not None
+    lives = model.live(prepared.block(start, stop), inputs)
+    outcomes = lives.outcomes(discounted=True)
     for arrangement in result.price_arrangements:
         result.costs[arrangement][:, start:stop] = outcomes.total_costs(arrangement)
     result.qalys[:, start:stop] = outcomes.total_qalys
-    result.life_years[:, start:stop] = outcomes.undiscounted.total_life_years
+    result.life_years[:, start:stop] = sum_of(lives.life_years(discounted=False))
     return outcomes.costs if result.components is not None else {}
 
 

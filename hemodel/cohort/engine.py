@@ -136,7 +136,7 @@ def _broadcast(
     n_draws = max(lengths, default=1)
     faults = []
     for state, x in starts.items():
-        if x.ndim > 1 or x.ndim == 1 and x.shape[0] not in (1, n_draws):
+        if x.ndim > 1 or (x.ndim == 1 and x.shape[0] not in (1, n_draws)):
             faults.append(
                 Fault(
                     f"initial share of {state}",
@@ -160,8 +160,8 @@ def _broadcast(
             arrays[edge] = x[:, None]
         if (
             x.ndim > 2
-            or x.ndim == 2
-            and (x.shape[0] not in (1, n_cycles) or x.shape[1] not in (1, n_draws))
+            or (x.ndim == 2
+            and (x.shape[0] not in (1, n_cycles) or x.shape[1] not in (1, n_draws)))
             or (x.ndim == 1 and x.shape[0] not in (1, n_cycles, n_draws))
         ):
             problem = f"the shape {x.shape} does not fit {n_cycles} cycles and {n_draws} draws"

@@ -7,14 +7,17 @@ of the room that knows parameters by name; the others are handed arrays. Axis or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hemodel.cohort import payoffs, schemes
+from hemodel.cohort import schemes, structures
 from hemodel.cohort.engine import Moves, step_through
+from hemodel.cohort.structures import DEAD, PROGRESSED, PROGRESSION_FREE
+from hemodel.cohort.sums import CycleSums
 from hemodel.errors import InputError
 from hemodel.evidence.draws import Draws, base_case_draws
 from hemodel.evidence.inputs import Inputs
@@ -27,7 +30,6 @@ from hemodel.survival.background import hazard_increments
 Array = NDArray[np.float64]
 Record = Callable[[int, Mapping[str, Array]], None]
 
-PROGRESSION_FREE, PROGRESSED, DEAD = "progression_free", "progressed", "dead"
 ON_TREATMENT = "on_treatment"
 STRENGTHS = ("25mg", "20mg", "15mg", "10mg", "5mg")
 COMPONENT_STATES = {
@@ -52,17 +54,43 @@ def evaluate(draws: Draws, inputs: Inputs) -> Outcomes:
     goes with them are bought at the start of a cycle by those on treatment then. Events (adverse events in the first cycle,
     deaths) are discounted at the middle of their cycle. Returns discounted outcomes, with the undiscounted ones in `.undiscounted`.
     """
-    settings = inputs.settings
-    cycle_factor = {rate: float(payoffs.discount_factors(rate, CYCLE_YEARS)) for rate in _rates(inputs)}
-    paths = _Paths(inputs, tuple(cycle_factor), draws["p_pack_dispensed"])
-    crossings = follow(draws, inputs, paths.record)
+    lives = live(draws, inputs)
+    return replace(lives.outcomes(discounted=True), undiscounted=lives.outcomes(discounted=False))
 
-    def outcomes(rate_costs: float, rate_effects: float, undiscounted: Outcomes | None) -> Outcomes:
-        costs = _costs(draws, inputs, paths, rate_costs, cycle_factor[rate_costs])
-        life_years, qalys = _health(draws, inputs, paths, rate_effects, cycle_factor[rate_effects])
-        return Outcomes(settings.strategy_names, costs, life_years, qalys, undiscounted, crossings)
 
-    return outcomes(settings.discount_rate_costs, settings.discount_rate_effects, outcomes(0.0, 0.0, None))
+def live(draws: Draws, inputs: Inputs) -> Lives:
+    """Let the cohorts live through the horizon once; what they cost and yield with or without discounting follows from that."""
+    paths = _Paths(inputs, draws["p_pack_dispensed"])
+    return Lives(draws, inputs, paths, follow(draws, inputs, paths.record))
+
+
+@dataclass(frozen=True)
+class Lives:
+    """Sums over the cohorts' lives, from which outcomes are products."""
+
+    draws: Draws
+    inputs: Inputs
+    paths: _Paths
+    crossings: dict[str, Array]
+
+    def outcomes(self, *, discounted: bool) -> Outcomes:
+        """Costs by price arrangement and component, life-years and QALYs by state, with or without time preference."""
+        settings = self.inputs.settings
+        costs = _costs(self.draws, self.inputs, self.paths, settings.discount_rate_costs if discounted else 0.0)
+        life_years = self.life_years(discounted=discounted)
+        rate_effects = settings.discount_rate_effects if discounted else 0.0
+        qalys = _qalys(
+            self.draws, self.inputs, life_years, _first_cycle_factor(self.paths.of[PROGRESSED], rate_effects)
+        )
+        return Outcomes(settings.strategy_names, costs, life_years, qalys, None, self.crossings)
+
+    def life_years(self, *, discounted: bool) -> dict[str, Array]:
+        """Life-years by state, with or without time preference."""
+        settings = self.inputs.settings
+        rate = settings.discount_rate_effects if discounted else 0.0
+        return {
+            state: self.paths.of[state].years(rate, settings.time_in_state) for state in (PROGRESSION_FREE, PROGRESSED)
+        }
 
 
 def follow(draws: Draws, inputs: Inputs, record: Record) -> dict[str, Array]:
@@ -87,8 +115,12 @@ def follow(draws: Draws, inputs: Inputs, record: Record) -> dict[str, Array]:
         occupancy = {PROGRESSION_FREE: np.ones(shape), PROGRESSED: np.zeros(shape)}
         step_through(occupancy, _transitions(draws, inputs, floor), settings.n_cycles, record)
     else:
-        for cycle, occupancy in enumerate(_partitioned(draws, inputs, floor, crossings)):
-            record(cycle, occupancy)
+        pfs = progression_free_rate(draws, inputs), draws["shape_pfs"]
+        os = overall_survival_rate(draws, inputs), draws["shape_os"]
+        log_time = curves.log_times(settings.n_cycles, CYCLE_YEARS)
+        above = crossings["cycles in which the PFS curve exceeded the OS curve"] = np.zeros_like(pfs[0])
+        for cycle, (free, progressed) in enumerate(structures.partitioned_survival(pfs, os, floor, log_time, above)):
+            record(cycle, {PROGRESSION_FREE: free, PROGRESSED: progressed})
     return crossings
 
 
@@ -159,108 +191,31 @@ def overall_survival_rate(draws: Draws, inputs: Inputs) -> Array:
     return rate
 
 
-# --- what happens in a cycle -----------------------------------------------------------------------------------------------
-
-
 def _transitions(draws: Draws, inputs: Inputs, floor: Array) -> Callable[[int], Moves]:
-    """Probabilities of each cycle in the state-transition structure.
-
-    PFS hazard increment g = m (t'^k - t^k); its share p = (median PFS / median TTP)^k is progression, the rest death, which is
-    at least the general population's increment b: leave with 1 - exp(-max(g, p g + b)), to progressed in proportion p g. The
-    loop holds the negative of every increment, which saves a pass over memory for each exponential.
-    """
+    """Probabilities of each cycle in the state-transition structure."""
     settings = inputs.settings
     shape = draws["shape_pfs"]
-    minus_rate = -progression_free_rate(draws, inputs)
-    share = _by_strategy(draws, inputs, "ratio_pfs_to_ttp") ** shape
-    stay_progressed = np.exp(-CYCLE_YEARS * _post_progression_rate(draws, inputs))
-    survive_floor, highest_stay = np.exp(-floor), stay_progressed.max()
     log_time = curves.log_times(settings.n_cycles, CYCLE_YEARS)
-    own_progression = _ttp_increments(draws, inputs) if settings.progression_shape == "ttp" else None
-
-    power, (hazard, hazard_next, leaving) = np.empty_like(shape), (np.zeros_like(minus_rate) for _ in range(3))
-    progression, stay, floored = (np.empty_like(minus_rate) for _ in range(3))
-
-    def moves_of(cycle: int) -> Moves:
-        nonlocal hazard, hazard_next
-        np.exp(np.multiply(shape, log_time[cycle + 1], out=power), out=power)
-        np.multiply(minus_rate, power, out=hazard_next)
-        increment = np.subtract(hazard_next, hazard, out=hazard)
-        hazard, hazard_next = hazard_next, hazard
-        if own_progression is None:
-            np.multiply(increment, share, out=progression)
-        else:
-            np.negative(own_progression(cycle), out=progression)
-            _refuse_negative_death(progression - increment, cycle, inputs)
-        np.subtract(progression, floor[cycle], out=leaving)
-        np.minimum(leaving, increment, out=leaving)
-        np.divide(progression, leaving, out=progression)
-        np.exp(leaving, out=stay)
-        np.subtract(1.0, stay, out=leaving)
-        np.multiply(leaving, progression, out=progression)
-        survive = survive_floor[cycle]
-        if survive.min() < highest_stay:
-            survive = np.minimum(stay_progressed, survive, out=floored)
-        else:
-            survive = stay_progressed
-        return {PROGRESSION_FREE: stay, PROGRESSED: survive}, {(PROGRESSION_FREE, PROGRESSED): progression}
-
-    return moves_of
-
-
-def _ttp_increments(draws: Draws, inputs: Inputs) -> Callable[[int], Array]:
-    """Increments of the TTP curve with its own Weibull shape, (strategy, draw) for each cycle."""
-    shape = draws["shape_ttp"]
-    rate = _ttp_rate(draws, inputs)
-    log_time = curves.log_times(inputs.settings.n_cycles, CYCLE_YEARS)
-    return lambda cycle: rate * (np.exp(shape * log_time[cycle + 1]) - np.exp(shape * log_time[cycle]))
+    death_rate = _by_strategy(draws, inputs, "r_death_progressed")
+    if settings.post_progression_mortality == "equal":
+        death_rate = np.broadcast_to(death_rate[_intervention(inputs)], death_rate.shape)
+    ttp = (_ttp_rate(draws, inputs), draws["shape_ttp"]) if settings.progression_shape == "ttp" else None
+    return structures.state_transition(
+        progression_free_rate(draws, inputs),
+        shape,
+        _by_strategy(draws, inputs, "ratio_pfs_to_ttp") ** shape,
+        np.exp(-CYCLE_YEARS * death_rate),
+        floor,
+        log_time,
+        ttp=ttp,
+        strategies=settings.strategy_names,
+    )
 
 
 def _ttp_rate(draws: Draws, inputs: Inputs) -> Array:
+    """Coefficient of the TTP cumulative hazard m t^shape_ttp; its median is that of PFS divided by the published ratio."""
     median = _years(draws, inputs, "median_pfs") / _by_strategy(draws, inputs, "ratio_pfs_to_ttp")
     return curves.weibull_rate(median, draws["shape_ttp"])
-
-
-def _refuse_negative_death(death: Array, cycle: int, inputs: Inputs) -> None:
-    """With separate shapes the hazard of death before progression, PFS minus TTP, can turn negative: refused, never clipped."""
-    if (bad := death < 0).any():
-        strategy, draw = (int(i) for i in np.argwhere(bad)[0])
-        where = f"cycle {cycle}, {inputs.settings.strategy_names[strategy]}, draw {draw}"
-        problem = "the progression hazard of the TTP curve exceeds that of the PFS curve, so deaths before progression would be negative"
-        raise InputError(
-            where, problem, 'Set progression_shape = "pfs", which gives both curves of a strategy the same shape'
-        )
-
-
-def _post_progression_rate(draws: Draws, inputs: Inputs) -> Array:
-    """Rate of death after progression, per year, (strategy, draw)."""
-    rates = _by_strategy(draws, inputs, "r_death_progressed")
-    if inputs.settings.post_progression_mortality == "equal":
-        rates = np.broadcast_to(rates[_intervention(inputs)], rates.shape)
-    return rates
-
-
-def _partitioned(draws: Draws, inputs: Inputs, floor: Array, crossings: dict[str, Array]) -> Iterator[dict[str, Array]]:
-    """Occupancy at each cycle start in the partitioned-survival structure: PFS curve, and OS curve less PFS curve.
-
-    Where the PFS curve would exceed the OS curve it is held at the OS curve; the cycles in which that happens are counted.
-    """
-    shape_pfs, shape_os = draws["shape_pfs"], draws["shape_os"]
-    rate_pfs, rate_os = progression_free_rate(draws, inputs), overall_survival_rate(draws, inputs)
-    log_time = curves.log_times(inputs.settings.n_cycles, CYCLE_YEARS)
-    survival = {"pfs": np.ones_like(rate_pfs), "os": np.ones_like(rate_pfs)}
-    before = {"pfs": np.zeros_like(rate_pfs), "os": np.zeros_like(rate_pfs)}
-    above = crossings["cycles in which the PFS curve exceeded the OS curve"] = np.zeros_like(rate_pfs)
-    for cycle in range(inputs.settings.n_cycles + 1):
-        above += survival["pfs"] > survival["os"]
-        free = np.minimum(survival["pfs"], survival["os"])
-        yield {PROGRESSION_FREE: free, PROGRESSED: survival["os"] - free}
-        if cycle == inputs.settings.n_cycles:
-            return
-        for name, rate, shape in (("pfs", rate_pfs, shape_pfs), ("os", rate_os, shape_os)):
-            after = rate * np.exp(shape * log_time[cycle + 1])
-            survival[name] *= np.exp(-np.maximum(after - before[name], floor[cycle]))
-            before[name] = after
 
 
 def _with_treatment(draws: Draws, inputs: Inputs, record: Record, crossings: dict[str, Array]) -> Record:
@@ -290,140 +245,109 @@ def _with_treatment(draws: Draws, inputs: Inputs, record: Record, crossings: dic
     return until_ttp
 
 
-# --- what it costs and what it is worth ------------------------------------------------------------------------------------
-
-
 class _Paths:
-    """Sums over the cycle starts of each occupancy, plain and discounted: all that costs and QALYs need of a trace."""
+    """What the loop over cycles adds up: progression-free, progressed, on treatment, and packs counted as dispensed."""
 
-    def __init__(self, inputs: Inputs, rates: tuple[float, ...], dispensed: Array) -> None:
+    def __init__(self, inputs: Inputs, dispensed: Array) -> None:
         settings = inputs.settings
         self.schemes = {a: scheme_of(None if a == "list" else settings.schemes[a]) for a in settings.price_arrangements}
-        windows = {scheme.window for scheme in self.schemes.values() if scheme.window is not None}
-        cuts = sorted({min(c, settings.n_cycles) for c in (*windows, settings.dexamethasone_high_dose_cycles)})
-        start_years = np.arange(settings.n_cycles) * CYCLE_YEARS
-        weights = {rate: payoffs.discount_factors(rate, start_years) for rate in rates}
-        self.n_cycles = settings.n_cycles
-        self.treated_while_progression_free = settings.treatment_until == "progression"
-        self.of = {PROGRESSION_FREE: _Sums(weights, cuts), PROGRESSED: _Sums(weights, [])}
-        self.of[ON_TREATMENT] = (
-            self.of[PROGRESSION_FREE] if self.treated_while_progression_free else _Sums(weights, cuts)
-        )
-        self.dispensed = dispensed
-        self.counted_as_dispensed = {w: _Sums(weights, []) for w in windows if settings.scheme_counts == "dispensed"}
-        self._counting: dict[int, tuple[Array, Array] | None] = dict.fromkeys(self.counted_as_dispensed)
+        # sums are cut at every scheme's window, chosen or not, so that a price arrangement has the same bits in any company
+        windows = {w for terms in settings.schemes.values() if (w := scheme_of(terms).window) is not None}
+        rates = (0.0, settings.discount_rate_costs, settings.discount_rate_effects)
+        sums = partial(CycleSums, rates, n_cycles=settings.n_cycles, cycle_years=CYCLE_YEARS)
+        cuts = [*windows, settings.dexamethasone_high_dose_cycles]
+        self.of = {PROGRESSION_FREE: sums(cuts=cuts), PROGRESSED: sums()}
+        self._recorded = [PROGRESSION_FREE, PROGRESSED]
+        if settings.treatment_until == "progression":
+            self.of[ON_TREATMENT] = self.of[PROGRESSION_FREE]
+        else:
+            self.of[ON_TREATMENT] = sums(cuts=cuts)
+            self._recorded.append(ON_TREATMENT)
+        self.within = {window: sums() for window in windows if settings.scheme_counts == "dispensed"}
+        self._counting: dict[int, tuple[Array, Array] | None] = dict.fromkeys(self.within)
+        self._dispensed = dispensed
 
     def record(self, cycle: int, occupancy: Mapping[str, Array]) -> None:
-        """Add one cycle's occupancy."""
-        for name, shares in occupancy.items():
-            if name == ON_TREATMENT and self.treated_while_progression_free:
-                continue
-            if cycle < self.n_cycles:
-                self.of[name].add(cycle, shares)
+        """Add the occupancy at the start of a cycle; cycle n_cycles is the end."""
+        is_end = cycle == self.of[PROGRESSED].n_cycles
+        for name in self._recorded:
+            if is_end:
+                self.of[name].close(occupancy[name])
             else:
-                self.of[name].last = shares.copy()
-        if cycle < self.n_cycles:
-            for window, sums in self.counted_as_dispensed.items():
-                within, self._counting[window] = schemes.share_within(
-                    cycle, self.dispensed, window, self._counting[window]
-                )
-                sums.add(cycle, occupancy[ON_TREATMENT] * within)
+                self.of[name].add(cycle, occupancy[name])
+        for window, sums in self.within.items():
+            chance, self._counting[window] = schemes.share_within(
+                cycle, self._dispensed, window, self._counting[window]
+            )
+            if is_end:
+                sums.close(occupancy[ON_TREATMENT] * chance)
+            else:
+                sums.add(cycle, occupancy[ON_TREATMENT] * chance)
 
 
-class _Sums:
-    """Sums over cycles of one occupancy at cycle starts, times the weights of each discount rate, split at the cycles `cuts`."""
-
-    def __init__(self, weights: Mapping[float, Array], cuts: list[int]) -> None:
-        self.weights = weights
-        self.cuts = cuts
-        self.parts: dict[float, list[Array]] = {rate: [] for rate in weights}
-        self.first = self.last = np.empty(0)
-
-    def add(self, cycle: int, shares: Array) -> None:
-        """Add the occupancy at the start of `cycle`; cycles come in order."""
-        if cycle == 0:
-            self.first = shares.copy()
-            self._weighted = np.empty_like(shares)
-        for rate, parts in self.parts.items():
-            while len(parts) <= sum(cut <= cycle for cut in self.cuts):
-                parts.append(np.zeros_like(shares))
-            parts[-1] += shares if rate == 0 else np.multiply(shares, self.weights[rate][cycle], out=self._weighted)
-
-    def total(self, rate: float, upto: int | None = None) -> Array:
-        """Sum over all cycles, or over those before the cut `upto`."""
-        parts = self.parts[rate]
-        n_parts = len(parts) if upto is None else 1 + sum(cut < upto for cut in self.cuts)
-        result = parts[0].copy()
-        for part in parts[1:n_parts]:
-            result += part
-        return result
-
-
-def _rates(inputs: Inputs) -> tuple[float, ...]:
-    """Distinct annual discount rates, none included as 0."""
-    settings = inputs.settings
-    return tuple(dict.fromkeys((0.0, settings.discount_rate_costs, settings.discount_rate_effects)))
-
-
-def _costs(draws: Draws, inputs: Inputs, paths: _Paths, rate: float, factor: float) -> dict[str, dict[str, Array]]:
-    """Cost of each component under each price arrangement, GBP per person, discounted at `rate` (`factor` per cycle)."""
+def _costs(draws: Draws, inputs: Inputs, paths: _Paths, rate: float) -> dict[str, dict[str, Array]]:
+    """Cost of each component under each price arrangement, GBP per person, discounted at `rate` a year."""
     treated = paths.of[ON_TREATMENT]
-    cycles, after_first = treated.total(rate), treated.total(rate) - treated.first
+    cycles = treated.at_starts(rate)
+    packs = draws["p_pack_dispensed"] * cycles
     given = _given(inputs, "lenalidomide", cycles)
-    dispensed = draws["p_pack_dispensed"]
-    high_dose = treated.total(rate, inputs.settings.dexamethasone_high_dose_cycles)
-    milligrams = high_dose * draws["n_dexamethasone_high_dose"] + (cycles - high_dose) * draws["n_dexamethasone_later"]
-    heparin = draws["p_thromboprophylaxis_heparin"]
-    pregnancy_check = draws["c_pregnancy_prevention"] + draws["p_childbearing_potential"] * draws["c_pregnancy_test"]
-    in_progressed = paths.of[PROGRESSED]
-    ends = {name: _ends(paths.of[name], rate, factor, paths.n_cycles) for name in (PROGRESSION_FREE, PROGRESSED)}
-    time_progressed = payoffs.years_in_state(
-        in_progressed.total(rate),
-        ends[PROGRESSED],
-        cycle_factor=factor,
-        cycle_years=1.0,
-        count=inputs.settings.time_in_state,
-    )
-    deaths = sum(
-        (payoffs.people_who_leave(paths.of[name].total(rate), ends[name], cycle_factor=factor) for name in ends),
-        np.zeros_like(cycles),
-    )
+    other = _monitoring_and_dexamethasone(draws, inputs, treated, rate)
+    heparin, pregnant = draws["p_thromboprophylaxis_heparin"], draws["p_childbearing_potential"]
     related = {
-        "dexamethasone": milligrams * draws["c_dexamethasone_mg"],
-        "dispensing": given * (draws["c_dispensing_first"] + draws["c_dispensing_later"] * dispensed * after_first),
-        "monitoring": draws["c_clinic_visit_first"] * treated.first
-        + draws["n_clinic_visits"] * draws["c_clinic_visit_follow_up"] * after_first
-        + _by_strategy(draws, inputs, "n_blood_tests") * draws["c_blood_test"] * cycles,
+        **other,
+        "dispensing": given
+        * (
+            draws["c_dispensing_first"] * treated.first
+            + draws["c_dispensing_later"] * (packs - draws["p_pack_dispensed"] * treated.first)
+        ),
         "thromboprophylaxis": given * cycles * (heparin * draws["c_heparin"] + (1.0 - heparin) * draws["c_aspirin"]),
-        "pregnancy_prevention": given * dispensed * cycles * pregnancy_check,
-        "adverse_events": np.sqrt(factor) * _per_event(draws, inputs, lambda event: draws[f"c_{event}"]),
-        "post_progression_care": time_progressed * draws["c_post_progression_care"],
-        "terminal_care": deaths * draws["c_terminal_care"],
+        "pregnancy_prevention": given
+        * packs
+        * (draws["c_pregnancy_prevention"] + pregnant * draws["c_pregnancy_test"]),
+        "adverse_events": _first_cycle_factor(treated, rate)
+        * _per_event(draws, inputs, lambda event: draws[f"c_{event}"]),
+        "post_progression_care": paths.of[PROGRESSED].years(rate, inputs.settings.time_in_state)
+        * (draws["c_post_progression_care"] / CYCLE_YEARS),
+        "terminal_care": (paths.of[PROGRESSION_FREE].leavers(rate) + paths.of[PROGRESSED].leavers(rate))
+        * draws["c_terminal_care"],
     }
-    price = _list_price(draws)
-    result = {}
+    price, result = given * _list_price(draws), {}
     for arrangement, scheme in paths.schemes.items():
-        packs = _packs(paths, scheme, rate, factor, dispensed)
+        charged = scheme.charged(_packs(paths, scheme, rate, draws["p_pack_dispensed"]))
         running = given * draws["c_scheme_per_patient"] if scheme.has_running_cost else np.zeros_like(cycles)
-        result[arrangement] = {
-            "lenalidomide": given * scheme.charged(packs) * price,
-            **related,
-            "scheme_running": running,
-        }
+        result[arrangement] = {"lenalidomide": charged * price, **related, "scheme_running": running}
     return result
 
 
-def _packs(paths: _Paths, scheme: schemes.Scheme, rate: float, factor: float, dispensed: Array) -> schemes.Packs:
+def _monitoring_and_dexamethasone(draws: Draws, inputs: Inputs, treated: CycleSums, rate: float) -> dict[str, Array]:
+    """Costs that every strategy has in each cycle on treatment: dexamethasone by its schedule, clinic visits, blood tests."""
+    cycles = treated.at_starts(rate)
+    high_dose = treated.at_starts(rate, inputs.settings.dexamethasone_high_dose_cycles)
+    milligrams = high_dose * draws["n_dexamethasone_high_dose"] + (cycles - high_dose) * draws["n_dexamethasone_later"]
+    follow_up = draws["n_clinic_visits"] * draws["c_clinic_visit_follow_up"] * (cycles - treated.first)
+    tests = _by_strategy(draws, inputs, "n_blood_tests") * draws["c_blood_test"] * cycles
+    return {
+        "dexamethasone": milligrams * draws["c_dexamethasone_mg"],
+        "monitoring": draws["c_clinic_visit_first"] * treated.first + follow_up + tests,
+    }
+
+
+def _packs(paths: _Paths, scheme: schemes.Scheme, rate: float, dispensed: Array) -> schemes.Packs:
     """Packs dispensed per person, and those within the scheme's window of treatment cycles."""
-    treated = paths.of[ON_TREATMENT]
-    every = dispensed * treated.total(rate)
-    if scheme.window is None:
+    treated, window = paths.of[ON_TREATMENT], scheme.window
+    every, factor = dispensed * treated.at_starts(rate), treated.cycle_factor(rate)
+    if window is None:
         return schemes.Packs(every, every, every, factor)
-    counted = paths.counted_as_dispensed.get(scheme.window)
-    if counted is not None:
-        return schemes.Packs(every, dispensed * counted.total(rate), dispensed * counted.total(0.0), factor)
-    upto = min(scheme.window, paths.n_cycles)
-    return schemes.Packs(every, dispensed * treated.total(rate, upto), dispensed * treated.total(0.0, upto), factor)
+    if window in paths.within:
+        within, plain = paths.within[window].at_starts(rate), paths.within[window].at_starts(0.0)
+    else:
+        within, plain = treated.at_starts(rate, window), treated.at_starts(0.0, window)
+    return schemes.Packs(every, dispensed * within, dispensed * plain, factor)
+
+
+def _first_cycle_factor(sums: CycleSums, rate: float) -> float:
+    """Discount factor of the middle of the first cycle, in which adverse events fall."""
+    return float(np.sqrt(sums.cycle_factor(rate)))
 
 
 def _list_price(draws: Draws) -> Array:
@@ -434,26 +358,15 @@ def _list_price(draws: Draws) -> Array:
     )
 
 
-def _health(
-    draws: Draws, inputs: Inputs, paths: _Paths, rate: float, factor: float
-) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Life-years and QALYs by state, discounted at `rate` (`factor` per cycle); adverse events take QALYs away in the first cycle."""
-    life_years = {}
-    for state in (PROGRESSION_FREE, PROGRESSED):
-        starts, ends = paths.of[state].total(rate), _ends(paths.of[state], rate, factor, paths.n_cycles)
-        count = inputs.settings.time_in_state
-        life_years[state] = payoffs.years_in_state(
-            starts, ends, cycle_factor=factor, cycle_years=CYCLE_YEARS, count=count
-        )
+def _qalys(draws: Draws, inputs: Inputs, life_years: Mapping[str, Array], first_cycle: float) -> dict[str, Array]:
+    """QALYs by state from life-years by state; adverse events take QALYs away in the first cycle (factor `first_cycle`)."""
     lost = _per_event(
         draws, inputs, lambda event: draws[f"du_{event}"] * inputs.years(f"d_{event}", draws[f"d_{event}"])
     )
-    qalys = {state: draws[f"u_{state}"] * years for state, years in life_years.items()}
-    return life_years, {**qalys, "adverse_events": -np.sqrt(factor) * lost}
-
-
-def _ends(sums: _Sums, rate: float, factor: float, n_cycles: int) -> Array:
-    return payoffs.sums_at_ends(sums.total(rate), sums.first, sums.last, cycle_factor=factor, n_cycles=n_cycles)
+    return {
+        **{state: draws[f"u_{state}"] * years for state, years in life_years.items()},
+        "adverse_events": -first_cycle * lost,
+    }
 
 
 def _per_event(draws: Draws, inputs: Inputs, value: Callable[[str], Array]) -> Array:

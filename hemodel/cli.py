@@ -1,0 +1,387 @@
+"""The command line: `hemodel run relapsed` and its sisters. Heavy libraries are imported in the commands that use them.
+
+Results go to standard output (or the file of `--out`), messages and progress to standard error. Exit status: 0 all right,
+1 a check failed, 2 bad input.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hemodel.errors import Fault, InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from hemodel.analyses.base_case import BaseCase
+    from hemodel.analyses.psa import PSA
+    from hemodel.analyses.scenarios import Scenarios
+    from hemodel.evidence.inputs import Inputs
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    help="Cost-effectiveness of lenalidomide in multiple myeloma, as NICE appraised it (TA171).",
+)
+
+Problem = Annotated[str, typer.Argument(help="A decision problem below inputs/, or a folder of your own with the same files.")]
+Population = Annotated[str | None, typer.Option(help="Population; default: the one of the base case.")]
+ScenarioName = Annotated[str | None, typer.Option("--scenario", help="Scenario below scenarios/, or a TOML file of your own.")]
+Changes = Annotated[list[str] | None, typer.Option("--set", help="What if: NAME=VALUE, as often as needed.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Out = Annotated[Path | None, typer.Option(help="Write the result here (.xlsx or .csv).")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is already there.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar and no messages.")]
+Draws = Annotated[int, typer.Option(help="Number of draws of the probabilistic analysis.")]
+Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
+
+DEFAULT_DRAWS, DEFAULT_SEED = 10_000, 171
+
+
+@app.command()
+def run(
+    problem: Problem = "relapsed",
+    population: Population = None,
+    scenario: ScenarioName = None,
+    change: Changes = None,
+    draws: Annotated[int, typer.Option(help="Draws of the probabilistic analysis; 0 leaves it out.")] = DEFAULT_DRAWS,
+    seed: Seed = DEFAULT_SEED,
+    as_json: AsJson = False,
+    out: Out = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Answer the question: base case and probabilistic analysis, at list price and under the scheme."""
+    from hemodel.analyses.base_case import run_base_case
+    from hemodel.analyses.psa import run_psa
+    from hemodel.analyses.scenarios import run_scenarios
+
+    _refuse_existing(out, force, (".xlsx",))
+    inputs = _inputs(problem, population, scenario, change)
+    base = run_base_case(inputs)
+    psa = None
+    if draws:
+        with _progress("Draws", draws, quiet) as advance:
+            psa = run_psa(inputs, draws, seed=seed, progress=advance)
+    scenarios = run_scenarios(problem, population=inputs.population) if out and not scenario and not change else None
+    if out:
+        _write_workbook(out, base, psa, scenarios, force, quiet)
+    if as_json:
+        _print_json(_answer(base, psa))
+    else:
+        _print_answer(base, psa)
+
+
+@app.command()
+def psa(
+    problem: Problem = "relapsed",
+    population: Population = None,
+    scenario: ScenarioName = None,
+    change: Changes = None,
+    draws: Draws = DEFAULT_DRAWS,
+    seed: Seed = DEFAULT_SEED,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one for a small run, else all cores.")] = None,
+    as_json: AsJson = False,
+    out: Out = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Probabilistic analysis alone, of any number of draws; `--out draws.csv` writes a row per draw."""
+    from hemodel.analyses.base_case import run_base_case
+    from hemodel.analyses.psa import run_psa
+    from hemodel.report import files, tables
+
+    _refuse_existing(out, force, (".xlsx", ".csv"))
+    inputs = _inputs(problem, population, scenario, change)
+    with _progress("Draws", draws, quiet) as advance:
+        result = run_psa(inputs, draws, seed=seed, threads=threads, progress=advance)
+    base = run_base_case(inputs)
+    if out and out.suffix == ".xlsx":
+        _write_workbook(out, base, result, None, force, quiet)
+    elif out:
+        files.write_whole(out, files.csv_text(result.results()).encode(), force=force)
+        _say(f"Wrote {out}", quiet)
+    if as_json:
+        _print_json({"results": _records(result.table), "manifest": _manifest(inputs, result)})
+    else:
+        _print_frame(tables.rounded(tables.psa_table(result, base)), f"{draws:,} draws, seed {seed}")
+
+
+@app.command()
+def scenarios(
+    problem: Problem = "relapsed",
+    population: Population = None,
+    as_json: AsJson = False,
+    out: Out = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Every scenario beside the base case."""
+    from hemodel.analyses.scenarios import run_scenarios
+    from hemodel.evidence.inputs import load_inputs, scenario_names
+    from hemodel.report import files, tables
+
+    _refuse_existing(out, force, (".xlsx", ".csv"))
+    inputs = load_inputs(problem, population=population)
+    with _progress("Scenarios", len(scenario_names(inputs.settings.problem)), quiet) as advance:
+        result = run_scenarios(problem, population=population, progress=advance)
+    if out and out.suffix == ".xlsx":
+        _write_workbook(out, result.results[0], None, result, force, quiet)
+    elif out:
+        files.write_whole(out, files.csv_text(result.table).encode(), force=force)
+        _say(f"Wrote {out}", quiet)
+    if as_json:
+        _print_json({"results": _records(result.table), "not_applicable": result.not_applicable, "manifest": _manifest(inputs)})
+    else:
+        _print_frame(tables.rounded(tables.scenario_table(result)), f"Scenarios: {_title(inputs)}")
+        if result.not_applicable:
+            _say(f"Left out, as their numbers hold for other populations: {', '.join(result.not_applicable)}", quiet)
+
+
+@app.command()
+def validate(problem: Problem = "relapsed", as_json: AsJson = False) -> None:
+    """Check the inputs of every population and every scenario; lists all faults."""
+    from hemodel.evidence.inputs import load_inputs, scenario_names
+
+    base = load_inputs(problem)
+    faults: dict[Fault, None] = {}
+    for population in base.settings.populations:
+        for scenario in ["base_case", *scenario_names(base.settings.problem)]:
+            try:
+                load_inputs(problem, population=population, scenario=scenario)
+            except InputError as error:
+                if population == base.population or not all("its numbers hold for" in f.problem for f in error.faults):
+                    faults |= dict.fromkeys(error.faults)
+    if faults:
+        raise InputError.together(faults)
+    counted = {
+        "problem": base.settings.problem,
+        "parameters": len(base.parameters),
+        "populations": len(base.settings.populations),
+        "scenarios": len(scenario_names(base.settings.problem)),
+        "faults": 0,
+    }
+    if as_json:
+        _print_json(counted)
+    else:
+        typer.echo("{problem}: {parameters} parameters, {populations} populations, {scenarios} scenarios: no faults".format(**counted))
+
+
+@app.command()
+def info(
+    problem: Problem = "relapsed",
+    population: Population = None,
+    scenario: ScenarioName = None,
+    parameter: Annotated[str | None, typer.Option(help="Show one parameter with its source, status and note.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What a run rests on: versions, input hash, populations, scenarios, statuses; or one parameter."""
+    from dataclasses import asdict
+
+    from hemodel.errors import nearest
+    from hemodel.evidence.inputs import load_inputs, scenario_names
+
+    inputs = load_inputs(problem, population=population, scenario=scenario)
+    if parameter is not None:
+        if parameter not in inputs.parameters:
+            raise InputError(f"parameter {parameter!r}", "there is no such parameter", nearest(parameter, inputs.parameters))
+        found = inputs.parameters[parameter]
+        content = asdict(found) | {"interval_low": found.interval[0], "interval_high": found.interval[1]}
+    else:
+        content = _manifest(inputs) | {
+            "question": inputs.settings.question,
+            "populations": {name: p.label for name, p in inputs.settings.populations.items()},
+            "scenarios": scenario_names(inputs.settings.problem),
+        }
+    if as_json:
+        _print_json(content)
+    else:
+        for key, value in content.items():
+            typer.echo(f"{key}: {_plain(value)}")
+
+
+@app.command()
+def calibrate(
+    problem: Problem = "relapsed", population: Population = None, scenario: ScenarioName = None, as_json: AsJson = False
+) -> None:
+    """Derive the death rates after progression anew from the median overall survivals, and compare them with the inputs."""
+    from hemodel.analyses.calibration import derive_rates, differences
+    from hemodel.evidence.inputs import load_inputs
+
+    inputs = load_inputs(problem, population=population, scenario=scenario)
+    table = differences(inputs, derive_rates(inputs))
+    if as_json:
+        _print_json({"results": _records(table)})
+    else:
+        _print_frame(table.map(_plain), f"Death rate after progression: {_title(inputs)}")
+    if not table["agrees"].all():
+        typer.echo("The inputs hold other rates than these: copy value and se into the rows named.", err=True)
+        raise typer.Exit(1)
+
+
+@app.command("app")
+def open_app(
+    port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 8501,
+) -> None:
+    """Open the app for committees in a browser; it listens on this machine only."""
+    import subprocess
+    from importlib.util import find_spec
+
+    if find_spec("streamlit") is None:
+        raise InputError("hemodel app", "Streamlit is not installed", 'Install it with: pip install "hemodel[app]"')
+    front = Path(__file__).parent / "app" / "front.py"
+    options = {
+        "server.port": port,
+        "server.address": "127.0.0.1",
+        "server.headless": "true",
+        "server.maxUploadSize": 10,
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false",
+        "client.showErrorDetails": "none",
+        "client.toolbarMode": "viewer",
+    }
+    command = [sys.executable, "-m", "streamlit", "run", str(front), *(f"--{name}={value}" for name, value in options.items())]
+    raise typer.Exit(subprocess.run(command, check=False).returncode)
+
+
+def _inputs(problem: str, population: str | None, scenario: str | None, change: list[str] | None) -> Inputs:
+    from hemodel.evidence.inputs import load_inputs
+
+    inputs = load_inputs(problem, population=population, scenario=scenario)
+    values, faults = {}, []
+    for text in change or []:
+        name, equals, number = text.partition("=")
+        try:
+            values[name.strip()] = float(number)
+        except ValueError:
+            faults.append(Fault(f"--set {text}", "this is not NAME=VALUE with a number", "Write for example --set u_progressed=0.6"))
+    if faults:
+        raise InputError.together(faults)
+    return inputs.with_values(**values) if values else inputs
+
+
+def _refuse_existing(out: Path | None, force: bool, suffixes: tuple[str, ...]) -> None:
+    """Refuse a bad `--out` before the work starts, not after."""
+    if out is None:
+        return
+    if out.suffix not in suffixes:
+        raise InputError(f"--out {out}", f"the name does not end in {' or '.join(suffixes)}", "Choose a name that does")
+    if out.exists() and not force:
+        raise InputError(f"--out {out}", "the file is already there", "Choose another name, or add --force to replace it")
+
+
+def _write_workbook(out: Path, base: BaseCase, psa: PSA | None, scenarios: Scenarios | None, force: bool, quiet: bool) -> None:
+    from hemodel.report.workbook import write_workbook
+
+    write_workbook(out, base, psa, scenarios, force=force)
+    _say(f"Wrote {out}", quiet)
+
+
+def _answer(base: BaseCase, psa: PSA | None) -> dict[str, Any]:
+    return {
+        "question": base.inputs.settings.question,
+        "population": base.inputs.population,
+        "scenario": base.inputs.scenario.name,
+        "results": _records(base.table),
+        "probabilistic": [] if psa is None else _records(psa.table),
+        "model_against_source": _records(base.against_source),
+        "manifest": _manifest(base.inputs, psa),
+    }
+
+
+def _print_answer(base: BaseCase, psa: PSA | None) -> None:
+    from hemodel.report import manifest, tables
+
+    typer.echo(base.inputs.settings.question)
+    for arrangement in base.outcomes.price_arrangements:
+        table = tables.rounded(tables.base_case_table(base, arrangement))
+        _print_frame(table, f"{tables.arrangement_title(base.inputs, arrangement)}: {_title(base.inputs)}")
+    if psa is not None:
+        _print_frame(tables.rounded(tables.psa_table(psa, base)), f"Probabilistic: {psa.n_draws:,} draws, seed {psa.seed}")
+    typer.echo(manifest.manifest_text(manifest.manifest(base.inputs, psa=psa)))
+
+
+def _title(inputs: Inputs) -> str:
+    return f"{inputs.settings.populations[inputs.population].label}; {inputs.scenario.label.lower()}"
+
+
+def _manifest(inputs: Inputs, psa: PSA | None = None) -> dict[str, Any]:
+    from hemodel.report.manifest import manifest
+
+    return manifest(inputs, psa=psa)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): _missing_to_none(value) for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _missing_to_none(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    typer.echo(json.dumps(content, indent=2, allow_nan=False, default=list))
+
+
+def _print_frame(frame: pd.DataFrame, title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for i, column in enumerate(frame.columns):
+        table.add_column(str(column), justify="left" if i == 0 else "right", overflow="fold")
+    for row in frame.itertuples(index=False):
+        table.add_row(*(str(cell) for cell in row))
+    console = Console()
+    (console if console.is_terminal else Console(width=200)).print(table, markup=False)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_plain(item)}" for key, item in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _say(message: str, quiet: bool) -> None:
+    if not quiet:
+        typer.echo(message, err=True)
+
+
+@contextmanager
+def _progress(label: str, total: int, quiet: bool) -> Iterator[Callable[[int], None] | None]:
+    """A progress bar on standard error where a person watches."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def main() -> None:
+    """Entry point of the command `hemodel`: bad input is told in one line a fault, and ends with status 2."""
+    try:
+        app()
+    except InputError as error:
+        for fault in error.faults:
+            typer.echo(f"error: {fault}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
