@@ -1,0 +1,58 @@
+"""General-population mortality.
+
+Pitfalls guarded: the life table read one year late; hazards mixed instead of people; the last age of the table; sexes swapped.
+"""
+
+import numpy as np
+import pytest
+
+import hemodel as hm
+from hemodel.survival.background import cumulative_hazard, hazard_increments
+
+DT = 28 / 365.25
+
+
+def test_survival_over_one_year_of_age_is_one_minus_q():
+    table = hm.load_inputs("relapsed").life_table
+    for age in (0, 63, 99):
+        passed = cumulative_hazard(table.male, np.array(age + 1.0)) - cumulative_hazard(table.male, np.array(float(age)))
+        assert np.exp(-passed) == pytest.approx(1 - table.male[age], rel=1e-12)
+    assert (table.male[63], table.female[63]) == (0.010552, 0.006818)
+
+
+def test_hazards_are_constant_within_a_year_of_age():
+    q = np.array([0.1, 0.3])
+    assert cumulative_hazard(q, np.array(1.5)) == pytest.approx(-np.log(0.9) - 0.5 * np.log(0.7), rel=1e-14)
+
+
+def test_beyond_the_table_its_last_hazard_goes_on():
+    q = np.array([0.1, 0.3])
+    assert cumulative_hazard(q, np.array(5.0)) == pytest.approx(-np.log(0.9) - 4 * np.log(0.7), rel=1e-14)
+
+
+def test_people_are_mixed_not_hazards():
+    male, female = np.full(3, 0.5), np.zeros(3)
+    increments = hazard_increments(male, female, age=np.zeros(1), share_male=np.array([0.5]), n_cycles=26, cycle_years=1 / 13)
+    alive = np.exp(-np.cumsum(increments[:, 0]))
+    assert alive[12] == pytest.approx(0.5 * 0.5 + 0.5, rel=1e-12)
+    assert alive[25] == pytest.approx(0.5 * 0.25 + 0.5, rel=1e-12)
+    assert np.all(np.diff(increments[:, 0]) < 0)  # men die first, so the mix grows healthier
+
+
+def test_men_and_women_have_their_own_tables():
+    table = hm.load_inputs("relapsed").life_table
+    for share, expected in ((1.0, table.male), (0.0, table.female)):
+        increments = hazard_increments(
+            table.male, table.female, age=np.array([63.0]), share_male=np.array([share]), n_cycles=13, cycle_years=1 / 13
+        )
+        assert 1 - np.exp(-increments.sum()) == pytest.approx(expected[63], rel=1e-10)
+
+
+def test_draws_that_agree_share_one_column_with_the_same_bits():
+    table = hm.load_inputs("relapsed").life_table
+    args = {"n_cycles": 50, "cycle_years": DT}
+    same = hazard_increments(table.male, table.female, age=np.full(4, 63.0), share_male=np.full(4, 0.59), **args)
+    mixed = hazard_increments(table.male, table.female, age=np.array([63.0, 70.0]), share_male=np.full(2, 0.59), **args)
+    assert same.shape == (50, 1)
+    assert mixed.shape == (50, 2)
+    np.testing.assert_array_equal(same[:, 0], mixed[:, 0])
