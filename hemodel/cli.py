@@ -65,7 +65,7 @@ def run(
     from hemodel.analyses.psa import run_psa
     from hemodel.analyses.scenarios import run_scenarios
 
-    _refuse_existing(out, force, (".xlsx",))
+    _refuse_target(out, force, ".xlsx")
     inputs = _inputs(problem, population, scenario, change)
     base = run_base_case(inputs)
     psa = None
@@ -98,9 +98,9 @@ def psa(
     """Probabilistic analysis alone, of any number of draws; `--out draws.csv` writes a row per draw."""
     from hemodel.analyses.base_case import run_base_case
     from hemodel.analyses.psa import run_psa
-    from hemodel.report import files, tables
+    from hemodel.report import files, labels, tables
 
-    _refuse_existing(out, force, (".xlsx", ".csv"))
+    _refuse_target(out, force, ".xlsx", ".csv")
     inputs = _inputs(problem, population, scenario, change)
     with _progress("Draws", draws, quiet) as advance:
         result = run_psa(inputs, draws, seed=seed, threads=threads, progress=advance)
@@ -113,7 +113,10 @@ def psa(
     if as_json:
         _print_json({"results": _records(result.table), "manifest": _manifest(inputs, result)})
     else:
-        _print_frame(tables.rounded(tables.psa_table(result, base)), f"{draws:,} draws, seed {seed}")
+        for arrangement in result.price_arrangements:
+            title = f"{labels.arrangement_label(inputs.settings, arrangement)} ({draws:,} draws, seed {seed})"
+            _print_frame(tables.rounded(tables.psa_table(result, arrangement, base)), title)
+        _print_frame(tables.rounded(tables.probability_table(result)), "Probability of being cost-effective")
 
 
 @app.command()
@@ -128,9 +131,9 @@ def scenarios(
     """Every scenario beside the base case."""
     from hemodel.analyses.scenarios import run_scenarios
     from hemodel.evidence.inputs import load_inputs, scenario_names
-    from hemodel.report import files, tables
+    from hemodel.report import files, labels, tables
 
-    _refuse_existing(out, force, (".xlsx", ".csv"))
+    _refuse_target(out, force, ".xlsx", ".csv")
     inputs = load_inputs(problem, population=population)
     with _progress("Scenarios", len(scenario_names(inputs.settings.problem)), quiet) as advance:
         result = run_scenarios(problem, population=population, progress=advance)
@@ -142,7 +145,9 @@ def scenarios(
     if as_json:
         _print_json({"results": _records(result.table), "not_applicable": result.not_applicable, "manifest": _manifest(inputs)})
     else:
-        _print_frame(tables.rounded(tables.scenario_table(result)), f"Scenarios: {_title(inputs)}")
+        for arrangement in result.results[0].outcomes.price_arrangements:
+            title = f"{labels.arrangement_label(inputs.settings, arrangement)}: {_title(inputs)}"
+            _print_frame(tables.rounded(tables.scenario_table(result, arrangement)).drop(columns="Why"), title)
         if result.not_applicable:
             _say(f"Left out, as their numbers hold for other populations: {', '.join(result.not_applicable)}", quiet)
 
@@ -269,14 +274,19 @@ def _inputs(problem: str, population: str | None, scenario: str | None, change: 
     return inputs.with_values(**values) if values else inputs
 
 
-def _refuse_existing(out: Path | None, force: bool, suffixes: tuple[str, ...]) -> None:
+def _refuse_target(out: Path | None, force: bool, *suffixes: str) -> None:
     """Refuse a bad `--out` before the work starts, not after."""
     if out is None:
         return
+    from hemodel.report.files import refuse_target
+
     if out.suffix not in suffixes:
         raise InputError(f"--out {out}", f"the name does not end in {' or '.join(suffixes)}", "Choose a name that does")
-    if out.exists() and not force:
-        raise InputError(f"--out {out}", "the file is already there", "Choose another name, or add --force to replace it")
+    try:
+        refuse_target(out, force=force)
+    except InputError as error:
+        taken = out.is_file() and not force
+        raise InputError(f"--out {out}", error.faults[0].problem, "Add --force to replace it" if taken else error.faults[0].remedy) from None
 
 
 def _write_workbook(out: Path, base: BaseCase, psa: PSA | None, scenarios: Scenarios | None, force: bool, quiet: bool) -> None:
@@ -299,14 +309,15 @@ def _answer(base: BaseCase, psa: PSA | None) -> dict[str, Any]:
 
 
 def _print_answer(base: BaseCase, psa: PSA | None) -> None:
-    from hemodel.report import manifest, tables
+    from hemodel.report import labels, manifest, tables
 
-    typer.echo(base.inputs.settings.question)
+    settings = base.inputs.settings
+    typer.echo(f"{settings.question}\n{_title(base.inputs)}.\n")
     for arrangement in base.outcomes.price_arrangements:
         table = tables.rounded(tables.base_case_table(base, arrangement))
-        _print_frame(table, f"{tables.arrangement_title(base.inputs, arrangement)}: {_title(base.inputs)}")
+        _print_frame(table, labels.arrangement_label(settings, arrangement))
     if psa is not None:
-        _print_frame(tables.rounded(tables.psa_table(psa, base)), f"Probabilistic: {psa.n_draws:,} draws, seed {psa.seed}")
+        _print_frame(tables.rounded(tables.probability_table(psa)), f"Probabilistic: {psa.n_draws:,} draws, seed {psa.seed}")
     typer.echo(manifest.manifest_text(manifest.manifest(base.inputs, psa=psa)))
 
 
@@ -337,8 +348,9 @@ def _print_frame(frame: pd.DataFrame, title: str) -> None:
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", title_style="bold")
-    for i, column in enumerate(frame.columns):
-        table.add_column(str(column), justify="left" if i == 0 else "right", overflow="fold")
+    for column in frame.columns:
+        is_text = any(str(cell).strip("£%-–()., 0123456789") for cell in frame[column])
+        table.add_column(str(column), justify="left" if is_text else "right", overflow="fold")
     for row in frame.itertuples(index=False):
         table.add_row(*(str(cell) for cell in row))
     console = Console()

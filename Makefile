@@ -1,0 +1,43 @@
+# Each target sets up its environment in .venv by itself, on a machine with Python 3.11 or newer.
+SHELL := /bin/bash
+BIN := .venv/bin
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: run test app bench docs check tidy clean
+
+run: .venv/installed  ## answer the question, and write results/relapsed.xlsx
+	@mkdir -p results
+	@$(BIN)/hemodel run relapsed --out results/relapsed.xlsx --force
+
+test: .venv/installed check  ## everything that proves it
+	$(BIN)/python -m pytest -n 2
+
+check: .venv/installed  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+app: .venv/installed  ## open the app at http://127.0.0.1:8501
+	$(BIN)/hemodel app
+
+bench: .venv/installed  ## time it beside its peers, and write benchmarks/RESULTS.md
+	$(BIN)/pip install -q -e ".[benchmark]"
+	$(BIN)/python benchmarks/run.py
+
+docs: .venv/installed  ## write the numbers in README.md anew
+	$(BIN)/python -m tests.readme_numbers --write
+
+tidy: .venv/installed  ## put code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv results build dist .pytest_cache .mypy_cache .ruff_cache
+
+.venv/installed: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "hemodel needs Python 3.11 or newer: install it and run make again"; exit 2; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch .venv/installed

@@ -1,0 +1,131 @@
+"""Probabilistic analysis.
+
+Pitfalls guarded: draws not shared between strategies; results that depend on block size or threads; life-years, costs and
+probabilities of different draws; the mean of ratios in place of the ratio of means; Monte Carlo error taken for uncertainty.
+"""
+
+import numpy as np
+import pytest
+
+import hemodel as hm
+from hemodel.cohort.model import evaluate, names_read
+from hemodel.evidence.draws import sampler
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    return hm.load_inputs("relapsed")
+
+
+@pytest.fixture(scope="module")
+def psa(inputs):
+    return hm.run_psa(inputs, 4_000, seed=7)
+
+
+@pytest.mark.parametrize(("block_size", "threads"), [(1, 1), (777, 2), (1024, 2), (4_000, 1), (50_000, 2)])
+def test_blocks_and_threads_give_the_same_bits(inputs, psa, block_size, threads):
+    n = 200 if block_size == 1 else 4_000
+    other = hm.run_psa(inputs, n, seed=7, block_size=block_size, threads=threads)
+    for arrangement in ("list", "pas"):
+        np.testing.assert_array_equal(other.costs[arrangement], psa.costs[arrangement][:, :n])
+    np.testing.assert_array_equal(other.qalys, psa.qalys[:, :n])
+    np.testing.assert_array_equal(other.life_years, psa.life_years[:, :n])
+
+
+def test_more_draws_begin_with_the_same_draws(inputs, psa):
+    np.testing.assert_array_equal(hm.run_psa(inputs, 5_000, seed=7).qalys[:, :4_000], psa.qalys)
+
+
+def test_row_i_of_the_draws_is_draw_i_of_the_results(inputs, psa):
+    draws = psa.draws()
+    for i in (0, 17, 3_999):
+        one = {name: draws[name].to_numpy()[i : i + 1] for name in draws} | {
+            n: np.array([p.value]) for n, p in inputs.parameters.items() if n not in draws
+        }
+        assert evaluate(one, inputs).total_qalys[:, 0].tolist() == psa.qalys[:, i].tolist()
+
+
+def test_strategies_share_their_draws(inputs, psa):
+    """What both strategies have in common (post-progression care, terminal care, utilities) makes their outcomes move together."""
+    assert np.corrcoef(psa.qalys)[0, 1] > 0.1
+    shared = sampler(inputs, seed=7, names=["u_progressed"]).block(0, 4_000)["u_progressed"]
+    assert np.corrcoef(shared, psa.qalys[1])[0, 1] > 0.1
+    assert np.corrcoef(shared, psa.qalys[0])[0, 1] > 0.1
+
+
+def test_the_seed_decides(inputs, psa):
+    assert not np.array_equal(hm.run_psa(inputs, 100, seed=8).qalys, psa.qalys[:, :100])
+
+
+def test_the_icer_is_the_ratio_of_means_never_the_mean_of_ratios(psa):
+    row = psa.table.set_index(["price_arrangement", "strategy"]).loc[("pas", "lenalidomide_dexamethasone")]
+    d_costs, d_qalys = psa.costs["pas"][0] - psa.costs["pas"][1], psa.qalys[0] - psa.qalys[1]
+    assert row["icer"] == pytest.approx(d_costs.mean() / d_qalys.mean(), rel=1e-12)
+    assert abs(row["icer"] - (d_costs / d_qalys).mean()) > 100
+    residual = d_costs - row["icer"] * d_qalys
+    assert row["se_icer"] == pytest.approx(residual.std(ddof=1) / np.sqrt(4_000) / d_qalys.mean(), rel=1e-9)
+
+
+def test_uncertainty_and_monte_carlo_error_are_kept_apart(psa):
+    row = psa.table.set_index(["price_arrangement", "strategy"]).loc[("pas", "lenalidomide_dexamethasone")]
+    d_qalys = psa.qalys[0] - psa.qalys[1]
+    assert [row["incremental_qalys_low"], row["incremental_qalys_high"]] == np.quantile(d_qalys, [0.025, 0.975]).tolist()
+    assert row["se_incremental_qalys"] == pytest.approx(d_qalys.std(ddof=1) / np.sqrt(4_000), rel=1e-12)
+
+
+def test_a_second_seed_gives_the_same_means_within_monte_carlo_error(inputs, psa):
+    other = hm.run_psa(inputs, 4_000, seed=1_234).table
+    for column in ("costs", "life_years", "qalys"):
+        error = np.hypot(psa.table[f"se_{column}"], other[f"se_{column}"])
+        assert (abs(psa.table[column] - other[column]) < 4 * error).all()
+
+
+def test_the_probabilistic_icer_is_near_the_deterministic_one(inputs, psa):
+    """Within 5 %: the model is mildly non-linear in its curve parameters."""
+    base = hm.run_base_case(inputs)
+    for arrangement in ("list", "pas"):
+        rows = psa.table[psa.table["price_arrangement"] == arrangement]
+        assert rows["icer"].max() == pytest.approx(base.icer(arrangement), rel=0.05)
+
+
+def test_acceptability_curves_sum_to_one_and_meet_the_table(psa):
+    curve = psa.acceptability_curve("pas")
+    np.testing.assert_allclose(curve.sum(axis=1), 1.0, rtol=0, atol=1e-12)
+    row = psa.table.set_index(["price_arrangement", "strategy"]).loc[("pas", "lenalidomide_dexamethasone")]
+    assert row["probability_cost_effective_35000"] == curve.loc[35_000, "lenalidomide_dexamethasone"]
+
+
+def test_perfect_information_is_worth_something_and_not_more_than_the_worst_loss(psa):
+    for threshold in (25_000.0, 35_000.0):
+        value = psa.evpi("pas", threshold)
+        loss = np.abs(np.diff(psa.net_benefit("pas", threshold), axis=1)).mean()
+        assert 0 <= value.value < loss
+        assert value.standard_error > 0
+
+
+def test_components_are_kept_when_asked_for_and_sum_to_the_totals(inputs):
+    kept = hm.run_psa(inputs, 300, seed=7, block_size=100, keep_components=True)
+    for arrangement in ("list", "pas"):
+        np.testing.assert_allclose(sum(kept.components[arrangement].values()), kept.costs[arrangement], rtol=1e-13)
+    assert hm.run_psa(inputs, 10).components is None
+
+
+def test_only_parameters_that_are_read_are_drawn(inputs, psa):
+    assert set(psa.draws().columns) == set(names_read(inputs))
+
+
+def test_progress_counts_every_draw_once(inputs):
+    seen = []
+    hm.run_psa(inputs, 1_000, block_size=300, threads=2, progress=seen.append)
+    assert sum(seen) == 1_000
+
+
+@pytest.mark.parametrize(("request_", "place"), [({"draws": 1}, "draws"), ({"draws": 2.5}, "draws"), ({"threads": 0}, "threads"), ({"block_size": 0}, "block_size"), ({"seed": -1}, "seed")])
+def test_bad_requests_are_refused_by_name(inputs, request_, place):
+    with pytest.raises(hm.InputError, match=place):
+        hm.run_psa(inputs, **{"draws": 10} | request_)
+
+
+def test_the_result_shows_itself(psa):
+    assert "probability_cost_effective_25000" in psa._repr_html_()
+    assert psa.results().shape == (4_000, 1 + 4 + 2 + 2)

@@ -1,0 +1,160 @@
+"""The command line as its user meets it: real processes, real files.
+
+Pitfalls guarded: a traceback; an error on standard output; a status of 0 after bad input; a file overwritten or half written; heavy
+imports that make `--help` slow; numbers that differ from the Python API's.
+"""
+
+import json
+import subprocess
+import sys
+
+import openpyxl
+import pandas as pd
+import pytest
+
+import hemodel as hm
+from hemodel.evidence.inputs import data_folder
+
+
+def hemodel(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "hemodel.cli", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, timeout=120, check=False
+    )
+
+
+def test_run_as_json_gives_the_numbers_of_the_python_api():
+    done = hemodel("run", "relapsed", "--json", "--draws", 500)
+    assert (done.returncode, done.stderr) == (0, "")
+    answer = json.loads(done.stdout)
+    expected = hm.run_base_case(hm.load_inputs("relapsed")).table
+    assert [(r["price_arrangement"], r["strategy"]) for r in answer["results"]] == list(
+        expected[["price_arrangement", "strategy"]].itertuples(index=False, name=None)
+    )
+    for row, (_, other) in zip(answer["results"], expected.iterrows(), strict=True):
+        for name in ("costs", "life_years", "qalys", "incremental_costs", "incremental_qalys", "icer"):
+            assert row[name] == (None if pd.isna(other[name]) else other[name])
+    assert answer["probabilistic"][0]["probability_cost_effective_35000"] < 0.5
+    assert answer["manifest"]["draws"] == 500
+
+
+def test_run_prints_nices_tables_and_writes_the_workbook(tmp_path):
+    out = tmp_path / "answer.xlsx"
+    done = hemodel("run", "relapsed", "--draws", 500, "--out", out)
+    assert done.returncode == 0
+    for text in ("Technologies", "Total QALYs", "£42,822", "£48,045", "two or more prior therapies"):
+        assert text in done.stdout
+    assert str(out) in done.stderr
+    assert "Summary" in openpyxl.load_workbook(out, read_only=True).sheetnames
+
+
+def test_a_file_is_never_overwritten_without_force(tmp_path):
+    out = tmp_path / "answer.xlsx"
+    out.write_text("mine", encoding="utf-8")
+    done = hemodel("run", "relapsed", "--draws", 0, "--out", out)
+    assert done.returncode == 2
+    assert "--force" in done.stderr
+    assert out.read_text(encoding="utf-8") == "mine"
+    assert hemodel("run", "relapsed", "--draws", 0, "--out", out, "--force").returncode == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["answer.xlsx"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "relapse"), "problem 'relapse': there is no such decision problem"),
+        (("run", "relapsed", "--population", "one_priors"), "Did you mean one_prior?"),
+        (("run", "relapsed", "--scenario", "partitioned"), "Did you mean partitioned_survival?"),
+        (("run", "relapsed", "--set", "u_progresed=0.5"), "Did you mean u_progressed?"),
+        (("run", "relapsed", "--set", "u_progressed=high"), "this is not NAME=VALUE with a number"),
+        (("run", "relapsed", "--set", "u_progressed=1.4"), "1.4 is not a utility"),
+        (("run", "relapsed", "--out", "answer.doc"), "does not end in .xlsx"),
+        (("run", "relapsed", "--out", "nowhere/answer.xlsx"), "there is no folder nowhere"),
+        (("psa", "relapsed", "--draws", "1"), "draws: 1 is not a whole number from 2"),
+        (("info", "relapsed", "--parameter", "u_progres"), "Did you mean u_progressed?"),
+        (("run", "relapsed", "--population", "one_prior", "--scenario", "dexamethasone_os_hr_0_44"), "hold for two_or_more_prior only"),
+    ],
+)
+def test_bad_input_is_one_clear_line_on_standard_error_and_status_2(arguments, message):
+    done = hemodel(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_unknown_options_end_with_status_2():
+    assert hemodel("run", "--nonsense").returncode == 2
+
+
+def test_help_does_not_wait_for_numpy():
+    code = "import sys, hemodel.cli; sys.exit(any(m in sys.modules for m in ('numpy', 'pandas', 'pydantic', 'scipy', 'streamlit')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert "run" in hemodel("--help").stdout
+
+
+def test_run_does_not_import_what_it_does_not_use():
+    code = (
+        "import sys; from hemodel.cli import app; app(['run', 'relapsed', '--json', '--draws', '0'], standalone_mode=False);"
+        "sys.exit(any(m in sys.modules for m in ('streamlit', 'altair', 'openpyxl', 'scipy.stats', 'matplotlib')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_psa_writes_a_row_per_draw(tmp_path):
+    out = tmp_path / "draws.csv"
+    assert hemodel("psa", "relapsed", "--draws", 250, "--seed", 3, "--out", out, "--json", "--quiet").returncode == 0
+    frame = pd.read_csv(out)
+    expected = hm.run_psa(hm.load_inputs("relapsed"), 250, seed=3).results()
+    pd.testing.assert_frame_equal(frame, expected, check_exact=True)
+
+
+def test_scenarios_as_json_and_csv(tmp_path):
+    out = tmp_path / "scenarios.csv"
+    done = hemodel("scenarios", "relapsed", "--population", "one_prior", "--json", "--out", out)
+    assert done.returncode == 0
+    answer = json.loads(done.stdout)
+    assert "dexamethasone_os_hr_0_44" in answer["not_applicable"]
+    assert len(pd.read_csv(out)) == len(answer["results"])
+
+
+def test_validate_counts_and_lists_all_faults_of_a_folder(tmp_path):
+    assert "no faults" in hemodel("validate", "relapsed").stdout
+    source = data_folder("inputs")
+    for part in ("relapsed", "life_tables"):
+        (tmp_path / part).mkdir()
+        for path in (source / part).iterdir():
+            (tmp_path / part / path.name).write_bytes(path.read_bytes())
+    parameters = tmp_path / "relapsed" / "parameters.csv"
+    text = parameters.read_text(encoding="utf-8")
+    text = text.replace("utility,0.81,", "utility,1.81,").replace("GBP per mg,0.05,", "GBP per gram,0.05,")
+    parameters.write_text(text, encoding="utf-8")
+    done = hemodel("validate", tmp_path / "relapsed")
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert any("u_progression_free" in line and "1.81 is not a utility" in line for line in lines)
+    assert any("c_dexamethasone_mg" in line and "unit 'GBP per gram' is not known here" in line for line in lines)
+
+
+def test_info_shows_a_parameter_with_its_source_and_status():
+    done = hemodel("info", "relapsed", "--parameter", "c_lenalidomide_25mg_pack", "--json")
+    content = json.loads(done.stdout)
+    assert (content["value"], content["status"], content["source"]) == (4368, "read", "S1")
+    assert "hash" in json.loads(hemodel("info", "relapsed", "--json").stdout)
+
+
+def test_calibrate_agrees_with_the_inputs_and_says_so_by_its_status(tmp_path):
+    assert hemodel("calibrate", "relapsed", "--scenario", "dexamethasone_os_hr_0_66").returncode == 0
+    assert hemodel("calibrate", "relapsed", "--json").returncode == 0
+
+
+def test_what_if_from_the_command_line_is_what_if_in_python():
+    done = hemodel("run", "relapsed", "--json", "--draws", 0, "--set", "u_progressed=0.6", "--set", "c_lenalidomide_25mg_pack=3000")
+    changed = hm.load_inputs("relapsed").with_values(u_progressed=0.6, c_lenalidomide_25mg_pack=3000.0)
+    assert json.loads(done.stdout)["results"][2]["icer"] == hm.run_base_case(changed).icer("pas")
+
+
+def test_the_same_run_has_the_same_hash_and_another_has_not():
+    hashes = [json.loads(hemodel("run", "--json", "--draws", 100, "--seed", s).stdout)["manifest"]["hash"] for s in (1, 1, 2)]
+    assert hashes[0] == hashes[1] != hashes[2]

@@ -1,0 +1,122 @@
+"""The house rules of the package, kept by a machine: who may import whom, where each framework enters, where randomness lives."""
+
+import ast
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent / "hemodel"
+FLOORS = {"errors": 0, "outcomes": 1, "evidence": 2, "survival": 2, "decision": 2, "cohort": 3, "analyses": 4, "report": 5, "cli": 6, "app": 6}
+DOORS = {
+    "streamlit": {"app"},
+    "altair": {"report/charts.py"},
+    "xlsxwriter": {"report"},
+    "openpyxl": {"report", "evidence/inputs.py"},
+    "typer": {"cli.py"},
+    "pydantic": {"evidence/settings.py"},
+}
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def room(module):
+    return module.split("/")[0].removesuffix(".py")
+
+
+def test_imports_run_downstairs_only():
+    wrong = []
+    for name, tree in modules():
+        if name == "__init__.py":
+            continue
+        for target in imports(tree):
+            if target.startswith("hemodel."):
+                other = target.split(".")[1]
+                same = other == room(name)
+                if not same and FLOORS[other] >= FLOORS[room(name)]:
+                    wrong.append(f"{name} imports {target}")
+    assert wrong == []
+
+
+def test_only_the_model_joins_evidence_to_outcomes():
+    wrong = [
+        f"{name} imports {target}"
+        for name, tree in modules()
+        if name.startswith("cohort/") and name != "cohort/model.py"
+        for target in imports(tree)
+        if target.startswith(("hemodel.evidence", "hemodel.outcomes"))
+    ]
+    assert wrong == []
+
+
+def test_each_framework_has_one_door():
+    wrong = [
+        f"{name} imports {target}"
+        for name, tree in modules()
+        for target in imports(tree)
+        if (doors := DOORS.get(target.split(".")[0])) and not any(name == d or name.startswith(f"{d}/") for d in doors)
+    ]
+    assert wrong == []
+
+
+def test_randomness_lives_with_the_draws():
+    wrong = [
+        f"{name}, line {node.lineno}"
+        for name, tree in modules()
+        if name != "evidence/draws.py"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in ("random", "default_rng") and isinstance(node.value, ast.Name)
+        and node.value.id in ("np", "numpy", "random")
+    ]
+    assert wrong == []
+
+
+def test_files_are_read_in_evidence_and_written_in_report():
+    calls = {"read_text", "read_bytes", "write_text", "write_bytes", "open", "read_csv", "to_csv", "to_excel"}
+    allowed = {"evidence/inputs.py", "report/files.py", "report/workbook.py"}
+    wrong = [
+        f"{name}, line {node.lineno}"
+        for name, tree in modules()
+        if name not in allowed
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and (getattr(node.func, "attr", None) in calls - {"open"} or getattr(node.func, "id", None) == "open")
+    ]
+    assert wrong == []
+
+
+def test_no_room_has_a_name_that_says_nothing():
+    vague = {"utils", "helpers", "common", "core", "config", "misc"}
+    assert [name for name, _ in modules() if vague & set(name.removesuffix(".py").split("/"))] == []
+
+
+def test_no_mutable_state_at_module_level():
+    wrong = [f"{name}, line {node.lineno}" for name, tree in modules() for node in ast.walk(tree) if isinstance(node, ast.Global)]
+    assert wrong == []
+
+
+def test_public_functions_say_what_they_do():
+    wrong = [
+        f"{name}, line {node.lineno}: {node.name}"
+        for name, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_") and not ast.get_docstring(node)
+        and not any(isinstance(parent, ast.FunctionDef) and node in ast.walk(parent) and node is not parent for parent in ast.walk(tree))
+    ]
+    assert wrong == []
+
+
+def test_no_path_of_a_machine_and_no_registry_is_named():
+    root = PACKAGE.parent
+    for path in [*root.glob("*.toml"), *root.glob("*.lock"), *root.glob("*.md"), root / "Makefile", *PACKAGE.rglob("*.py")]:
+        text = path.read_text(encoding="utf-8")
+        assert "index-url" not in text, path
+        assert "/work/" not in text and "/root/" not in text, path
