@@ -1,0 +1,66 @@
+"""Writes the numbers in README.md: `python -m tests.readme_numbers --write` (or `make docs`). tests/test_readme.py compares."""
+
+import re
+import sys
+from pathlib import Path
+
+import hemodel as hm
+from hemodel.report import labels, tables
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def markdown(frame):
+    """A pandas table of text as Markdown, numbers to the right."""
+    rows = [list(map(str, row)) for row in frame.itertuples(index=False)]
+    right = [all(not row[i].strip("£%-., 0123456789") for row in rows) for i in range(len(frame.columns))]
+    lines = ["| " + " | ".join(map(str, frame.columns)) + " |", "|" + "|".join("---:" if r else "---" for r in right) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def answer():
+    inputs = hm.load_inputs("relapsed")
+    base, psa = hm.run_base_case(inputs), hm.run_psa(inputs)
+    parts = []
+    for arrangement in base.outcomes.price_arrangements:
+        parts.append(f"*{labels.arrangement_label(inputs.settings, arrangement)}*")
+        parts.append(markdown(tables.rounded(tables.base_case_table(base, arrangement))))
+    chosen = psa.table[psa.table["strategy"] != inputs.settings.comparator].set_index("price_arrangement")
+    low, high = (f"{t:.0f}" for t in inputs.settings.thresholds_gbp)
+    chances = {
+        a: [labels.percent(chosen.loc[a, f"probability_cost_effective_{t}"]) for t in (low, high)] for a in psa.price_arrangements
+    }
+    parts.append(
+        f"Life-years undiscounted; costs and QALYs at 3.5 %. In {psa.n_draws:,} draws of all uncertain inputs, lenalidomide is cost-effective at "
+        f"{labels.gbp(float(low))} and {labels.gbp(float(high))} per QALY with a probability of {chances['list'][0]} and {chances['list'][1]} at list price, "
+        f"{chances['pas'][0]} and {chances['pas'][1]} under the scheme."
+    )
+    return "\n\n".join(parts)
+
+
+def scenarios():
+    table = hm.run_scenarios("relapsed").table
+    wide = table.pivot(index="label", columns="price_arrangement", values="icer").reindex(table["label"].unique())
+    wide = wide.map(lambda x: "" if x != x else labels.gbp(x)).reset_index()
+    return markdown(wide.rename(columns={"label": "Scenario", "list": "ICER, list price (£/QALY)", "pas": "ICER, scheme (£/QALY)"}))
+
+
+def statuses():
+    return markdown(tables.rounded(tables.status_counts(hm.load_inputs("relapsed"))))
+
+
+def written(text):
+    """README.md with every block written anew."""
+    for name, block in (("answer", answer), ("scenarios", scenarios), ("statuses", statuses)):
+        pattern = re.compile(rf"(<!-- {name}:[^\n]*-->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        assert pattern.search(text), name
+        text = pattern.sub(lambda m, b=block: f"{m[1]}\n{b()}\n\n{m[2]}", text)
+    return text
+
+
+if __name__ == "__main__":
+    new = written(README.read_text(encoding="utf-8"))
+    if "--write" in sys.argv:
+        README.write_text(new, encoding="utf-8")
+    else:
+        sys.stdout.write(new)

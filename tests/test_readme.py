@@ -1,0 +1,58 @@
+"""The README: its numbers are the model's, its commands work.
+
+Pitfalls guarded: a number typed by hand; an example that has stopped working; a link to a page that is not there.
+"""
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+
+
+def test_every_number_is_the_models():
+    spec = importlib.util.spec_from_file_location("readme_numbers", ROOT / "tests" / "readme_numbers.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.written(TEXT) == TEXT, "run `make docs`"
+
+
+def test_the_python_example_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks("python")
+    exec(compile(code, "README.md", "exec"), {})
+    assert (tmp_path / "answer.xlsx").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("line", [line for line in "\n".join(blocks("")).splitlines() if line.startswith("hemodel ")])
+def test_the_commands_run(line, tmp_path):
+    words = shlex.split(line, comments=True)
+    words = ["2000" if w == "1000000" else w for w in words[1:]]  # fewer draws, for the time of a test
+    done = subprocess.run([sys.executable, "-m", "hemodel.cli", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_make_targets_are_there():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^make (\w+)", TEXT, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_links_lead_somewhere():
+    for link in re.findall(r"\]\((?!http)([^)#]+)\)", TEXT):
+        assert (ROOT / link).exists(), link
+
+
+def test_ci_calls_the_test_command_of_the_readme():
+    assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "make test" in TEXT
