@@ -178,7 +178,9 @@ def validate(problem: Problem = "relapsed", as_json: AsJson = False) -> None:
     if as_json:
         _print_json(counted)
     else:
-        typer.echo("{problem}: {parameters} parameters, {populations} populations, {scenarios} scenarios: no faults".format(**counted))
+        typer.echo(
+            "{problem}: {parameters} parameters, {populations} populations, {scenarios} scenarios: no faults".format(**counted)
+        )
 
 
 @app.command()
@@ -264,11 +266,13 @@ def _inputs(problem: str, population: str | None, scenario: str | None, change: 
     inputs = load_inputs(problem, population=population, scenario=scenario)
     values, faults = {}, []
     for text in change or []:
-        name, equals, number = text.partition("=")
+        name, _, number = text.partition("=")
         try:
             values[name.strip()] = float(number)
         except ValueError:
-            faults.append(Fault(f"--set {text}", "this is not NAME=VALUE with a number", "Write for example --set u_progressed=0.6"))
+            faults.append(
+                Fault(f"--set {text}", "this is not NAME=VALUE with a number", "Write for example --set u_progressed=0.6")
+            )
     if faults:
         raise InputError.together(faults)
     return inputs.with_values(**values) if values else inputs
@@ -286,7 +290,9 @@ def _refuse_target(out: Path | None, force: bool, *suffixes: str) -> None:
         refuse_target(out, force=force)
     except InputError as error:
         taken = out.is_file() and not force
-        raise InputError(f"--out {out}", error.faults[0].problem, "Add --force to replace it" if taken else error.faults[0].remedy) from None
+        raise InputError(
+            f"--out {out}", error.faults[0].problem, "Add --force to replace it" if taken else error.faults[0].remedy
+        ) from None
 
 
 def _write_workbook(out: Path, base: BaseCase, psa: PSA | None, scenarios: Scenarios | None, force: bool, quiet: bool) -> None:

@@ -52,9 +52,7 @@ class Outcomes:
             elif not np.isfinite(values.sum()) and not np.isfinite(values).all():
                 strategy, draw = np.argwhere(~np.isfinite(values))[0]
                 where = f"{name}, {self.strategies[strategy]}, draw {draw}"
-                faults.append(
-                    Fault(where, f"the result is {values[strategy, draw]}", "Look at the parameters of that draw")
-                )
+                faults.append(Fault(where, f"the result is {values[strategy, draw]}", "Look at the parameters of that draw"))
         if faults:
             raise InputError.together(faults)
 

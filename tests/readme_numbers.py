@@ -31,9 +31,9 @@ def answer():
         a: [labels.percent(chosen.loc[a, f"probability_cost_effective_{t}"]) for t in (low, high)] for a in psa.price_arrangements
     }
     parts.append(
-        f"Life-years undiscounted; costs and QALYs at 3.5 %. In {psa.n_draws:,} draws of all uncertain inputs, lenalidomide is cost-effective at "
-        f"{labels.gbp(float(low))} and {labels.gbp(float(high))} per QALY with a probability of {chances['list'][0]} and {chances['list'][1]} at list price, "
-        f"{chances['pas'][0]} and {chances['pas'][1]} under the scheme."
+        f"Life-years undiscounted; costs and QALYs at 3.5 %. In {psa.n_draws:,} draws of all uncertain inputs, lenalidomide is "
+        f"cost-effective at {labels.gbp(float(low))} and {labels.gbp(float(high))} per QALY with a probability of "
+        f"{chances['list'][0]} and {chances['list'][1]} at list price, {chances['pas'][0]} and {chances['pas'][1]} under the scheme."
     )
     return "\n\n".join(parts)
 
@@ -42,7 +42,9 @@ def scenarios():
     table = hm.run_scenarios("relapsed").table
     wide = table.pivot(index="label", columns="price_arrangement", values="icer").reindex(table["label"].unique())
     wide = wide.map(lambda x: "" if x != x else labels.gbp(x)).reset_index()
-    return markdown(wide.rename(columns={"label": "Scenario", "list": "ICER, list price (£/QALY)", "pas": "ICER, scheme (£/QALY)"}))
+    return markdown(
+        wide.rename(columns={"label": "Scenario", "list": "ICER, list price (£/QALY)", "pas": "ICER, scheme (£/QALY)"})
+    )
 
 
 def statuses():

@@ -18,7 +18,12 @@ from hemodel.evidence.inputs import data_folder
 
 def hemodel(*arguments, cwd=None):
     return subprocess.run(
-        [sys.executable, "-m", "hemodel.cli", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, timeout=120, check=False
+        [sys.executable, "-m", "hemodel.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=120,
+        check=False,
     )
 
 
@@ -71,7 +76,10 @@ def test_a_file_is_never_overwritten_without_force(tmp_path):
         (("run", "relapsed", "--out", "nowhere/answer.xlsx"), "there is no folder nowhere"),
         (("psa", "relapsed", "--draws", "1"), "draws: 1 is not a whole number from 2"),
         (("info", "relapsed", "--parameter", "u_progres"), "Did you mean u_progressed?"),
-        (("run", "relapsed", "--population", "one_prior", "--scenario", "dexamethasone_os_hr_0_44"), "hold for two_or_more_prior only"),
+        (
+            ("run", "relapsed", "--population", "one_prior", "--scenario", "dexamethasone_os_hr_0_44"),
+            "hold for two_or_more_prior only",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_line_on_standard_error_and_status_2(arguments, message):
@@ -89,7 +97,9 @@ def test_unknown_options_end_with_status_2():
 
 
 def test_help_does_not_wait_for_numpy():
-    code = "import sys, hemodel.cli; sys.exit(any(m in sys.modules for m in ('numpy', 'pandas', 'pydantic', 'scipy', 'streamlit')))"
+    code = (
+        "import sys, hemodel.cli; sys.exit(any(m in sys.modules for m in ('numpy', 'pandas', 'pydantic', 'scipy', 'streamlit')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert "run" in hemodel("--help").stdout
 
@@ -150,7 +160,9 @@ def test_calibrate_agrees_with_the_inputs_and_says_so_by_its_status(tmp_path):
 
 
 def test_what_if_from_the_command_line_is_what_if_in_python():
-    done = hemodel("run", "relapsed", "--json", "--draws", 0, "--set", "u_progressed=0.6", "--set", "c_lenalidomide_25mg_pack=3000")
+    done = hemodel(
+        "run", "relapsed", "--json", "--draws", 0, "--set", "u_progressed=0.6", "--set", "c_lenalidomide_25mg_pack=3000"
+    )
     changed = hm.load_inputs("relapsed").with_values(u_progressed=0.6, c_lenalidomide_25mg_pack=3000.0)
     assert json.loads(done.stdout)["results"][2]["icer"] == hm.run_base_case(changed).icer("pas")
 

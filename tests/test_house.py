@@ -4,7 +4,18 @@ import ast
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "hemodel"
-FLOORS = {"errors": 0, "outcomes": 1, "evidence": 2, "survival": 2, "decision": 2, "cohort": 3, "analyses": 4, "report": 5, "cli": 6, "app": 6}
+FLOORS = {
+    "errors": 0,
+    "outcomes": 1,
+    "evidence": 2,
+    "survival": 2,
+    "decision": 2,
+    "cohort": 3,
+    "analyses": 4,
+    "report": 5,
+    "cli": 6,
+    "app": 6,
+}
 DOORS = {
     "streamlit": {"app"},
     "altair": {"report/charts.py"},
@@ -73,7 +84,9 @@ def test_randomness_lives_with_the_draws():
         for name, tree in modules()
         if name != "evidence/draws.py"
         for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and node.attr in ("random", "default_rng") and isinstance(node.value, ast.Name)
+        if isinstance(node, ast.Attribute)
+        and node.attr in ("random", "default_rng")
+        and isinstance(node.value, ast.Name)
         and node.value.id in ("np", "numpy", "random")
     ]
     assert wrong == []
@@ -108,8 +121,12 @@ def test_public_functions_say_what_they_do():
         f"{name}, line {node.lineno}: {node.name}"
         for name, tree in modules()
         for node in ast.walk(tree)
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_") and not ast.get_docstring(node)
-        and not any(isinstance(parent, ast.FunctionDef) and node in ast.walk(parent) and node is not parent for parent in ast.walk(tree))
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+        and not any(
+            isinstance(parent, ast.FunctionDef) and node in ast.walk(parent) and node is not parent for parent in ast.walk(tree)
+        )
     ]
     assert wrong == []
 

@@ -38,7 +38,9 @@ def test_the_python_example_runs(tmp_path, monkeypatch):
 def test_the_commands_run(line, tmp_path):
     words = shlex.split(line, comments=True)
     words = ["2000" if w == "1000000" else w for w in words[1:]]  # fewer draws, for the time of a test
-    done = subprocess.run([sys.executable, "-m", "hemodel.cli", *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "hemodel.cli", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

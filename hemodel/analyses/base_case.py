@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from hemodel.analyses.calibration import median_time
 from hemodel.cohort import model
-from hemodel.cohort.model import COMPONENT_STATES, ON_TREATMENT, PROGRESSED, PROGRESSION_FREE
+from hemodel.cohort.model import COMPONENT_STATES, ON_TREATMENT
+from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.decision.incremental import incremental_analysis, pairwise
 from hemodel.decision.net_benefit import net_health_benefit, net_monetary_benefit
 from hemodel.evidence.draws import base_case_draws
@@ -48,9 +49,7 @@ class BaseCase:
         costs, qalys = outcomes.total_costs(arrangement)[:, 0], outcomes.total_qalys[:, 0]
         life_years = outcomes.undiscounted.total_life_years[:, 0]
         reference = outcomes.strategies.index(comparator)
-        against = (
-            pairwise(outcomes.strategies, costs, qalys, comparator).set_index("strategy").reindex(outcomes.strategies)
-        )
+        against = pairwise(outcomes.strategies, costs, qalys, comparator).set_index("strategy").reindex(outcomes.strategies)
         is_comparator = np.arange(len(costs)) == reference
         return pd.DataFrame(
             {
@@ -64,9 +63,7 @@ class BaseCase:
                 "incremental_life_years": np.where(is_comparator, np.nan, life_years - life_years[reference]),
                 "incremental_qalys": np.where(is_comparator, np.nan, qalys - qalys[reference]),
                 "icer": np.where(is_comparator, np.nan, against["icer"].to_numpy()),
-                "reading": [
-                    "comparator" if c else str(r) for c, r in zip(is_comparator, against["reading"], strict=True)
-                ],
+                "reading": ["comparator" if c else str(r) for c, r in zip(is_comparator, against["reading"], strict=True)],
             }
         )
 
@@ -191,18 +188,14 @@ class BaseCase:
                 return float(treated[26]) if len(treated) > 26 else float("nan")
             case "alive_at_end":
                 return float(alive[-1])
-        draws = base_case_draws(
-            self.inputs
-        )  # median_ttp: of the curve whose deaths are censored, which has the shape of PFS
+        draws = base_case_draws(self.inputs)  # median_ttp: of the curve whose deaths are censored, which has the shape of PFS
         ratio = draws[f"ratio_pfs_to_ttp_{strategy}"] ** draws["shape_pfs"]
         rate = model.progression_free_rate(draws, self.inputs)[i] * ratio
         return float(weibull_median(rate, draws["shape_pfs"])[0])
 
     def _repr_html_(self) -> str:
         return str(
-            self.table.drop(columns="life_years_discounted").to_html(
-                index=False, float_format="{:,.3f}".format, escape=True
-            )
+            self.table.drop(columns="life_years_discounted").to_html(index=False, float_format="{:,.3f}".format, escape=True)
         )
 
 

@@ -15,7 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from hemodel.cohort.model import PROGRESSED, PROGRESSION_FREE, overall_survival_rate, trace
+from hemodel.cohort.model import overall_survival_rate, trace
+from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws
 from hemodel.evidence.inputs import Inputs
@@ -122,6 +123,8 @@ def _solve(inputs: Inputs, strategy: int, target_years: float) -> float:
         return float(np.interp(position, np.arange(len(alive)), alive)) - 0.5
 
     if position > inputs.settings.n_cycles or excess(_LOWEST) < 0 or excess(_HIGHEST) > 0:
-        problem = f"no rate from {_LOWEST:g} to {_HIGHEST:g} a year gives a median overall survival of {12 * target_years:.4g} months"
+        problem = (
+            f"no rate from {_LOWEST:g} to {_HIGHEST:g} a year gives a median overall survival of {12 * target_years:.4g} months"
+        )
         raise InputError(name, problem, "Check the medians of PFS and overall survival, and the horizon")
     return float(brentq(excess, _LOWEST, _HIGHEST, xtol=1e-12, rtol=1e-12))

@@ -101,9 +101,7 @@ class PSA:
 
     def acceptability_curve(self, price_arrangement: str, thresholds: ArrayLike = CURVE_THRESHOLDS) -> pd.DataFrame:
         """Probability that each strategy has the highest net benefit, by threshold; rows sum to one."""
-        return acceptability.acceptability_curve(
-            self.costs[price_arrangement].T, self.qalys.T, thresholds, names=self.strategies
-        )
+        return acceptability.acceptability_curve(self.costs[price_arrangement].T, self.qalys.T, thresholds, names=self.strategies)
 
     def acceptability_frontier(self, price_arrangement: str, thresholds: ArrayLike = CURVE_THRESHOLDS) -> pd.DataFrame:
         """The strategy with the highest expected net benefit at each threshold and its probability of being cost-effective."""
@@ -186,9 +184,7 @@ def run_psa(
     return result
 
 
-def _run_block(
-    prepared: Sampler, inputs: Inputs, result: PSA, start: int, stop: int
-) -> Mapping[str, Mapping[str, Array]]:
+def _run_block(prepared: Sampler, inputs: Inputs, result: PSA, start: int, stop: int) -> Mapping[str, Mapping[str, Array]]:
     """Fill draws `start` to `stop` of `result`; returns the costs by component if they are to be kept."""
     lives = model.live(prepared.block(start, stop), inputs)
     outcomes = lives.outcomes(discounted=True)

@@ -24,14 +24,17 @@ class Scenarios:
     def table(self) -> pd.DataFrame:
         """One row per scenario, price arrangement and strategy other than the comparator."""
         frames = []
-        base = {a: self.results[0].icer(a) for a in self.results[0].outcomes.price_arrangements}
         for result in self.results:
-            frame = result.table[lambda t, r=result: t["strategy"] != r.inputs.settings.comparator].copy()
+            table = result.table
+            frame = table[table["strategy"] != result.inputs.settings.comparator].copy()
             frame.insert(0, "scenario", result.inputs.scenario.name)
             frame.insert(1, "label", result.inputs.scenario.label)
-            frame["icer_change"] = frame["icer"] - frame["price_arrangement"].map(base)
             frame["why"] = result.inputs.scenario.why
             frames.append(frame)
+        base = frames[0].set_index(["price_arrangement", "strategy"])["icer"].to_dict()
+        for frame in frames:
+            keys = zip(frame["price_arrangement"], frame["strategy"], strict=True)
+            frame["icer_change"] = frame["icer"] - [base[key] for key in keys]
         columns = [
             "scenario",
             "label",

@@ -129,9 +129,7 @@ def _broadcast(
     """Shares as (draw,) and probabilities as (n_cycles, draw), all with the same number of draws."""
     starts = {state: np.asarray(share, dtype=np.float64) for state, share in initial.items()}
     arrays = {edge: np.asarray(p, dtype=np.float64) for edge, p in transitions.items()}
-    lengths = {x.shape[0] for x in starts.values() if x.ndim == 1} | {
-        x.shape[1] for x in arrays.values() if x.ndim == 2
-    }
+    lengths = {x.shape[0] for x in starts.values() if x.ndim == 1} | {x.shape[1] for x in arrays.values() if x.ndim == 2}
     lengths |= {x.shape[0] for x in arrays.values() if x.ndim == 1 and x.shape[0] != n_cycles}
     n_draws = max(lengths, default=1)
     faults = []
@@ -160,8 +158,7 @@ def _broadcast(
             arrays[edge] = x[:, None]
         if (
             x.ndim > 2
-            or (x.ndim == 2
-            and (x.shape[0] not in (1, n_cycles) or x.shape[1] not in (1, n_draws)))
+            or (x.ndim == 2 and (x.shape[0] not in (1, n_cycles) or x.shape[1] not in (1, n_draws)))
             or (x.ndim == 1 and x.shape[0] not in (1, n_cycles, n_draws))
         ):
             problem = f"the shape {x.shape} does not fit {n_cycles} cycles and {n_draws} draws"
@@ -189,8 +186,7 @@ def _refuse_invalid(starts: Mapping[str, Array], probabilities: Mapping[Edge, Ar
         draw = int(np.argmax(np.abs(total - 1) > 1e-9))
         faults.append(Fault(f"initial shares, draw {draw}", f"they sum to {total[draw]:.12g}", "Make them sum to 1"))
     named = [
-        (f"transition {a} -> {b}", p, 1.0, "probability", "Give a probability from 0 to 1")
-        for (a, b), p in probabilities.items()
+        (f"transition {a} -> {b}", p, 1.0, "probability", "Give a probability from 0 to 1") for (a, b), p in probabilities.items()
     ]
     named += [
         (

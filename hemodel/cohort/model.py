@@ -79,18 +79,14 @@ class Lives:
         costs = _costs(self.draws, self.inputs, self.paths, settings.discount_rate_costs if discounted else 0.0)
         life_years = self.life_years(discounted=discounted)
         rate_effects = settings.discount_rate_effects if discounted else 0.0
-        qalys = _qalys(
-            self.draws, self.inputs, life_years, _first_cycle_factor(self.paths.of[PROGRESSED], rate_effects)
-        )
+        qalys = _qalys(self.draws, self.inputs, life_years, _first_cycle_factor(self.paths.of[PROGRESSED], rate_effects))
         return Outcomes(settings.strategy_names, costs, life_years, qalys, None, self.crossings)
 
     def life_years(self, *, discounted: bool) -> dict[str, Array]:
         """Life-years by state, with or without time preference."""
         settings = self.inputs.settings
         rate = settings.discount_rate_effects if discounted else 0.0
-        return {
-            state: self.paths.of[state].years(rate, settings.time_in_state) for state in (PROGRESSION_FREE, PROGRESSED)
-        }
+        return {state: self.paths.of[state].years(rate, settings.time_in_state) for state in (PROGRESSION_FREE, PROGRESSED)}
 
 
 def follow(draws: Draws, inputs: Inputs, record: Record) -> dict[str, Array]:
@@ -227,9 +223,7 @@ def _with_treatment(draws: Draws, inputs: Inputs, record: Record, crossings: dic
         rate = _by_strategy(draws, inputs, "r_discontinuation_toxicity")
 
         def stop_for_toxicity(cycle: int, occupancy: Mapping[str, Array]) -> None:
-            record(
-                cycle, {**occupancy, ON_TREATMENT: occupancy[PROGRESSION_FREE] * np.exp(-rate * (cycle * CYCLE_YEARS))}
-            )
+            record(cycle, {**occupancy, ON_TREATMENT: occupancy[PROGRESSION_FREE] * np.exp(-rate * (cycle * CYCLE_YEARS))})
 
         return stop_for_toxicity
     rate, shape = _ttp_rate(draws, inputs), draws["shape_ttp"]
@@ -276,9 +270,7 @@ class _Paths:
             else:
                 self.of[name].add(cycle, occupancy[name])
         for window, sums in self.within.items():
-            chance, self._counting[window] = schemes.share_within(
-                cycle, self._dispensed, window, self._counting[window]
-            )
+            chance, self._counting[window] = schemes.share_within(cycle, self._dispensed, window, self._counting[window])
             if is_end:
                 sums.close(occupancy[ON_TREATMENT] * chance)
             else:
@@ -301,11 +293,8 @@ def _costs(draws: Draws, inputs: Inputs, paths: _Paths, rate: float) -> dict[str
             + draws["c_dispensing_later"] * (packs - draws["p_pack_dispensed"] * treated.first)
         ),
         "thromboprophylaxis": given * cycles * (heparin * draws["c_heparin"] + (1.0 - heparin) * draws["c_aspirin"]),
-        "pregnancy_prevention": given
-        * packs
-        * (draws["c_pregnancy_prevention"] + pregnant * draws["c_pregnancy_test"]),
-        "adverse_events": _first_cycle_factor(treated, rate)
-        * _per_event(draws, inputs, lambda event: draws[f"c_{event}"]),
+        "pregnancy_prevention": given * packs * (draws["c_pregnancy_prevention"] + pregnant * draws["c_pregnancy_test"]),
+        "adverse_events": _first_cycle_factor(treated, rate) * _per_event(draws, inputs, lambda event: draws[f"c_{event}"]),
         "post_progression_care": paths.of[PROGRESSED].years(rate, inputs.settings.time_in_state)
         * (draws["c_post_progression_care"] / CYCLE_YEARS),
         "terminal_care": (paths.of[PROGRESSION_FREE].leavers(rate) + paths.of[PROGRESSED].leavers(rate))
@@ -360,9 +349,7 @@ def _list_price(draws: Draws) -> Array:
 
 def _qalys(draws: Draws, inputs: Inputs, life_years: Mapping[str, Array], first_cycle: float) -> dict[str, Array]:
     """QALYs by state from life-years by state; adverse events take QALYs away in the first cycle (factor `first_cycle`)."""
-    lost = _per_event(
-        draws, inputs, lambda event: draws[f"du_{event}"] * inputs.years(f"d_{event}", draws[f"d_{event}"])
-    )
+    lost = _per_event(draws, inputs, lambda event: draws[f"du_{event}"] * inputs.years(f"d_{event}", draws[f"d_{event}"]))
     return {
         **{state: draws[f"u_{state}"] * years for state, years in life_years.items()},
         "adverse_events": -first_cycle * lost,

@@ -25,7 +25,8 @@ def discount_factors(rate: float, years: ArrayLike) -> Array:
     >>> discount_factors(0.035, [0, 1]).round(6)
     array([1.      , 0.966184])
     """
-    return np.exp(-np.log1p(rate) * np.asarray(years, dtype=np.float64))
+    result: Array = np.exp(-np.log1p(rate) * np.asarray(years, dtype=np.float64))
+    return result
 
 
 def sums_at_ends(starts: Array, first: Array, last: Array, *, cycle_factor: float, n_cycles: int) -> Array:
@@ -46,12 +47,14 @@ def years_in_state(starts: Array, ends: Array, *, cycle_factor: float, cycle_yea
     The time is valued and discounted at mid-cycle, v^(c + 1/2).
     """
     people = {"life_table": (starts + ends) / 2, "start": starts, "end": ends}[count]
-    return cycle_years * np.sqrt(cycle_factor) * people
+    result: Array = cycle_years * np.sqrt(cycle_factor) * people
+    return result
 
 
 def people_who_leave(starts: Array, ends: Array, *, cycle_factor: float) -> Array:
     """Number who leave for good: the fall of an occupancy over each cycle, discounted at mid-cycle; no half-cycle correction."""
-    return np.sqrt(cycle_factor) * (starts - ends)
+    result: Array = np.sqrt(cycle_factor) * (starts - ends)
+    return result
 
 
 def payoff(trace: Trace, values: Mapping[str, ArrayLike], weights: ArrayLike) -> Array:

@@ -71,9 +71,7 @@ def state_transition(
     return moves_of
 
 
-def partitioned_survival(
-    pfs: Curve, os: Curve, floor: Array, log_time: Array, above: Array
-) -> Iterator[tuple[Array, Array]]:
+def partitioned_survival(pfs: Curve, os: Curve, floor: Array, log_time: Array, above: Array) -> Iterator[tuple[Array, Array]]:
     """Shares progression-free and progressed at each cycle start and at the end, each (strategy, draw): PFS, and OS less PFS.
 
     No hazard falls below the general population's. Where the PFS curve would exceed the OS curve it is held at the OS curve;
@@ -92,7 +90,8 @@ def partitioned_survival(
 def _increment(curve: Curve, log_time: Array, cycle: int) -> Array:
     """Increment m (t'^k - t^k) of a cumulative hazard over a cycle, (strategy, draw)."""
     rate, shape = curve
-    return rate * (np.exp(shape * log_time[cycle + 1]) - np.exp(shape * log_time[cycle]))
+    result: Array = rate * (np.exp(shape * log_time[cycle + 1]) - np.exp(shape * log_time[cycle]))
+    return result
 
 
 def _refuse_negative_death(death: Array, cycle: int, strategies: Sequence[str]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,7 @@ class CycleSums:
         self.cuts = sorted({min(cut, n_cycles) for cut in cuts})
         self.weights = {rate: payoffs.discount_factors(rate, starts) for rate in rates}
         self.parts: dict[float, list[Array]] = {rate: [] for rate in self.weights}
+        self._new_parts = Counter([0, *self.cuts])  # how many parts begin with a cycle
         self.first = self.last = self._weighted = np.empty(0)
 
     def add(self, cycle: int, shares: Array) -> None:
@@ -33,15 +36,15 @@ class CycleSums:
         if cycle == 0:
             self.first, self._weighted = shares.copy(), np.empty_like(shares)
         for rate, parts in self.parts.items():
-            while len(parts) <= sum(cut <= cycle for cut in self.cuts):
+            for _ in range(self._new_parts.get(cycle, 0)):
                 parts.append(np.zeros_like(shares))
             parts[-1] += shares if rate == 0 else np.multiply(shares, self.weights[rate][cycle], out=self._weighted)
 
     def close(self, shares: Array) -> None:
-        """Take the occupancy at the end of the last cycle and join the parts: from here on, part i holds all cycles up to its cut."""
+        """Take the occupancy at the end of the last cycle and join the parts: part i then holds all cycles up to its cut."""
         self.last = shares.copy()
         for parts in self.parts.values():
-            for before, part in zip(parts, parts[1:], strict=False):
+            for before, part in pairwise(parts):
                 part += before
 
     def at_starts(self, rate: float, upto: int | None = None) -> Array:
@@ -52,9 +55,7 @@ class CycleSums:
     def at_ends(self, rate: float) -> Array:
         """Sum of v^c x_{c+1} over all cycles."""
         factor = self.cycle_factor(rate)
-        return payoffs.sums_at_ends(
-            self.at_starts(rate), self.first, self.last, cycle_factor=factor, n_cycles=self.n_cycles
-        )
+        return payoffs.sums_at_ends(self.at_starts(rate), self.first, self.last, cycle_factor=factor, n_cycles=self.n_cycles)
 
     def years(self, rate: float, count: str) -> Array:
         """Person-years, discounted at mid-cycle; `count` as in `payoffs.years_in_state`."""

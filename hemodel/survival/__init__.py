@@ -1,1 +1,1 @@
-
+"""Curves as cumulative hazards, and the general population's mortality."""

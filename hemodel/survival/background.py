@@ -22,9 +22,7 @@ def cumulative_hazard(annual_probabilities: Array, ages: Array) -> Array:
     return from_birth[year] + (ages - year) * hazards[year]
 
 
-def hazard_increments(
-    male: Array, female: Array, *, age: Array, share_male: Array, n_cycles: int, cycle_years: float
-) -> Array:
+def hazard_increments(male: Array, female: Array, *, age: Array, share_male: Array, n_cycles: int, cycle_years: float) -> Array:
     """Increments of the general population's cumulative hazard over each cycle, matched by age and sex.
 
     `male`, `female`: q(x), shape (age,). `age` at the start and `share_male`: shape (draw,). The mix is of people, not of

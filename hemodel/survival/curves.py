@@ -19,7 +19,8 @@ def weibull_rate(median: Array, shape: Array) -> Array:
     >>> float(weibull_rate(np.array([2.0]), np.array([1.0])).round(9)[0]) == round(math.log(2) / 2, 9)
     True
     """
-    return LN_2 * np.exp(-shape * np.log(median))
+    result: Array = LN_2 * np.exp(-shape * np.log(median))
+    return result
 
 
 def weibull_median(rate: Array, shape: Array) -> Array:
@@ -32,6 +33,7 @@ def weibull_median(rate: Array, shape: Array) -> Array:
 
 
 def log_times(n_cycles: int, cycle_years: float) -> Array:
-    """ln of the cycle boundaries 0, 1, ..., n_cycles in years, shape (n_cycles + 1,); -inf at time 0, where t^shape is 0."""
+    """Logarithm of the cycle boundaries 0, 1, ..., n_cycles in years, shape (n_cycles + 1,); -inf at time 0, where t^shape is 0."""
     with np.errstate(divide="ignore"):
-        return np.log(np.arange(n_cycles + 1) * cycle_years)
+        times: Array = np.log(np.arange(n_cycles + 1) * cycle_years)
+    return times

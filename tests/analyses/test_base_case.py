@@ -48,7 +48,9 @@ def test_parts_sum_to_totals(result, discounted):
         result.qalys_by_state(discounted=discounted).select_dtypes("number").sum(), outcomes.total_qalys[:, 0], rtol=1e-13
     )
     np.testing.assert_allclose(
-        result.life_years_by_state(discounted=discounted).select_dtypes("number").sum(), outcomes.total_life_years[:, 0], rtol=1e-13
+        result.life_years_by_state(discounted=discounted).select_dtypes("number").sum(),
+        outcomes.total_life_years[:, 0],
+        rtol=1e-13,
     )
 
 
@@ -63,7 +65,8 @@ def test_life_years_are_undiscounted_and_so_the_area_under_the_survival_curve(re
 @pytest.mark.parametrize("population", list(hm.load_inputs("relapsed").settings.populations))
 def test_medians_of_the_model_are_the_published_ones(population):
     """Overall survival to 1 in 100,000 (it was derived to six digits); progression-free survival to 0.5 %, where the general
-    population's mortality takes its share; dexamethasone to 1 %."""
+    population's mortality takes its share; dexamethasone to 1 %.
+    """
     table = hm.run_base_case(hm.load_inputs("relapsed", population=population)).against_source.set_index("outcome")
     np.testing.assert_allclose(table.loc["median_os", "model"], table.loc["median_os", "published"], rtol=1e-5)
     np.testing.assert_allclose(table.loc["median_ttp", "model"], table.loc["median_ttp", "published"], rtol=2e-6)

@@ -19,7 +19,8 @@ def test_the_derived_rate_makes_the_models_median_the_target():
 
 def test_without_progression_delay_the_rate_is_that_of_the_exponential():
     """When progression comes at once, survival is exponential after it: rate = ln 2 / median. Progression takes up to one cycle,
-    and those who progress within a cycle are at risk from the next, so the target is counted from the end of the first cycle."""
+    and those who progress within a cycle are at risk from the next, so the target is counted from the end of the first cycle.
+    """
     draws = hm.load_inputs("relapsed").with_values(median_pfs_dexamethasone=1e-6, ratio_pfs_to_ttp_dexamethasone=0.995)
     rate = {r.strategy: r.value for r in derive_rates(draws)}["dexamethasone"]
     years = 11.6 / 12 - 28 / 365.25

@@ -120,7 +120,16 @@ def test_progress_counts_every_draw_once(inputs):
     assert sum(seen) == 1_000
 
 
-@pytest.mark.parametrize(("request_", "place"), [({"draws": 1}, "draws"), ({"draws": 2.5}, "draws"), ({"threads": 0}, "threads"), ({"block_size": 0}, "block_size"), ({"seed": -1}, "seed")])
+@pytest.mark.parametrize(
+    ("request_", "place"),
+    [
+        ({"draws": 1}, "draws"),
+        ({"draws": 2.5}, "draws"),
+        ({"threads": 0}, "threads"),
+        ({"block_size": 0}, "block_size"),
+        ({"seed": -1}, "seed"),
+    ],
+)
 def test_bad_requests_are_refused_by_name(inputs, request_, place):
     with pytest.raises(hm.InputError, match=place):
         hm.run_psa(inputs, **{"draws": 10} | request_)

@@ -59,7 +59,12 @@ def test_sick_sicker_gives_the_published_table():
     weights[[0, -1]] = 1 / 3  # as published: the interior weights of Simpson's rule swapped
     weights *= 1.03 ** -np.arange(76)
     costs, qalys = {}, {}
-    for name, factor, treatment, utility_s1 in (("SoC", 1, 0, 0.75), ("A", 1, 12_000, 0.95), ("B", 0.6, 13_000, 0.75), ("AB", 0.6, 25_000, 0.95)):
+    for name, factor, treatment, utility_s1 in (
+        ("SoC", 1, 0, 0.75),
+        ("A", 1, 12_000, 0.95),
+        ("B", 0.6, 13_000, 0.75),
+        ("AB", 0.6, 25_000, 0.95),
+    ):
         trace = sick_sicker(factor)
         costs[name] = payoff(trace, {"H": 2_000, "S1": 4_000 + treatment, "S2": 15_000 + treatment}, weights)[0]
         qalys[name] = payoff(trace, {"H": 1.0, "S1": utility_s1, "S2": 0.5}, weights)[0]
@@ -89,7 +94,11 @@ def test_a_cap_bought_at_cycle_start_has_its_closed_form():
 def test_a_cap_in_a_later_line_has_its_closed_form():
     """Treatment cycles are counted from entry to the line: the sum over entry cycles of inflow times the capped cost."""
     q, v, cost, cap, n = 0.9, 0.99, 100.0, 5, 60
-    transitions = {("first", f"line{0}"): 0.1} | {(f"line{k}", f"line{k + 1}"): q for k in range(cap)} | {(f"line{k}", "off"): 1 - q for k in range(cap)}
+    transitions = (
+        {("first", f"line{0}"): 0.1}
+        | {(f"line{k}", f"line{k + 1}"): q for k in range(cap)}
+        | {(f"line{k}", "off"): 1 - q for k in range(cap)}
+    )
     trace = run_cohort({"first": 1.0}, transitions, n)
     found = sum(payoff(trace, {f"line{k}": cost}, v ** np.arange(n + 1))[0] for k in range(cap))
     inflow = trace.flow("first", "line0")[:, 0]
@@ -100,7 +109,13 @@ def test_a_cap_in_a_later_line_has_its_closed_form():
 def test_occupancy_is_conserved_and_the_dead_stay_dead():
     rng = np.random.default_rng(1)
     p = rng.dirichlet(np.ones(4), size=(30, 50))
-    transitions = {("a", "b"): p[..., 0], ("a", "c"): p[..., 1], ("a", "dead"): p[..., 2], ("b", "dead"): p[..., 3], ("c", "a"): p[..., 0]}
+    transitions = {
+        ("a", "b"): p[..., 0],
+        ("a", "c"): p[..., 1],
+        ("a", "dead"): p[..., 2],
+        ("b", "dead"): p[..., 3],
+        ("c", "a"): p[..., 0],
+    }
     trace = run_cohort({"a": 0.7, "b": 0.3}, transitions, 30)
     np.testing.assert_allclose(sum(trace.occupancy.values()), 1.0, rtol=0, atol=1e-13)
     assert (np.diff(trace.occupancy["dead"], axis=0) >= 0).all()
@@ -109,7 +124,10 @@ def test_occupancy_is_conserved_and_the_dead_stay_dead():
     np.testing.assert_allclose(change, flows, rtol=0, atol=1e-15)
 
 
-@pytest.mark.parametrize(("probability", "shape"), [(0.1, (6, 1)), (np.full(5, 0.1), (6, 1)), (np.full(3, 0.1), (6, 3)), (np.full((5, 3), 0.1), (6, 3))])
+@pytest.mark.parametrize(
+    ("probability", "shape"),
+    [(0.1, (6, 1)), (np.full(5, 0.1), (6, 1)), (np.full(3, 0.1), (6, 3)), (np.full((5, 3), 0.1), (6, 3))],
+)
 def test_probabilities_may_be_numbers_or_vary_by_cycle_draw_or_both(probability, shape):
     trace = run_cohort({"a": 1.0}, {("a", "b"): probability}, 5)
     assert trace.occupancy["a"].shape == shape

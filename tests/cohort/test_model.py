@@ -165,9 +165,9 @@ def test_every_parameter_that_a_run_reads_moves_its_outcomes_and_no_other_does(i
     for name, value in draws.items():
         step = 0.01 if value[0] == 0 else value[0] * (0.99 if name.startswith(("p_", "ratio_")) else 1.01)
         changed = evaluate(draws | {name: np.array([step])}, inputs)
-        same = all(
-            np.array_equal(changed.total_costs(a), base.total_costs(a)) for a in ("list", "pas")
-        ) and np.array_equal(changed.total_qalys, base.total_qalys)
+        same = all(np.array_equal(changed.total_costs(a), base.total_costs(a)) for a in ("list", "pas")) and np.array_equal(
+            changed.total_qalys, base.total_qalys
+        )
         if name in read and same:
             stuck.append(name)
         if name not in read and not same:

@@ -143,7 +143,7 @@ def test_without_interruptions_both_ways_of_counting_agree(inputs):
 
 
 def test_the_model_reproduces_the_closed_form_of_a_constant_stay_probability():
-    """q = 0.96 a cycle, v, GBP 3,000, K = 26, through the scheme object: 47,752.6108997185."""
+    """Q = 0.96 a cycle, v, GBP 3,000, K = 26, through the scheme object: 47,752.6108997185."""
     q, v = 0.96, 1.035 ** (-28 / 365.25)
     trace = run_cohort({"on": 1.0}, {("on", "off"): 1 - q}, 600)
     on = trace.occupancy["on"][:-1, 0]
@@ -158,7 +158,9 @@ def test_settings_become_the_scheme_they_name():
     assert scheme_of(Scheme(kind="drug_cost_cap", label="x", drug_cost_cap_cycles=26)) == schemes.DrugCostCap(26)
     assert scheme_of(Scheme(kind="free_start", label="x", free_cycles=2)) == schemes.FreeStart(2)
     assert scheme_of(Scheme(kind="price_discount", label="x", price_discount=0.2)) == schemes.PriceDiscount(0.2)
-    assert scheme_of(Scheme(kind="response_refund", label="x", response_by_cycle=4, p_response=0.6)) == schemes.ResponseRefund(4, 0.6)
+    assert scheme_of(Scheme(kind="response_refund", label="x", response_by_cycle=4, p_response=0.6)) == schemes.ResponseRefund(
+        4, 0.6
+    )
 
 
 def test_published_check_of_the_scheme_on_the_pooled_pfs_curve(inputs):

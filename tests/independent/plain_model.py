@@ -7,9 +7,20 @@ so the two share no shortcut. Times in years of 365.25 days; v(t) = (1 + r)^-t.
 from math import exp, floor, log
 
 DT = 28 / 365.25
-EVENTS = (
-    "neutropenia thrombocytopenia anaemia dvt pe pneumonia febrile_neutropenia fatigue neuropathy diarrhoea constipation rash".split()
-)
+EVENTS = [
+    "neutropenia",
+    "thrombocytopenia",
+    "anaemia",
+    "dvt",
+    "pe",
+    "pneumonia",
+    "febrile_neutropenia",
+    "fatigue",
+    "neuropathy",
+    "diarrhoea",
+    "constipation",
+    "rash",
+]
 
 
 def background(male, female, age, share_male, n):
@@ -90,7 +101,9 @@ def outcome(p, years, s, strategy, other, floor_increments, arrangement, r_costs
     q, costs, life_years, qalys = p["p_pack_dispensed"], 0.0, 0.0, 0.0
     for c in range(n):
         bought, middle = (1 + r_costs) ** (-c * DT), (1 + r_costs) ** (-(c + 0.5) * DT)
-        per_cycle = (p["n_dexamethasone_high_dose"] if c < s["high_dose_cycles"] else p["n_dexamethasone_later"]) * p["c_dexamethasone_mg"]
+        per_cycle = (p["n_dexamethasone_high_dose"] if c < s["high_dose_cycles"] else p["n_dexamethasone_later"]) * p[
+            "c_dexamethasone_mg"
+        ]
         per_cycle += p["c_clinic_visit_first"] if c == 0 else p["n_clinic_visits"] * p["c_clinic_visit_follow_up"]
         per_cycle += p["n_blood_tests_" + strategy] * p["c_blood_test"]
         if given:
@@ -106,7 +119,11 @@ def outcome(p, years, s, strategy, other, floor_increments, arrangement, r_costs
             per_cycle += heparin * p["c_heparin"] + (1 - heparin) * p["c_aspirin"]
             per_cycle += q * (p["c_pregnancy_prevention"] + p["p_childbearing_potential"] * p["c_pregnancy_test"])
         costs += bought * treated[c] * per_cycle
-        counted = {"life_table": lambda x, c=c: (x[c] + x[c + 1]) / 2, "start": lambda x, c=c: x[c], "end": lambda x, c=c: x[c + 1]}
+        counted = {
+            "life_table": lambda x, c=c: (x[c] + x[c + 1]) / 2,
+            "start": lambda x, c=c: x[c],
+            "end": lambda x, c=c: x[c + 1],
+        }
         count = counted[s["time_in_state"]]
         costs += middle * count(progressed) * p["c_post_progression_care"]
         costs += middle * (free[c] + progressed[c] - free[c + 1] - progressed[c + 1]) * p["c_terminal_care"]

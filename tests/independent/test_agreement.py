@@ -27,7 +27,15 @@ OTHER = {"lenalidomide_dexamethasone": "lenalidomide_dexamethasone", "dexamethas
 
 def settings_of(inputs):
     s = inputs.settings
-    names = ("n_cycles", "structure", "post_progression_mortality", "comparator_survival", "treatment_until", "scheme_counts", "time_in_state")
+    names = (
+        "n_cycles",
+        "structure",
+        "post_progression_mortality",
+        "comparator_survival",
+        "treatment_until",
+        "scheme_counts",
+        "time_in_state",
+    )
     cap = s.schemes["pas"].drug_cost_cap_cycles
     return {name: getattr(s, name) for name in names} | {"cap": cap, "high_dose_cycles": s.dexamethasone_high_dose_cycles}
 
@@ -58,7 +66,9 @@ def test_base_cases_agree_to_ten_digits(population, scenario, discounted):
     np.testing.assert_allclose(ours, theirs, rtol=1e-10)
 
 
-@pytest.mark.parametrize("scenario", [None, "partitioned_survival", "dose_interruptions_counted_as_dispensed", "treatment_until_ttp"])
+@pytest.mark.parametrize(
+    "scenario", [None, "partitioned_survival", "dose_interruptions_counted_as_dispensed", "treatment_until_ttp"]
+)
 def test_random_draws_agree_to_ten_digits(scenario):
     inputs = hm.load_inputs("relapsed", scenario=scenario)
     draws = sampler(inputs, seed=5).block(0, 6)

@@ -1,0 +1,166 @@
+"""One measurement in a process of its own, for `run.py`: `python benchmarks/measure.py CASE '{"draws": 10000}'` prints JSON.
+
+A process of its own because peak memory is a property of a process. Times are wall-clock seconds; what is compared is measured
+in turn (A B C A B C ...), so that a slow moment of the machine hits all alike, and compared round by round.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import peers
+from numpy.typing import NDArray
+from stripped import Job, job_from, one_draw, stripped, stripped_fast
+
+import hemodel as hm
+from hemodel.cohort import model
+from hemodel.evidence.draws import sampler
+from hemodel.evidence.settings import CYCLE_YEARS
+
+Array = NDArray[np.float64]
+SEED = 171
+TOLERANCE = 1e-12
+TOLERANCE_PYHEOR = 1e-3  # it leaves out half a cycle of those alive after 30 years, who are more in some draws than in others
+
+
+def one_thread(draws: int, rounds: int) -> dict[str, Any]:
+    """Times on one thread: name -> seconds, one a round."""
+    inputs = hm.load_inputs("relapsed")
+    names = model.names_read(inputs)
+    prepared = sampler(inputs, seed=SEED, names=names)
+    sampled = prepared.block(0, draws)
+    one = {name: values[:1] for name, values in sampled.items()}
+    job = job_from(sampled, inputs)
+    agreement = disagreement(job)
+    seconds = in_turn(
+        {
+            "evaluate": lambda: model.evaluate(sampled, inputs),
+            "stripped": lambda: stripped(job),
+            "stripped_fast": lambda: stripped_fast(job),
+            "exponentials": exponentials(job),
+            "evaluate_one_draw": lambda: model.evaluate(one, inputs),
+            "prepare_sampler": lambda: sampler(inputs, seed=SEED, names=names),
+            "sample": lambda: prepared.block(0, draws),
+            "run_psa": lambda: hm.run_psa(inputs, draws, threads=1),
+            "base_case": lambda: hm.run_base_case(hm.load_inputs("relapsed")),
+        },
+        rounds,
+    )
+    build: Any = np.show_config(mode="dicts")
+    return {
+        "seconds": seconds,
+        "disagreement": agreement,
+        "n_cycles": job.n_cycles,
+        "optional_instructions": build["SIMD Extensions"].get("found", []),
+    }
+
+
+def psa(draws: int, threads: int) -> dict[str, Any]:
+    """Seconds, processor seconds and peak memory (bytes) of `run_psa` with totals only; `digest` of the bits of its results."""
+    inputs = hm.load_inputs("relapsed")
+    hm.run_psa(inputs, 1000, threads=threads)
+    start, cpu_start = time.perf_counter(), time.process_time()
+    result = hm.run_psa(inputs, draws, threads=threads)
+    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    digest = hashlib.sha256()
+    for values in (*result.costs.values(), result.qalys, result.life_years):
+        digest.update(values.tobytes())
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_bytes": peak, "digest": digest.hexdigest()}
+
+
+def peer(package: str, draws: int, beside: int, rounds: int) -> dict[str, Any]:
+    """Times of the stripped job on the first `draws` draws in a peer, and on `beside` draws in plain NumPy in the same rounds;
+    `difference`: how far the peer's totals are from the plain program's (relative). Empty where the peer is not installed.
+    """
+    if not peers.installed(package):
+        return {}
+    run: Callable[[Job, int], tuple[Array, Array]] = getattr(peers, package)
+    inputs = hm.load_inputs("relapsed")
+    job = job_from(sampler(inputs, seed=SEED).block(0, max(draws, beside)), inputs)
+    reference_job = job_from(sampler(inputs, seed=SEED).block(0, beside), inputs)
+    totals: list[tuple[Array, Array]] = []
+    run(job, min(draws, 10))
+    ours = stripped(job)
+    cases: dict[str, Callable[[], object]] = {
+        package: lambda: totals.append(run(job, draws)),
+        "stripped": lambda: stripped(reference_job),
+    }
+    seconds = in_turn(cases, rounds, warm_up=False)
+    difference = max(relative(a, b[:, :draws]) for a, b in zip(totals[-1], ours, strict=True))
+    refuse(difference, TOLERANCE_PYHEOR if package == "pyheor" else TOLERANCE, package)
+    return {"seconds": seconds, "difference": difference, "draws": draws}
+
+
+def in_turn(cases: dict[str, Callable[[], object]], rounds: int, *, warm_up: bool = True) -> dict[str, list[float]]:
+    """Seconds of each case in each round; the cases take turns. The collector of garbage rests while the clock runs."""
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    for run in cases.values() if warm_up else ():
+        run()
+    for _ in range(rounds):
+        for name, run in cases.items():
+            gc.collect()
+            gc.disable()
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+            gc.enable()
+    return seconds
+
+
+def exponentials(job: Job) -> Callable[[], None]:
+    """The exponentials that the model cannot do without, and nothing else, into arrays that are there already.
+
+    In each cycle t^shape = exp(shape ln t), (draw,), which the strategies share; and for each strategy the probability to stay
+    progression-free, exp(-hazard), (strategy, draw): three arrays of draws a cycle with two strategies. Their arguments are those
+    of a cycle after five years. The probability to stay progressed is constant and costs one exponential a run: not counted.
+    """
+    power = job.shape * np.log(5.0)
+    hazard = -job.progression_rate * (5.0**job.shape - (5.0 - CYCLE_YEARS) ** job.shape)
+    powers, stays = np.empty_like(power), np.empty_like(hazard)
+
+    def run() -> None:
+        for _ in range(job.n_cycles):
+            np.exp(power, out=powers)
+            np.exp(hazard, out=stays)
+
+    return run
+
+
+def disagreement(job: Job) -> float:
+    """Greatest relative difference between the three versions of the stripped job; refused above 1e-12."""
+    plain, fast = stripped(job), stripped_fast(job)
+    worst = max(relative(a, b) for a, b in zip(fast, plain, strict=True))
+    for strategy in range(len(job.progression_rate)):
+        for draw in range(min(job.n_draws, 20)):
+            expected = one_draw(job, strategy, draw)
+            for version in (plain, fast):
+                worst = max(worst, *(abs(x[strategy, draw] / y - 1) for x, y in zip(version, expected, strict=True)))
+    refuse(worst, TOLERANCE, "the versions of the stripped job")
+    return float(worst)
+
+
+def relative(values: Array, reference: Array) -> float:
+    """Greatest relative difference."""
+    return float(np.abs(values / reference - 1.0).max())
+
+
+def refuse(difference: float, tolerance: float, what: str) -> None:
+    """A benchmark of programs that give different answers says nothing: stop."""
+    if not difference <= tolerance:
+        raise SystemExit(f"{what}: totals differ by {difference:.2g} relative, more than {tolerance:g}")
+
+
+CASES: dict[str, Callable[..., dict[str, Any]]] = {"one_thread": one_thread, "psa": psa, "peer": peer}
+
+if __name__ == "__main__":
+    print(json.dumps(CASES[sys.argv[1]](**json.loads(sys.argv[2]))))
