@@ -253,8 +253,12 @@ def open_app(
         "server.maxUploadSize": 10,
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
+        "server.allowedHosts": "localhost,127.0.0.1",
         "client.showErrorDetails": "none",
+        "client.showErrorLinks": "false",
         "client.toolbarMode": "viewer",
+        "theme.base": "light",
+        "theme.primaryColor": "#00436C",
     }
     command = [sys.executable, "-m", "streamlit", "run", str(front), *(f"--{name}={value}" for name, value in options.items())]
     raise typer.Exit(subprocess.run(command, check=False).returncode)

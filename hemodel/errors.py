@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+_SHOWN = 60  # characters of a value that a message quotes
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -21,7 +23,7 @@ class Fault:
         >>> print(Fault("parameters.csv, row 14 (u_progressed)", "1.4 is not a utility", "Give at most 1"))
         parameters.csv, row 14 (u_progressed): 1.4 is not a utility. Give at most 1.
         """
-        return f"{self.where}: {self.problem.rstrip('.')}. {self.remedy.rstrip('.')}."
+        return f"{self.where}: {_sentence(self.problem)} {_sentence(self.remedy)}"
 
 
 class InputError(ValueError):
@@ -43,20 +45,45 @@ class InputError(ValueError):
 
     @classmethod
     def together(cls, faults: Iterable[Fault]) -> InputError:
-        """One error that lists all `faults`, in the order found; at least one is needed."""
+        """One error that lists all `faults` in the order found, each once; `ValueError` if there are none."""
+        found = tuple(dict.fromkeys(faults))
+        if not found:
+            raise ValueError("an InputError needs at least one fault")
         error = cls.__new__(cls)
-        error._hold(tuple(faults))
+        error._hold(found)
         return error
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self).together, (self.faults,)  # so that an error reaches the user from another process
 
-def nearest(name: str, valid: Iterable[str]) -> str:
+
+def nearest(name: object, valid: Iterable[str]) -> str:
     """Advice that names the valid word nearest to `name`, or all of them when they are few and none is near.
 
     >>> nearest("two_or_more", ["two_or_more_prior", "one_prior"])
     'Did you mean two_or_more_prior?'
     """
     names = sorted(valid)
-    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    if not names:
+        return "There are no valid names"
+    close = get_close_matches(name, names, n=1, cutoff=0.5) if isinstance(name, str) else []
     if close:
         return f"Did you mean {close[0]}?"
-    return f"Valid names: {', '.join(names[:30])}{', ...' if len(names) > 30 else ''}"
+    return f"Valid: {', '.join(names[:30])}{', ...' if len(names) > 30 else ''}"
+
+
+def shown(value: object) -> str:
+    """`value` as a message quotes it: on one line and not too long.
+
+    >>> shown("1,5")
+    "'1,5'"
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # whole numbers of more than 4300 digits have no decimal text in Python
+        return "a number with thousands of digits"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(("?", "!")) else f"{text.rstrip('.')}."

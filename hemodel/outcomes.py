@@ -81,6 +81,13 @@ class Outcomes:
         return sum_of(self.qalys)
 
 
+def increments(outcomes: Outcomes, price_arrangement: str, strategy: str, comparator: str) -> tuple[Array, Array]:
+    """Costs (GBP) and QALYs of `strategy` less those of `comparator`, draw by draw, each of shape (draw,)."""
+    i, reference = outcomes.strategies.index(strategy), outcomes.strategies.index(comparator)
+    costs, qalys = outcomes.total_costs(price_arrangement), outcomes.total_qalys
+    return costs[i] - costs[reference], qalys[i] - qalys[reference]
+
+
 def sum_of(parts: Mapping[str, Array]) -> Array:
     """Sum over the entries, always in their order, so that the bits of a total do not depend on anything else."""
     arrays = list(parts.values())

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hemodel.analyses.calibration import median_time
 from hemodel.cohort import model
 from hemodel.cohort.model import COMPONENT_STATES, ON_TREATMENT
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
@@ -20,7 +19,7 @@ from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import YEARS_PER
 from hemodel.evidence.settings import CYCLE_YEARS
 from hemodel.outcomes import Outcomes
-from hemodel.survival.curves import weibull_median
+from hemodel.survival.curves import median_time, weibull_median
 
 Array = NDArray[np.float64]
 
@@ -177,11 +176,11 @@ class BaseCase:
         treated = self.trace[ON_TREATMENT][:, i]
         match outcome:
             case "median_pfs":
-                return median_time(free)
+                return median_time(free, CYCLE_YEARS)
             case "median_os":
-                return median_time(alive)
+                return median_time(alive, CYCLE_YEARS)
             case "median_exposure":
-                return median_time(treated)
+                return median_time(treated, CYCLE_YEARS)
             case "survival_1_year":
                 return float(np.interp(1.0, np.arange(len(alive)) * CYCLE_YEARS, alive))
             case "on_treatment_at_cycle_26":

@@ -12,7 +12,6 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from hemodel.cohort.model import overall_survival_rate, trace
@@ -78,22 +77,6 @@ def calibrated(inputs: Inputs) -> Inputs:
     for rate in derive_rates(inputs):
         parameters[rate.name] = replace(parameters[rate.name], value=rate.value, se=rate.se, low=None, high=None)
     return replace(inputs, parameters=MappingProxyType(parameters))
-
-
-def median_time(share: NDArray[np.float64]) -> float:
-    """Time in years at which a falling share at cycle starts, shape (n_cycles + 1,), first reaches one half; linear within a cycle.
-
-    NaN where it stays above one half.
-
-    >>> round(median_time(np.array([1.0, 0.75, 0.25])) / CYCLE_YEARS, 9)
-    1.5
-    """
-    below = np.flatnonzero(share <= 0.5)
-    if not len(below):
-        return math.nan
-    after = int(below[0])
-    before = share[after - 1]
-    return float((after - 1 + (before - 0.5) / (before - share[after])) * CYCLE_YEARS)
 
 
 def _se_of_ln_target(inputs: Inputs, strategy: str) -> float:

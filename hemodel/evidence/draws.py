@@ -7,6 +7,7 @@ parameters leaves the draws of all others alone. Correlated parameters share nor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from hemodel.errors import InputError
+from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence.distributions import Distribution, quantile_tables, values_at
 from hemodel.evidence.inputs import Inputs, latent_correlations
 from hemodel.evidence.parameters import Parameter
@@ -38,6 +39,7 @@ class Sampler:
     parameters: tuple[Parameter, ...]
     distributions: tuple[Distribution, ...]
     tables: Array
+    shares: tuple[str, ...]
     correlated: tuple[str, ...]
     cholesky: Array
 
@@ -48,18 +50,17 @@ class Sampler:
         """
         copula = self._correlated_normals(start, stop)
         draws = {}
-        shares: list[int] = []
-        for i, parameter in enumerate(self.parameters):
+        for parameter, distribution, table in zip(self.parameters, self.distributions, self.tables, strict=True):
             name = parameter.name
-            if parameter.distribution == "dirichlet":
-                shares.append(i)
-            elif parameter.is_uncertain:
-                z = copula[name] if name in copula else standard_normals(self.seed, name, start, stop)
-                draws[name] = values_at(self.distributions[i], z, self.tables[i])
+            if distribution.kind == "fixed":
+                draws[name] = np.full(stop - start, distribution.first)
             else:
-                draws[name] = np.full(stop - start, parameter.value)
-        if shares:
-            draws |= self._dirichlet([self.parameters[i] for i in shares], start, stop)
+                z = copula[name] if name in copula else standard_normals(self.seed, name, start, stop)
+                draws[name] = values_at(distribution, z, table)
+        left = np.ones(stop - start)
+        for name in self.shares:  # the last one's part is fixed at 1
+            draws[name] = left * draws[name]
+            left = left - draws[name]
         return draws
 
     def _correlated_normals(self, start: int, stop: int) -> dict[str, Array]:
@@ -73,29 +74,42 @@ class Sampler:
             result[name] = total
         return result
 
-    def _dirichlet(self, shares: Sequence[Parameter], start: int, stop: int) -> dict[str, Array]:
-        """Shares by stick-breaking: each takes a beta part of what the earlier ones left; the last takes the rest."""
-        left = np.ones(stop - start)
-        result = {}
-        counts = [p.uncertainty.first for p in shares]
-        for i, parameter in enumerate(shares[:-1]):
-            part = Distribution("beta", counts[i], sum(counts[i + 1 :]))
-            result[parameter.name] = left * values_at(part, standard_normals(self.seed, parameter.name, start, stop))
-            left = left - result[parameter.name]
-        result[shares[-1].name] = left
-        return result
-
 
 def sampler(inputs: Inputs, *, seed: int, names: Iterable[str] | None = None) -> Sampler:
-    """Prepare the draws of a probabilistic analysis. `names` restricts them to the parameters a run reads (default: all)."""
-    if seed < 0:
-        raise InputError("seed", f"{seed} is negative", "Give a whole number from 0")
+    """Prepare the draws of a probabilistic analysis. `names` restricts them to the parameters a run reads (default: all).
+
+    Shares of a Dirichlet come together: one that is read brings the others.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError("seed", f"{shown(seed)} is not a whole number from 0", "Give a whole number from 0")
     wanted = set(inputs.parameters if names is None else names)
+    unknown = sorted(wanted - set(inputs.parameters))
+    if unknown:
+        raise InputError.together(
+            Fault("names", f"there is no parameter {shown(name)}", nearest(name, inputs.parameters)) for name in unknown
+        )
+    parts = _parts_of_what_is_left([p for p in inputs.parameters.values() if p.distribution == "dirichlet"])
+    if wanted & set(parts):
+        wanted |= set(parts)
     parameters = tuple(p for name, p in inputs.parameters.items() if name in wanted)
-    distributions = tuple(p.uncertainty for p in parameters)
+    distributions = tuple(parts.get(p.name) or p.uncertainty for p in parameters)
     correlated, matrix = latent_correlations(inputs)
-    cholesky = np.linalg.cholesky(matrix) if correlated else np.empty((0, 0))
-    return Sampler(seed, parameters, distributions, quantile_tables(list(distributions)), tuple(correlated), cholesky)
+    cholesky = np.linalg.cholesky(matrix).astype(np.float64) if correlated else matrix
+    tables = quantile_tables(list(distributions))
+    shares = tuple(name for name in parts if name in wanted)
+    return Sampler(int(seed), parameters, distributions, tables, shares, tuple(correlated), cholesky)
+
+
+def _parts_of_what_is_left(shares: Sequence[Parameter]) -> dict[str, Distribution]:
+    """A Dirichlet by stick-breaking: in alphabetical order each share takes a beta part of what is left; the last takes it all.
+
+    All have the same total count, the mean of those that their standard errors imply; the means are exact.
+    """
+    ordered = sorted(shares, key=lambda p: p.name)
+    count = math.fsum(p.uncertainty.first for p in ordered)
+    counts = [count * p.value for p in ordered]
+    parts = {p.name: Distribution("beta", counts[i], math.fsum(counts[i + 1 :])) for i, p in enumerate(ordered[:-1])}
+    return parts | {p.name: Distribution("fixed", 1.0, 0.0) for p in ordered[-1:]}
 
 
 def uniforms(seed: int, name: str, start: int, stop: int) -> Array:

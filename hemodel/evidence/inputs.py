@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from importlib import resources
+from html import escape
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,16 +14,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hemodel.errors import Fault, InputError, nearest
+from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence import parameters as rows
 from hemodel.evidence.parameters import YEARS_PER, Parameter
-from hemodel.evidence.settings import Settings, settings_from
+from hemodel.evidence.reading import Table, csv_rows, data_folder, is_file, place, toml_values
+from hemodel.evidence.scenarios import (
+    BASE_CASE,
+    Scenario,
+    population_faults,
+    problem_faults,
+    scenario_from,
+    with_scenario,
+)
+from hemodel.evidence.settings import FIXED_BY_FILES, Settings, changed_settings, settings_from
 
 POPULATION_COLUMNS = ("population", "name", *rows.OVERRIDABLE)
 CORRELATION_COLUMNS = ("population", "first", "second", "rank_correlation", "source", "status", "note")
 PUBLISHED_COLUMNS = ("population", "strategy", "outcome", "unit", "value", "source", "status", "note")
 PUBLISHED_OUTCOMES = ("median_pfs", "median_ttp", "median_os", "survival_1_year", "median_exposure")
 LIFE_TABLE_COLUMNS = ("age", "qx_male", "qx_female")
+LAST_AGE = 100  # the last that a life table must have
 
 
 @dataclass(frozen=True)
@@ -68,23 +76,6 @@ class LifeTable:
 
 
 @dataclass(frozen=True)
-class Scenario:
-    """A named change of settings and parameters with its reason."""
-
-    name: str
-    label: str
-    why: str
-    populations: tuple[str, ...]
-    settings: Mapping[str, Any]
-    parameters: Mapping[str, Mapping[str, Any]]
-
-
-BASE_CASE = Scenario(
-    "base_case", "Base case", "The inputs as they are.", (), MappingProxyType({}), MappingProxyType({})
-)
-
-
-@dataclass(frozen=True)
 class Inputs:
     """Everything one run believes: settings, parameters, correlations, life table; of one population and one scenario."""
 
@@ -113,101 +104,116 @@ class Inputs:
         """`values` of the time parameter `name`, in its unit, as years of 365.25 days."""
         return values * YEARS_PER[self.parameters[name].unit]
 
-    def with_values(self, **values: float) -> Inputs:
-        """The same inputs with some parameters' values set anew. What is uncertain keeps its standard error; an interval is scaled.
+    def with_values(self, /, **values: float) -> Inputs:
+        """The same inputs with some values set anew; what is uncertain keeps its standard error, an interval is scaled.
 
-        Raises `InputError` for unknown names and for values out of range or that the distribution cannot hold.
+        Raises `InputError` for unknown names, for what is no finite number, and for values out of range or that the distribution
+        cannot hold.
         """
         faults: list[Fault] = []
         changed = dict(self.parameters)
-        for name, value in values.items():
-            where = f"changed value of {name}"
+        for name, given in values.items():
+            where, value = f"changed value of {name}", rows.finite(given)
             if name not in changed:
                 faults.append(Fault(where, "there is no such parameter", nearest(name, changed)))
-                continue
-            base = changed[name]
-            scale = value / base.value if base.value else 1.0
-            low, high = (bound * scale if bound is not None else None for bound in (base.low, base.high))
-            changed[name] = replace(base, value=float(value), low=low, high=high)
-            faults += rows.check(where, changed[name])
-        faults += rows.check_shares("changed values", changed.values())
+            elif value is None:
+                faults.append(Fault(where, f"{shown(given)} is not a finite number", "Give a plain number such as 0.67"))
+            else:
+                changed[name] = _moved(changed[name], value)
+                faults += rows.check_evidence(where, changed[name])
+        if any(name.startswith(rows.SHARES) for name in values):
+            faults += rows.check_shares("changed values", changed.values())
         if faults:
             raise InputError.together(faults)
         return replace(self, parameters=MappingProxyType(changed), changed=(*self.changed, *values))
 
-    def with_settings(self, **settings: Any) -> Inputs:
+    def with_settings(self, /, **settings: Any) -> Inputs:
         """The same inputs with some settings set anew; raises `InputError` for what is not a setting or does not fit."""
-        new, faults = settings_from("changed settings", self.settings.model_dump() | settings)
+        new, faults = changed_settings("changed settings", self.settings, settings, fixed=(*FIXED_BY_FILES, "life_table"))
         if new is None:
             raise InputError.together(faults)
         return replace(self, settings=new, changed=(*self.changed, *settings))
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         s = self.settings
         lines = [s.question, f"Population: {s.populations[self.population].label}. Scenario: {self.scenario.label}."]
-        lines.append(
-            f"{len(self.parameters)} parameters, horizon {s.horizon_years:g} years ({s.n_cycles} cycles). Inputs {self.hash[:12]}."
-        )
+        horizon = f"horizon {s.horizon_years:g} years ({s.n_cycles} cycles)"
+        lines.append(f"{len(self.parameters)} parameters, {horizon}. Inputs {self.hash[:12]}.")
         return "<br>".join(escape(line) for line in lines)
 
 
-def data_folder(name: str) -> Path:
-    """Where `inputs` or `scenarios` lie: inside the installed package, or beside it in a checkout."""
-    package = Path(str(resources.files("hemodel")))
-    inside = package / name
-    return inside if inside.is_dir() else package.parent / name
+def _moved(parameter: Parameter, value: float) -> Parameter:
+    scale = value / parameter.value if parameter.value else 1.0
+    low, high = (bound * scale if bound is not None else None for bound in (parameter.low, parameter.high))
+    return replace(parameter, value=value, low=low, high=high)
 
 
-def load_inputs(
-    problem: str | Path = "relapsed", *, population: str | None = None, scenario: str | Path | None = None
-) -> Inputs:
+@dataclass(frozen=True)
+class _Names:
+    """Names that the files of a problem may use; None where the file that lists them could not be read."""
+
+    populations: Mapping[str, Any] | None
+    strategies: Mapping[str, Any] | None
+    parameters: Mapping[str, Any] | None = None
+
+
+def load_inputs(problem: str | Path = "relapsed", *, population: str | None = None, scenario: str | Path | None = None) -> Inputs:
     """Read one decision problem, for one population and one scenario, and check all of it.
 
     `problem` is a name below `inputs/` or a folder of one's own with the same files; `population` is a name in its
     `settings.toml` (default: the base case); `scenario` a name below `scenarios/` or a TOML file of one's own.
-    Raises one `InputError` that lists every fault with file and row.
+    Raises one `InputError` that lists every fault of every file with its place; what other populations have is checked too.
     """
     folder = _problem_folder(problem)
     faults: list[Fault] = []
-    settings = _read_settings(folder, faults)
-    parameters = _read_parameters(folder / "parameters.csv", faults)
-    if settings is None or not parameters:
-        raise InputError.together(faults)
-    population = population or settings.population
-    if population not in settings.populations:
-        faults.append(
-            Fault(
-                f"population {population!r}", "there is no such population", nearest(population, settings.populations)
-            )
-        )
-    parameters = _apply_population(folder / "populations.csv", parameters, settings, population, faults)
-    correlations = _read_correlations(folder / "correlations.csv", parameters, settings, population, faults)
-    published = _read_published(folder / "published.csv", settings, population, faults)
-    life_table = _read_life_table(_life_table_path(folder, settings.life_table), faults)
-    chosen = BASE_CASE
+    values = _read_toml(folder / "settings.toml", faults)
+    settings = _settings(place(folder / "settings.toml"), values, faults)
+    names = _names_in(values or {})
+    base, whole = _read_parameters(folder / "parameters.csv", faults)
+    names = replace(names, parameters=base if whole else None)
+    of_population = _read_populations(folder / "populations.csv", base, names, faults)
+    pairs = _read_correlations(folder / "correlations.csv", names, faults)
+    figures = _read_published(folder / "published.csv", names, faults)
+    chosen = _chosen_population(population, settings, names, faults)
+    faults += _contradictions(place(folder / "correlations.csv"), pairs, base, of_population, names)
+    parameters, change = of_population.get(chosen, base), BASE_CASE
     if scenario is not None and str(scenario) != BASE_CASE.name:
-        settings, parameters, chosen = _apply_scenario(scenario, settings, parameters, population, faults)
-    if faults or life_table is None:
+        settings, parameters, change = _apply_scenario(scenario, settings, parameters, chosen, names, faults)
+    table_name = settings.life_table if settings else (values or {}).get("life_table")
+    life_table = _read_life_table(folder, table_name, faults)
+    correlations = tuple(pair for owner, pair in pairs if owner in ("", chosen))
+    if not faults:
+        faults += _contradiction(place(folder / "correlations.csv"), correlations, parameters)
+    if faults or settings is None or life_table is None:
         raise InputError.together(faults)
-    inputs = Inputs(settings, population, chosen, MappingProxyType(parameters), correlations, life_table, published)
-    check_correlations(inputs)
-    return inputs
+    published = tuple(figure for owner, figure in figures if owner == chosen)
+    return Inputs(settings, chosen, change, MappingProxyType(parameters), correlations, life_table, published)
 
 
 def scenario_names(problem: str = "relapsed") -> list[str]:
-    """Names of the scenarios of a decision problem, in alphabetical order."""
+    """Names of the scenarios of a decision problem, in alphabetical order: all but those of other known problems.
+
+    So one whose problem is misspelt, or whose file cannot be read, is met by those who run all scenarios, and mended.
+    """
+    others = [name for name in _problem_names() if name != problem]
     names = []
     for path in sorted(data_folder("scenarios").glob("*.toml")):
-        if _read_toml(path, faults := []).get("problem") == problem or faults:
+        values = _read_toml(path, [])
+        if values is None or values.get("problem") not in others:
             names.append(path.stem)
     return names
 
 
 def latent_correlations(inputs: Inputs) -> tuple[list[str], NDArray[np.float64]]:
     """Names of the correlated uncertain parameters and their latent correlation matrix, shape (name, name)."""
-    pairs = [c for c in inputs.correlations if all(inputs.parameters[n].is_uncertain for n in (c.first, c.second))]
+    return _latent(inputs.correlations, inputs.parameters)
+
+
+def _latent(correlations: Iterable[Correlation], parameters: Mapping[str, Parameter]) -> tuple[list[str], NDArray[np.float64]]:
+    def is_uncertain(name: str) -> bool:
+        return name in parameters and parameters[name].is_uncertain
+
+    pairs = [c for c in correlations if is_uncertain(c.first) and is_uncertain(c.second)]
     names = sorted({name for pair in pairs for name in (pair.first, pair.second)})
     matrix = np.eye(len(names))
     for pair in pairs:
@@ -216,371 +222,303 @@ def latent_correlations(inputs: Inputs) -> tuple[list[str], NDArray[np.float64]]
     return names, matrix
 
 
-def check_correlations(inputs: Inputs) -> None:
-    """Raise `InputError` where the correlations contradict each other (the matrix is not positive definite)."""
-    names, matrix = latent_correlations(inputs)
-    if names and (smallest := float(np.linalg.eigvalsh(matrix)[0])) < 1e-10:
-        problem = f"the correlations of {', '.join(names)} contradict each other (smallest eigenvalue {smallest:.3g}, not positive definite)"
-        raise InputError("correlations.csv", problem, "Weaken some of them")
+def _contradiction(where: str, correlations: Iterable[Correlation], parameters: Mapping[str, Parameter]) -> list[Fault]:
+    """A fault for each group of connected parameters whose correlations contradict each other (not positive definite)."""
+    names, matrix = _latent(correlations, parameters)
+    reaches = np.linalg.matrix_power((matrix != 0).astype(float), len(names)) > 0
+    found = []
+    for group in dict.fromkeys(map(tuple, reaches)):
+        members = np.flatnonzero(group)
+        smallest = float(np.linalg.eigvalsh(matrix[np.ix_(members, members)])[0])
+        if smallest < 1e-10:
+            who = ", ".join(names[i] for i in members)
+            problem = f"the correlations of {who} contradict each other: their matrix is not positive definite"
+            found.append(Fault(where, f"{problem} (smallest eigenvalue {smallest:.3g})", "Weaken some of them"))
+    return found
 
 
-def _problem_folder(problem: str | Path) -> Path:
-    root = data_folder("inputs")
-    for folder in (Path(problem), root / problem):
-        if (folder / "settings.toml").is_file():
-            return folder
-    known = sorted(path.parent.name for path in root.glob("*/settings.toml"))
-    raise InputError(
-        f"problem {str(problem)!r}",
-        "there is no such decision problem and no folder with a settings.toml",
-        nearest(str(problem), known),
-    )
+def _contradictions(
+    where: str,
+    pairs: Iterable[tuple[str, Correlation]],
+    base: Mapping[str, Parameter],
+    of_population: Mapping[str, Mapping[str, Parameter]],
+    names: _Names,
+) -> list[Fault]:
+    """Contradictions between the correlations of any population."""
+    found: list[Fault] = []
+    for population in names.populations or ():
+        correlations = [pair for owner, pair in pairs if owner in ("", population)]
+        found += _contradiction(where, correlations, of_population.get(population, base))
+    return found
 
 
 def _read_text(path: Path, faults: list[Fault]) -> str | None:
-    """The text of a UTF-8 file (a byte-order mark is allowed), or a fault that says why there is none."""
-    where = f"{path.parent.name}/{path.name}"
+    """The text of a UTF-8 file (a byte-order mark is allowed), or None and a fault that says why there is none."""
+    where = place(path)
     try:
+        if path.exists() and not path.is_file():
+            faults.append(Fault(where, "this is not a file", "Put the file of that name in its place"))
+            return None
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         faults.append(Fault(where, "the file is not there", "Put it back; the problem `relapsed` shows what it holds"))
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        faults.append(Fault(where, f"the file is not UTF-8 (line {line})", 'Save it as "CSV UTF-8"'))
-    except OSError as error:
-        faults.append(Fault(where, f"the file cannot be read ({error.strerror})", "Check the path and the permissions"))
+        faults.append(Fault(where, f"the file is not UTF-8 (line {line})", 'Save it as UTF-8 (in Excel: "CSV UTF-8")'))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        faults.append(Fault(where, f"the file cannot be read ({reason})", "Check the path and the permissions"))
     else:
-        if text.strip():
+        if "\0" in text:
+            line = text[: text.index("\0")].count("\n") + 1
+            faults.append(Fault(where, f"the file holds a NUL byte (line {line})", "Save it as plain UTF-8 text"))
+        elif text.strip():
             return text
-        faults.append(Fault(where, "the file is empty", "Put its contents back"))
+        else:
+            faults.append(Fault(where, "the file is empty", "Put its contents back"))
     return None
 
 
-def _read_toml(path: Path, faults: list[Fault]) -> dict[str, Any]:
+def _read_toml(path: Path, faults: list[Fault]) -> dict[str, Any] | None:
     text = _read_text(path, faults)
-    if text is None:
-        return {}
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        faults.append(Fault(f"{path.parent.name}/{path.name}", f"this is not TOML: {error}", "Mend that line"))
-        return {}
+    return None if text is None else toml_values(place(path), text, faults)
 
 
-def _read_rows(
-    path: Path, columns: Iterable[str], faults: list[Fault], *, comments: bool = False
-) -> list[tuple[str, dict[str, str]]]:
-    """Rows of a CSV file with exactly `columns`, each with its place ("folder/file.csv, row 14"); row 1 is the header."""
+def _read_rows(path: Path, columns: Collection[str], faults: list[Fault], *, comments: bool = False) -> Table:
     text = _read_text(path, faults)
-    if text is None:
-        return []
-    columns, where = list(columns), f"{path.parent.name}/{path.name}"
-    lines = text.splitlines(keepends=True)
-    skipped = sum(1 for line in lines if line.startswith("#")) if comments else 0
-    try:
-        reader = list(csv.reader(lines[skipped:], strict=True))
-    except csv.Error as error:
-        faults.append(Fault(where, f"this is not CSV: {error}", "Look for an unclosed quotation mark"))
-        return []
-    header = [cell.strip() for cell in reader[0]]
-    for name in header:
-        if name not in columns:
-            faults.append(
-                Fault(f"{where}, row {skipped + 1}", f"{name!r} is not a column of this file", nearest(name, columns))
-            )
-    for name in columns:
-        if header.count(name) != 1:
-            problem = f"the column {name} is {'missing' if name not in header else 'there twice'}"
-            faults.append(Fault(f"{where}, row {skipped + 1}", problem, f"The columns are {', '.join(columns)}"))
-    if sorted(header) != sorted(columns):
-        return []
-    found = []
-    for number, cells in enumerate(reader[1:], start=skipped + 2):
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(header):
-            faults.append(
-                Fault(
-                    f"{where}, row {number}",
-                    f"has {len(cells)} cells instead of {len(header)}",
-                    "Quote text that contains commas",
-                )
-            )
-            continue
-        found.append((f"{where}, row {number}", dict(zip(header, cells, strict=True))))
-    if not found:
-        faults.append(Fault(where, "the file has no rows", "Put its rows back"))
-    return found
+    return Table((), whole=False) if text is None else csv_rows(place(path), text, columns, faults, comments=comments)
 
 
-def _read_settings(folder: Path, faults: list[Fault]) -> Settings | None:
-    found: list[Fault] = []
-    values = _read_toml(folder / "settings.toml", found)
-    settings = None
-    if not found:
-        settings, found = settings_from(f"{folder.name}/settings.toml", values)
+def _problem_names() -> list[str]:
+    return sorted(path.parent.name for path in data_folder("inputs").glob("*/settings.toml"))
+
+
+def _problem_folder(problem: str | Path) -> Path:
+    if isinstance(problem, (str, Path)) and str(problem):
+        folders = (Path(problem), data_folder("inputs") / problem)
+        for files in (("settings.toml",), ("parameters.csv", "populations.csv", "correlations.csv")):
+            for folder in folders:
+                if any(is_file(folder / name) for name in files):
+                    return folder
+    what = "there is no such decision problem and no folder with a settings.toml"
+    raise InputError(f"problem {shown(str(problem))}", what, nearest(problem, _problem_names()))
+
+
+def _settings(where: str, values: Mapping[str, Any] | None, faults: list[Fault]) -> Settings | None:
+    if values is None:
+        return None
+    settings, found = settings_from(where, values)
     faults += found
     return settings
 
 
-def _read_parameters(path: Path, faults: list[Fault]) -> dict[str, Parameter]:
-    parameters: dict[str, Parameter] = {}
-    for where, cells in _read_rows(path, rows.COLUMNS, faults):
-        values, found = rows.parse(where, cells)
-        name = str(values["name"])
-        where = f"{where} ({name})"
-        if name in parameters:
-            found.append(Fault(where, "the name is there twice", "Keep one of the rows"))
-        if values["value"] is None:
-            if not cells["value"].strip():
-                found.append(Fault(where, "value is missing", "Give the value"))
-        else:
-            parameter = Parameter(**values)  # type: ignore[arg-type]
-            found += rows.check(where, parameter)
-            parameters[name] = parameter
-        faults += found
-    faults += [] if faults else rows.check_shares(f"{path.parent.name}/{path.name}", parameters.values())
-    return parameters
-
-
-def _apply_population(
-    path: Path, parameters: dict[str, Parameter], settings: Settings, population: str, faults: list[Fault]
-) -> dict[str, Parameter]:
-    """Parameters with the rows of `population` in place; the rows of the other populations are checked all the same."""
-    result, seen = dict(parameters), set()
-    for where, cells in _read_rows(path, POPULATION_COLUMNS, faults):
-        owner, name = cells["population"].strip(), cells["name"].strip()
-        where = f"{where} ({owner}, {name})"
-        values, found = rows.parse(where, {column: cells[column] for column in rows.OVERRIDABLE})
-        if owner not in settings.populations:
-            found.append(Fault(where, f"{owner!r} is not a population", nearest(owner, settings.populations)))
-        if (owner, name) in seen:
-            found.append(Fault(where, "the row is there twice", "Keep one of the rows"))
-        seen.add((owner, name))
-        if name not in parameters:
-            found.append(Fault(where, f"{name!r} is not a parameter", nearest(name, parameters)))
-        elif values["value"] is None:
-            if not cells["value"].strip():
-                found.append(Fault(where, "value is missing", "Give the value"))
-        else:
-            changed = replace(parameters[name], **values)  # type: ignore[arg-type]
-            found += rows.check(where, changed)
-            if owner == population:
-                result[name] = changed
-        faults += found
-    return result
-
-
-def _read_correlations(
-    path: Path, parameters: Mapping[str, Parameter], settings: Settings, population: str, faults: list[Fault]
-) -> tuple[Correlation, ...]:
-    found: dict[frozenset[str], Correlation] = {}
-    for where, cells in _read_rows(path, CORRELATION_COLUMNS, faults):
-        text = {column: cell.strip() for column, cell in cells.items()}
-        pair = frozenset((text["first"], text["second"]))
-        for name in (text["first"], text["second"]):
-            if name not in parameters:
-                faults.append(Fault(where, f"{name!r} is not a parameter", nearest(name, parameters)))
-        if len(pair) == 1:
-            faults.append(Fault(where, "a parameter is correlated with itself", "Name two parameters"))
-        if text["population"] and text["population"] not in settings.populations:
-            faults.append(
-                Fault(
-                    where,
-                    f"{text['population']!r} is not a population",
-                    nearest(text["population"], settings.populations),
-                )
-            )
-        try:
-            value = float(text["rank_correlation"])
-        except ValueError:
-            value = np.nan
-        if not -1 < value < 1:
-            faults.append(
-                Fault(
-                    where,
-                    f"{text['rank_correlation']!r} is not a correlation",
-                    "Give a number between -1 and 1, ends excluded",
-                )
-            )
-        elif text["population"] in ("", population):
-            if pair in found:
-                faults.append(Fault(where, "the pair is there twice", "Keep one of the rows"))
-            found[pair] = Correlation(
-                text["first"], text["second"], value, text["source"], text["status"], text["note"]
-            )
-    return tuple(found.values())
-
-
-def _read_published(path: Path, settings: Settings, population: str, faults: list[Fault]) -> tuple[Published, ...]:
-    figures = []
-    for where, cells in _read_rows(path, PUBLISHED_COLUMNS, faults):
-        text = {column: cell.strip() for column, cell in cells.items()}
-        values, found = rows.parse(where, {"value": cells["value"]})
-        for word, column, valid in (
-            (text["population"], "population", settings.populations),
-            (text["strategy"], "strategy", settings.strategy_names),
-            (text["outcome"], "outcome", PUBLISHED_OUTCOMES),
-            (text["unit"], "unit", (*YEARS_PER, "probability")),
-            (text["status"], "status", rows.STATUSES),
-        ):
-            if word not in valid:
-                found.append(Fault(where, f"{column} {word!r} is not known here", nearest(word, valid)))
-        if not found and isinstance(value := values["value"], float) and text["population"] == population:
-            keep = ("strategy", "outcome", "unit", "source", "status", "note")
-            figures.append(Published(value=value, **{column: text[column] for column in keep}))
-        faults += found
-    return tuple(figures)
-
-
-def _life_table_path(folder: Path, name: str) -> Path:
-    beside = folder.parent / "life_tables" / name
-    return beside if beside.is_file() else data_folder("inputs") / "life_tables" / name
-
-
-def _read_life_table(path: Path, faults: list[Fault]) -> LifeTable | None:
-    before, ages, male, female = len(faults), [], [], []
-    for where, cells in _read_rows(path, LIFE_TABLE_COLUMNS, faults, comments=True):
-        try:
-            age, q_male, q_female = int(cells["age"]), float(cells["qx_male"]), float(cells["qx_female"])
-        except ValueError:
-            faults.append(
-                Fault(where, "a cell is not a number", "Write the age as a whole number and q(x) as a probability")
-            )
-            continue
-        if not (0 <= q_male < 1 and 0 <= q_female < 1):
-            faults.append(
-                Fault(where, f"{q_male:g} or {q_female:g} is not a probability of death", "Give q(x) from 0 to below 1")
-            )
-        ages.append(age)
-        male.append(q_male)
-        female.append(q_female)
-    if ages != list(range(len(ages))) and len(faults) == before:
-        faults.append(
-            Fault(
-                f"{path.parent.name}/{path.name}",
-                "the ages are not 0, 1, 2, ... without gaps",
-                "Give one row for each age from 0",
-            )
-        )
-    return LifeTable(path.stem, np.array(male), np.array(female)) if len(faults) == before else None
-
-
-def _apply_scenario(
-    scenario: str | Path, settings: Settings, parameters: dict[str, Parameter], population: str, faults: list[Fault]
-) -> tuple[Settings, dict[str, Parameter], Scenario]:
-    path = Path(scenario)
-    if not path.is_file():
-        path = data_folder("scenarios") / f"{scenario}.toml"
-        if not path.is_file():
-            valid = ["base_case", *scenario_names(settings.problem)]
-            faults.append(
-                Fault(f"scenario {str(scenario)!r}", "there is no such scenario", nearest(str(scenario), valid))
-            )
-            return settings, parameters, BASE_CASE
-    found: list[Fault] = []
-    chosen = _scenario_from(path, _read_toml(path, found), settings, population, found)
-    where = f"{path.parent.name}/{path.name}"
-    merged, problems = settings_from(where, settings.model_dump() | dict(chosen.settings))
-    changed = dict(parameters)
-    for name, cells in chosen.parameters.items():
-        place = f"{where} (parameters.{name})"
-        if name not in parameters:
-            found.append(Fault(place, "there is no such parameter", nearest(name, parameters)))
-            continue
-        new, wrong = _scenario_row(place, parameters[name], cells)
-        found += wrong
-        changed[name] = new
-    found += rows.check_shares(where, changed.values())
-    faults += found + problems
-    return merged or settings, changed, chosen
-
-
-def _scenario_from(
-    path: Path, values: dict[str, Any], settings: Settings, population: str, faults: list[Fault]
-) -> Scenario:
-    where = f"{path.parent.name}/{path.name}"
-    expected = {
-        "name": str,
-        "problem": str,
-        "label": str,
-        "why": str,
-        "populations": list,
-        "settings": dict,
-        "parameters": dict,
-    }
-    if not values:
-        return BASE_CASE
-    for key, value in values.items():
-        if key not in expected:
-            faults.append(Fault(f"{where} ({key})", "is not part of a scenario", nearest(key, expected)))
-        elif not isinstance(value, expected[key]):
-            faults.append(Fault(f"{where} ({key})", f"{value!r} does not fit", f"Give a {expected[key].__name__}"))
-    for key in ("name", "problem", "label", "why"):
-        if not values.get(key):
-            faults.append(Fault(f"{where} ({key})", "is missing", f"Say the scenario's {key}"))
-    if values.get("problem") not in (None, settings.problem):
-        faults.append(
-            Fault(
-                f"{where} (problem)",
-                f"the scenario is of the problem {values['problem']!r}",
-                f"Choose a scenario of {settings.problem}",
-            )
-        )
-    if values.get("name") not in (None, path.stem):
-        faults.append(
-            Fault(
-                f"{where} (name)", f"the name {values['name']!r} is not the name of the file", "Give both the same name"
-            )
-        )
-    allowed = values.get("populations", [])
-    for name in allowed if isinstance(allowed, list) else []:
-        if name not in settings.populations:
-            faults.append(
-                Fault(
-                    f"{where} (populations)", f"{name!r} is not a population", nearest(str(name), settings.populations)
-                )
-            )
-    if allowed and population not in allowed:
-        problem = f"its numbers hold for {', '.join(map(str, allowed))} only, not for {population}"
-        faults.append(Fault(where, problem, "Choose one of these populations, or another scenario"))
-    if faults:
-        return BASE_CASE
-    empty: Mapping[str, Any] = MappingProxyType({})
-    return Scenario(
-        values["name"],
-        values["label"],
-        values["why"],
-        tuple(allowed),
-        values.get("settings", empty),
-        values.get("parameters", empty),
+def _names_in(values: Mapping[str, Any]) -> _Names:
+    """Names in `settings.toml`, as far as it can be read at all."""
+    populations, strategies = values.get("populations"), values.get("strategies")
+    names = [s.get("name") if isinstance(s, dict) else None for s in strategies] if isinstance(strategies, list) else []
+    has_all = bool(names) and all(isinstance(name, str) for name in names)
+    return _Names(
+        populations if isinstance(populations, dict) and populations else None,
+        dict.fromkeys(map(str, names)) if has_all else None,
     )
 
 
-def _scenario_row(where: str, base: Parameter, cells: object) -> tuple[Parameter, list[Fault]]:
-    """The parameter as the scenario has it, and the faults; what the scenario leaves out stays."""
-    faults: list[Fault] = []
-    if not isinstance(cells, dict):
-        return base, [Fault(where, f"{cells!r} is not a table", "Write the columns to change, such as value = 0.67")]
-    changes: dict[str, object] = {}
-    for column, value in cells.items():
-        if column not in rows.OVERRIDABLE:
-            faults.append(
-                Fault(
-                    f"{where}.{column}", "is not a column that a scenario can change", nearest(column, rows.OVERRIDABLE)
-                )
-            )
-        elif column in rows.NUMBERS and (
-            isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value)
+def _chosen_population(asked: str | None, settings: Settings | None, names: _Names, faults: list[Fault]) -> str:
+    chosen = asked if asked is not None else settings.population if settings else ""
+    known = names.populations
+    if known is not None and (not isinstance(chosen, str) or chosen not in known) and (asked is not None or settings):
+        faults.append(Fault(f"population {shown(chosen)}", "there is no such population", nearest(chosen, known)))
+    return chosen if isinstance(chosen, str) else ""
+
+
+def _unknown(where: str, word: str, kind: str, valid: Iterable[str] | None) -> list[Fault]:
+    """A fault if the word is none of the valid ones, unless these are not known."""
+    if valid is None or word in valid:
+        return []
+    return [Fault(where, f"{shown(word)} is not a {kind}", nearest(word, valid))]
+
+
+def _name_row(where: str, *names: str) -> str:
+    """The place of a row with the names that it is about, if these are fit to print."""
+    words = [name.strip() for name in names]
+    return f"{where} ({', '.join(words)})" if all(w.isprintable() and 0 < len(w) <= 80 for w in words) else where
+
+
+def _read_parameters(path: Path, faults: list[Fault]) -> tuple[dict[str, Parameter], bool]:
+    """Parameters by name, and whether all rows could be read."""
+    table = _read_rows(path, rows.COLUMNS, faults)
+    parameters: dict[str, Parameter] = {}
+    for place_of_row, cells in table.rows:
+        where = _name_row(place_of_row, cells["name"])
+        values, found = rows.parse(where, cells)
+        parameter = Parameter(**values)
+        if parameter.name in parameters:
+            found.append(Fault(where, "the name is there twice", "Keep one of the rows"))
+        parameters[parameter.name] = parameter
+        faults += found + rows.check(where, parameter)
+    if table.whole:
+        faults += rows.check_shares(place(path), parameters.values())
+    return parameters, table.whole
+
+
+def _read_populations(
+    path: Path, base: Mapping[str, Parameter], names: _Names, faults: list[Fault]
+) -> dict[str, dict[str, Parameter]]:
+    """Parameters of each population: the base with the population's rows in place."""
+    result: dict[str, dict[str, Parameter]] = {name: dict(base) for name in names.populations or ()}
+    seen: set[tuple[str, str]] = set()
+    for place_of_row, cells in _read_rows(path, POPULATION_COLUMNS, faults).rows:
+        owner, name = cells["population"].strip(), cells["name"].strip()
+        where = _name_row(place_of_row, owner, name)
+        values, found = rows.parse(where, {column: cells[column] for column in rows.OVERRIDABLE})
+        found += _unknown(where, owner, "population", names.populations)
+        found += _unknown(where, name, "parameter", names.parameters)
+        if (owner, name) in seen:
+            found.append(Fault(where, "the row is there twice", "Keep one of the rows"))
+        seen.add((owner, name))
+        if name in base:
+            changed = replace(base[name], **values)
+            found += rows.check_evidence(where, changed)
+            result.setdefault(owner, dict(base))[name] = changed
+        faults += found
+    for owner in {owner for owner, name in seen if name.startswith(rows.SHARES)} if names.parameters is not None else ():
+        faults += rows.check_shares(f"{place(path)}, population {owner}", result[owner].values())
+    return result
+
+
+def _read_correlations(path: Path, names: _Names, faults: list[Fault]) -> list[tuple[str, Correlation]]:
+    """Correlations, each with the population it holds for ("": all)."""
+    found: list[tuple[str, Correlation]] = []
+    seen: set[tuple[str, frozenset[str]]] = set()
+    for where, cells in _read_rows(path, CORRELATION_COLUMNS, faults).rows:
+        text = {column: cell.strip() for column, cell in cells.items()}
+        owner, first, second = text["population"], text["first"], text["second"]
+        pair, value = frozenset((first, second)), rows.number(text["rank_correlation"])
+        if owner:
+            faults += _unknown(where, owner, "population", names.populations)
+        for name in (first, second):
+            faults += _unknown(where, name, "parameter", names.parameters)
+            if name.startswith(rows.SHARES):
+                faults.append(Fault(where, f"{name} is drawn with the other shares of packs alone", "Leave the row out"))
+        faults += _unknown(where, text["status"], "status", rows.STATUSES)
+        faults += rows.check_provenance(where, text["status"], text["source"], text["note"])
+        if first == second:
+            faults.append(Fault(where, "a parameter is correlated with itself", "Name two parameters"))
+        if {(owner, pair), ("", pair)} & seen or (not owner and any(pair == other for _, other in seen)):
+            faults.append(Fault(where, "the pair is there twice", "Keep one of the rows"))
+        seen.add((owner, pair))
+        if value is None or not -1 < value < 1:
+            problem = f"{shown(text['rank_correlation'])} is not a correlation"
+            faults.append(Fault(where, problem, "Give a number between -1 and 1, ends excluded"))
+        elif first != second:
+            found.append((owner, Correlation(first, second, value, text["source"], text["status"], text["note"])))
+    return found
+
+
+def _read_published(path: Path, names: _Names, faults: list[Fault]) -> list[tuple[str, Published]]:
+    """Published figures, each with its population."""
+    figures: list[tuple[str, Published]] = []
+    seen: set[tuple[str, str, str]] = set()
+    for where, cells in _read_rows(path, PUBLISHED_COLUMNS, faults).rows:
+        text = {column: cell.strip() for column, cell in cells.items()}
+        values, found = rows.parse(where, {"value": cells["value"]})
+        is_share, value = text["outcome"].startswith("survival_"), values["value"]
+        for column, valid in (
+            ("population", names.populations),
+            ("strategy", names.strategies),
+            ("outcome", PUBLISHED_OUTCOMES),
+            ("unit", ("probability",) if is_share else YEARS_PER),
+            ("status", rows.STATUSES),
         ):
-            faults.append(
-                Fault(f"{where}.{column}", f"{value!r} is not a finite number", "Write a plain number such as 0.67")
-            )
-        elif column not in rows.NUMBERS and not isinstance(value, str):
-            faults.append(Fault(f"{where}.{column}", f"{value!r} is not text", "Put it in quotation marks"))
+            found += _unknown(where, text[column], column, valid)
+        found += rows.check_provenance(where, text["status"], text["source"], text["note"])
+        if value <= 0 or (is_share and value > 1):
+            remedy = "Give a probability from 0 to 1" if is_share else "Give a time above 0"
+            found.append(Fault(where, f"{value:g} is out of range", remedy))
+        key = (text["population"], text["strategy"], text["outcome"])
+        if key in seen:
+            found.append(Fault(where, "the figure is there twice", "Keep one of the rows"))
+        seen.add(key)
+        keep = ("strategy", "outcome", "unit", "source", "status", "note")
+        figures.append((text["population"], Published(value=value, **{column: text[column] for column in keep})))
+        faults += found
+    return figures
+
+
+def _read_life_table(folder: Path, name: object, faults: list[Fault]) -> LifeTable | None:
+    """The life table that the settings name: beside the problem's folder or among those of the package."""
+    if not isinstance(name, str) or not name.strip():
+        return None  # a fault of the settings already
+    folders = (folder.parent / "life_tables", data_folder("inputs") / "life_tables")
+    paths = [beside / name for beside in folders if Path(name).name == name and is_file(beside / name)]
+    if not paths:
+        known = {path.name for beside in folders for path in beside.glob("*.csv")}
+        where = f"{place(folder / 'settings.toml')} (life_table)"
+        faults.append(Fault(where, f"there is no life table {shown(name)}", nearest(name, known)))
+        return None
+    before, where = len(faults), place(paths[0])
+    numbers = _life_table_numbers(_read_rows(paths[0], LIFE_TABLE_COLUMNS, faults, comments=True), faults)
+    ages = [age for age, _, _ in numbers]
+    if len(faults) == before and (ages != list(range(len(ages))) or len(ages) <= LAST_AGE):
+        problem = f"the ages are not 0, 1, 2, ... to {LAST_AGE} or more without gaps"
+        faults.append(Fault(where, problem, "Give one row for each age from 0"))
+    _, male, female = np.array(numbers).reshape(-1, 3).T.copy()
+    return LifeTable(paths[0].stem, male, female) if len(faults) == before else None
+
+
+def _life_table_numbers(table: Table, faults: list[Fault]) -> list[tuple[float, float, float]]:
+    """Age and probabilities of death of each row that can be read."""
+    found = []
+    for where, cells in table.rows:
+        age, male, female = (rows.number(cells[column].strip()) for column in LIFE_TABLE_COLUMNS)
+        if age is None or male is None or female is None:
+            faults.append(Fault(where, "a cell is not a number", "Write the age as a whole number and q(x) as a probability"))
+        elif not (0 <= male < 1 and 0 <= female < 1):
+            faults.append(Fault(where, f"{male:g} or {female:g} is not a probability of death", "Give q(x) from 0 to below 1"))
         else:
-            changes[column] = float(value) if column in rows.NUMBERS else value
-    if faults:
-        return base, faults
-    new = rows.override(base, changes)
-    return new, rows.check(where, new)
+            found.append((age, male, female))
+    return found
+
+
+def _scenario_file(scenario: str | Path, problem: str, faults: list[Fault]) -> Path | None:
+    if isinstance(scenario, (str, Path)):
+        for path in (Path(scenario), data_folder("scenarios") / f"{scenario}.toml"):
+            if is_file(path):
+                return path
+    valid = [BASE_CASE.name, *scenario_names(problem)]
+    name = str(scenario)
+    faults.append(Fault(f"scenario {shown(name)}", "there is no such scenario", nearest(name, valid)))
+    return None
+
+
+def _apply_scenario(
+    scenario: str | Path,
+    settings: Settings | None,
+    parameters: dict[str, Parameter],
+    population: str,
+    names: _Names,
+    faults: list[Fault],
+) -> tuple[Settings | None, dict[str, Parameter], Scenario]:
+    """Settings and parameters with the scenario's in place; what holds for other populations only is not put in place."""
+    path = _scenario_file(scenario, settings.problem if settings else "relapsed", faults)
+    values = _read_toml(path, faults) if path else None
+    if path is None or values is None:
+        return settings, parameters, BASE_CASE
+    where = place(path)
+    chosen = scenario_from(where, path.stem, values, faults)
+    foreign = problem_faults(where, values.get("problem"), settings.problem) if settings else []
+    if foreign:
+        faults += foreign
+        return settings, parameters, chosen
+    faults += population_faults(where, chosen, names.populations)
+    if settings:
+        settings, found = changed_settings(where, settings, chosen.settings, table="settings.")
+        faults += found
+    if chosen.populations and population not in chosen.populations:
+        if names.populations is not None and population in names.populations:
+            problem = f"its numbers hold for {', '.join(map(str, chosen.populations))} only, not for {population}"
+            faults.append(Fault(where, problem, "Choose one of these populations, or another scenario"))
+        return settings, parameters, chosen
+    parameters, found = with_scenario(where, chosen, parameters, names.parameters)
+    faults += found
+    return settings, parameters, chosen

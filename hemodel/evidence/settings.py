@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from hemodel.errors import Fault, nearest
+from hemodel.errors import Fault, nearest, shown
 
 CYCLE_YEARS = 28 / 365.25  # a cycle is 28 days, a year 365.25 days
 THRESHOLD_PRESETS = {"2026": (25_000.0, 35_000.0), "2009": (20_000.0, 30_000.0)}
 """GBP per QALY: NICE's manual from April 2026, and the range before (used in 2009)."""
+FIXED_BY_FILES = ("problem", "population", "populations")
+"""Settings that say which files and rows are read: a scenario cannot change them."""
+
+Text = Annotated[str, Field(pattern=r"\S")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Cycles = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class _Strict(BaseModel):
@@ -20,27 +29,27 @@ class _Strict(BaseModel):
 class Strategy(_Strict):
     """One option compared."""
 
-    name: str
-    label: str
+    name: Name
+    label: Text
     drugs: list[Literal["lenalidomide", "dexamethasone"]]
 
 
 class Population(_Strict):
     """One group of patients whose rows in `populations.csv` replace those of the base case."""
 
-    label: str
-    why: str
+    label: Text
+    why: Text
 
 
 class Scheme(_Strict):
     """One price arrangement: who pays for which packs. See `cohort.schemes` for what each kind does."""
 
     kind: Literal["drug_cost_cap", "free_start", "price_discount", "response_refund"]
-    label: str
-    drug_cost_cap_cycles: int | None = Field(default=None, ge=1)
-    free_cycles: int | None = Field(default=None, ge=1)
+    label: Text
+    drug_cost_cap_cycles: Cycles | None = None
+    free_cycles: Cycles | None = None
     price_discount: float | None = Field(default=None, ge=0, le=1)
-    response_by_cycle: int | None = Field(default=None, ge=1)
+    response_by_cycle: Cycles | None = None
     p_response: float | None = Field(default=None, ge=0, le=1)
 
     @model_validator(mode="after")
@@ -51,27 +60,35 @@ class Scheme(_Strict):
             "price_discount": {"price_discount"},
             "response_refund": {"response_by_cycle", "p_response"},
         }[self.kind]
-        given = {
-            name
-            for name in type(self).model_fields
-            if name not in ("kind", "label") and getattr(self, name) is not None
-        }
+        given = {name for name in type(self).model_fields if name not in ("kind", "label") and getattr(self, name) is not None}
         if given != terms:
-            raise ValueError(f"a scheme of the kind {self.kind} takes {' and '.join(sorted(terms))} and no other terms")
+            given_terms = ", ".join(sorted(given)) or "no terms"
+            problem = f"a scheme of the kind {self.kind} is given {given_terms}"
+            raise _refused(problem, f"Give {' and '.join(sorted(terms))}, and no other terms")
         return self
+
+
+def _refused(problem: str, remedy: str) -> PydanticCustomError:
+    return PydanticCustomError("refused", "{problem}", {"problem": problem, "remedy": remedy})
+
+
+def _refuse_repeats(kind: str, names: list[str]) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise _refused(f"the {kind} {', '.join(map(shown, repeated))} is listed twice", "Keep one of them")
 
 
 class Settings(_Strict):
     """`settings.toml` of a decision problem. Rates per year, times in years, cycles of 28 days."""
 
-    problem: str
-    question: str
-    price_year: str
-    population: str
-    populations: dict[str, Population]
+    problem: Text
+    question: Text
+    price_year: Text
+    population: Text
+    populations: dict[str, Population] = Field(min_length=1)
     strategies: list[Strategy] = Field(min_length=2)
-    comparator: str
-    life_table: str
+    comparator: Text
+    life_table: Text
     horizon_years: float = Field(gt=0, le=100)
     discount_rate_costs: float = Field(ge=0, le=1)
     discount_rate_effects: float = Field(ge=0, le=1)
@@ -82,30 +99,56 @@ class Settings(_Strict):
     post_progression_mortality: Literal["by_strategy", "equal"]
     comparator_survival: Literal["median", "hazard_ratio"]
     treatment_until: Literal["progression", "progression_or_toxicity", "ttp_curve"]
-    dexamethasone_high_dose_cycles: int = Field(ge=0)
+    dexamethasone_high_dose_cycles: int = Field(ge=0, le=10_000)
     price_arrangements: list[str] = Field(min_length=1)
     scheme_counts: Literal["calendar", "dispensed"]
     schemes: dict[str, Scheme]
 
-    @model_validator(mode="after")
-    def _names_agree(self) -> Settings:
-        names = [strategy.name for strategy in self.strategies]
-        if self.comparator not in names:
-            raise ValueError(
-                f"the comparator {self.comparator!r} is not one of the strategies. {nearest(self.comparator, names)}"
-            )
-        if self.population not in self.populations:
-            raise ValueError(
-                f"the population {self.population!r} is not listed. {nearest(self.population, self.populations)}"
-            )
-        for name in self.price_arrangements:
-            if name != "list" and name not in self.schemes:
-                raise ValueError(
-                    f"the price arrangement {name!r} has no scheme. {nearest(name, ['list', *self.schemes])}"
-                )
-        if len(set(names)) < len(names) or len(set(self.price_arrangements)) < len(self.price_arrangements):
-            raise ValueError("a strategy or a price arrangement is listed twice")
-        return self
+    @field_validator("populations")
+    @classmethod
+    def _has_the_base_case(cls, populations: dict[str, Population], info: ValidationInfo) -> dict[str, Population]:
+        name = info.data.get("population")
+        if name is not None and name not in populations:
+            raise _refused(f"the population of the base case, {shown(name)}, is not among them", nearest(name, populations))
+        return populations
+
+    @field_validator("strategies")
+    @classmethod
+    def _are_all_different(cls, strategies: list[Strategy]) -> list[Strategy]:
+        _refuse_repeats("strategy", [strategy.name for strategy in strategies])
+        return strategies
+
+    @field_validator("comparator")
+    @classmethod
+    def _is_a_strategy(cls, comparator: str, info: ValidationInfo) -> str:
+        names = [strategy.name for strategy in info.data.get("strategies", [])]
+        if names and comparator not in names:
+            raise _refused(f"{shown(comparator)} is not one of the strategies", nearest(comparator, names))
+        return comparator
+
+    @field_validator("horizon_years")
+    @classmethod
+    def _holds_a_cycle(cls, years: float) -> float:
+        if round(years / CYCLE_YEARS) < 1:
+            raise _refused(f"{years:g} years are less than a cycle of 28 days", "Give 0.08 years or more")
+        return years
+
+    @field_validator("price_arrangements")
+    @classmethod
+    def _are_not_repeated(cls, names: list[str]) -> list[str]:
+        _refuse_repeats("price arrangement", names)
+        return names
+
+    @field_validator("schemes")
+    @classmethod
+    def _serve_the_price_arrangements(cls, schemes: dict[str, Scheme], info: ValidationInfo) -> dict[str, Scheme]:
+        if "list" in schemes:
+            raise _refused("`list` is the list price and cannot be a scheme", "Give the scheme another name")
+        unknown = [name for name in info.data.get("price_arrangements", []) if name not in ("list", *schemes)]
+        if unknown:
+            problem = f"there is no scheme for the price arrangement {', '.join(map(shown, unknown))}"
+            raise _refused(problem, nearest(unknown[0], ["list", *schemes]))
+        return schemes
 
     @property
     def n_cycles(self) -> int:
@@ -126,27 +169,92 @@ class Settings(_Strict):
         return THRESHOLD_PRESETS[self.thresholds]
 
 
-def settings_from(where: str, values: dict[str, object]) -> tuple[Settings | None, list[Fault]]:
-    """Settings from the values of a TOML file, or the faults found in them."""
+def settings_from(where: str, values: Mapping[str, Any], *, table: str = "") -> tuple[Settings | None, list[Fault]]:
+    """Settings from the values of a TOML file, or the faults found in them; `table` is where in the file they stand.
+
+    >>> settings_from("settings.toml", {})[1][0].where
+    'settings.toml (problem)'
+    """
     try:
         return Settings.model_validate(values), []
     except ValidationError as error:
-        return None, [_fault(where, details, values) for details in error.errors()]
+        return None, [_fault(where, table, details) for details in error.errors(include_url=False)]
 
 
-def _fault(where: str, details: object, values: dict[str, object]) -> Fault:
-    assert isinstance(details, dict)
-    place = ".".join(str(part) for part in details["loc"])
-    kind = details["type"]
-    if kind == "extra_forbidden":
-        remedy = nearest(place, set(Settings.model_fields) - set(values))
-        return Fault(f"{where} ({place})", "is not a known setting", remedy)
+def changed_settings(
+    where: str, settings: Settings, changes: Mapping[str, Any], *, table: str = "", fixed: Iterable[str] = FIXED_BY_FILES
+) -> tuple[Settings | None, list[Fault]]:
+    """`settings` with some set anew, or the faults found; those in `fixed` cannot be changed."""
+    refused = [name for name in fixed if name in changes]
+    remedy = "Leave it to settings.toml and to load_inputs(problem, population=..., scenario=...)"
+    faults = [
+        Fault(f"{where} ({table}{name})", "says which inputs are read and cannot be changed here", remedy) for name in refused
+    ]
+    allowed = {name: value for name, value in changes.items() if name not in refused}
+    new, found = settings_from(where, settings.model_dump() | allowed, table=table)
+    return (None if refused else new), faults + found
+
+
+_NOUNS = {
+    "float_type": ("a number", "Write a plain number such as 0.035, without quotation marks"),
+    "finite_number": ("a finite number", "Write a plain number such as 0.035"),
+    "int_type": ("a whole number", "Write a whole number such as 26, without quotation marks or decimal point"),
+    "string_type": ("text", "Write text in quotation marks"),
+    "list_type": ("a list", 'Write a list such as ["list", "pas"]'),
+    "dict_type": ("a table", "Give it a heading in square brackets, such as [schemes.pas]"),
+    "model_type": ("a table", "Give it a heading in square brackets, such as [schemes.pas]"),
+}
+_BOUNDS = {
+    "greater_than": ("is too small", "Give more than {gt:g}"),
+    "greater_than_equal": ("is too small", "Give {ge:g} or more"),
+    "less_than_equal": ("is too large", "Give {le:g} or less"),
+}
+_TABLES: dict[object, type[BaseModel]] = {"strategies": Strategy, "populations": Population, "schemes": Scheme}
+
+
+def _fault(where: str, table: str, details: Mapping[str, Any]) -> Fault:
+    """The fault that one entry of pydantic's list of errors stands for, in the words of this package."""
+    kind, path, given, terms = details["type"], details["loc"], details["input"], details.get("ctx", {})
+    place = f"{where} ({table}{_place(path)})"
+    if kind == "refused":
+        return Fault(place, terms["problem"], terms["remedy"])
     if kind == "missing":
-        return Fault(
-            f"{where} ({place})", "is missing", "Add it; the settings.toml of the problem `relapsed` shows how"
-        )
-    message = str(details["msg"]).removeprefix("Value error, ")
-    name = f"{where} ({place})" if place else where
-    if kind == "value_error":
-        return Fault(name, message, "Mend the setting")
-    return Fault(name, f"{details['input']!r} does not fit", message)
+        return Fault(place, "is missing", "Add it; the settings.toml of the problem `relapsed` shows how")
+    if kind == "extra_forbidden":
+        fields = _TABLES[path[0]].model_fields if len(path) > 1 else Settings.model_fields
+        return Fault(place, "is not a known setting", nearest(path[-1], fields))
+    if kind == "literal_error":
+        return Fault(place, f"{shown(given)} is not a choice", _one_of(given, re.findall(r"'([^']*)'", terms["expected"])))
+    if kind in _NOUNS:
+        noun, remedy = _NOUNS[kind]
+        return Fault(place, f"{shown(given)} is not {noun}", remedy)
+    if kind in _BOUNDS:
+        problem, remedy = _BOUNDS[kind]
+        return Fault(place, f"{shown(given)} {problem}", remedy.format(**terms))
+    if kind == "too_short":
+        return Fault(place, f"has {terms['actual_length']} entries", f"Give {terms['min_length']} or more")
+    if kind == "string_pattern_mismatch":
+        is_name = terms["pattern"] != r"\S"
+        problem = f"{shown(given)} is not a name" if is_name else "is empty"
+        return Fault(place, problem, "Use small letters, digits and _" if is_name else "Write some text")
+    return Fault(place, f"{shown(given)} does not fit", str(details["msg"]))
+
+
+def _one_of(given: object, choices: Iterable[str]) -> str:
+    if isinstance(given, str):
+        return nearest(given, choices)
+    return f"Write one of {', '.join(f'{choice!r}' for choice in choices)}, with its quotation marks"
+
+
+def _place(path: Iterable[object]) -> str:
+    """`strategies no. 2, label` for ("strategies", 1, "label"): people count from one."""
+    text = ""
+    for part in path:
+        text += f" no. {part + 1}" if isinstance(part, int) else f"{_link(text)}{part}"
+    return text
+
+
+def _link(text: str) -> str:
+    if not text:
+        return ""
+    return ", " if " no. " in text else "."

@@ -37,3 +37,19 @@ def log_times(n_cycles: int, cycle_years: float) -> Array:
     with np.errstate(divide="ignore"):
         times: Array = np.log(np.arange(n_cycles + 1) * cycle_years)
     return times
+
+
+def median_time(share: Array, step_years: float) -> float:
+    """Time in years at which a falling share at equally spaced times, shape (time,), first reaches one half; linear within a step.
+
+    NaN where it stays above one half.
+
+    >>> median_time(np.array([1.0, 0.75, 0.25]), 2.0)
+    3.0
+    """
+    below = np.flatnonzero(share <= 0.5)
+    if not len(below):
+        return math.nan
+    after = int(below[0])
+    before = share[after - 1]
+    return float((after - 1 + (before - 0.5) / (before - share[after])) * step_years)

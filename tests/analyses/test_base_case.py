@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import hemodel as hm
-from hemodel.analyses.calibration import median_time
+from hemodel.survival.curves import median_time
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_a_lifetime_horizon_leaves_fewer_than_one_in_a_thousand_alive(result):
 
 
 def test_a_median_that_is_not_reached_is_missing_not_the_horizon():
-    assert np.isnan(median_time(np.array([1.0, 0.9, 0.8])))
+    assert np.isnan(median_time(np.array([1.0, 0.9, 0.8]), 1.0))
 
 
 def test_a_strategy_without_gain_reads_as_dominated_not_as_a_ratio(result):

@@ -1,0 +1,242 @@
+"""Threshold analysis: at which value of one input the decision turns.
+
+Root-finding is on the incremental net monetary benefit, which is continuous where an ICER may be undefined; it is zero exactly where
+the ICER equals the threshold. Where there is no such value in the range, the result says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+
+from hemodel.analyses.one_way import evaluate_changes, request
+from hemodel.analyses.psa import PSA
+from hemodel.cohort import model
+from hemodel.cohort.model import STRENGTHS
+from hemodel.decision.net_benefit import net_monetary_benefit
+from hemodel.errors import InputError, nearest
+from hemodel.evidence.distributions import quantile_tables, values_at
+from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.parameters import Parameter
+
+Array = NDArray[np.float64]
+PACK_PRICE = "pack_price"
+_FURTHEST = 8.0  # normal scores between which a turning point is looked for
+_STEPS = 81  # places in that range at which net benefit is looked at before a root is bracketed
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Result of a threshold analysis: `value` is missing (NaN) where no value in the range turns the decision."""
+
+    what: str
+    unit: str
+    base_value: float
+    value: float
+    low: float
+    high: float
+    threshold: float
+    reading: str
+
+    @property
+    def found(self) -> bool:
+        """Whether there is such a value."""
+        return not math.isnan(self.value)
+
+
+def threshold_value(
+    inputs: Inputs,
+    what: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    price_arrangement: str | None = None,
+    strategy: str | None = None,
+    threshold: float | None = None,
+) -> Threshold:
+    """The value of a parameter, or of the pack price, at which the ICER equals `threshold` (GBP per QALY).
+
+    `what`: a parameter's name, or "pack_price": the list price of the 25 mg pack, the other strengths in proportion. `low`, `high`:
+    the range, default 0 to ten times the value, within what the kind of quantity allows. Where the decision turns more than once,
+    the value nearest to the base value is given.
+    """
+    arrangement, strategy, threshold = request(inputs, price_arrangement, strategy, threshold)
+    parameter = _parameter(inputs, what)
+    low = max(parameter.quantity.low, 0.0) if low is None else low
+    high = min(parameter.quantity.high, 10 * abs(parameter.value) or 1.0) if high is None else high
+    if not parameter.quantity.low <= low < high <= parameter.quantity.high:
+        problem = f"{low:g} to {high:g} is not a range for {parameter.quantity.is_a}"
+        raise InputError(f"range of {what}", problem, "Give low below high, within what the quantity may be")
+
+    def benefit(values: Array) -> Array:
+        changes = [_change(inputs, what, float(v)) for v in values]
+        costs, qalys = evaluate_changes(inputs, changes, arrangement, strategy)
+        return threshold * qalys - costs
+
+    grid = np.linspace(low, high, _STEPS)
+    root = _nearest_root(benefit, grid, parameter.value)
+    return Threshold(
+        what, parameter.unit, parameter.value, root, low, high, threshold, _reading(parameter, root, low, high, threshold)
+    )
+
+
+def charged_cycles(
+    inputs: Inputs, *, price_arrangement: str = "pas", strategy: str | None = None, threshold: float | None = None
+) -> Threshold:
+    """The largest number of charged cycles, from 0 to the horizon, at which the ICER is at most `threshold`.
+
+    Under a cap of K cycles the cost rises with K, so the answer is found by bisection on whole cycles.
+    """
+    arrangement, strategy, threshold = request(inputs, price_arrangement, strategy, threshold)
+    terms = inputs.settings.schemes.get(arrangement)
+    if terms is None or terms.kind != "drug_cost_cap" or terms.drug_cost_cap_cycles is None:
+        raise InputError(
+            f"price arrangement {arrangement!r}", "it is not a cap on the drug cost", "Choose an arrangement of that kind"
+        )
+    base = terms.drug_cost_cap_cycles
+
+    def affordable(cap: int) -> bool:
+        schemes = {**inputs.settings.model_dump()["schemes"], arrangement: terms.model_dump() | {"drug_cost_cap_cycles": cap}}
+        costs, qalys = evaluate_changes(inputs.with_settings(schemes=schemes), [{}], arrangement, strategy)
+        return bool(threshold * qalys[0] - costs[0] >= 0)
+
+    low, high = 0, inputs.settings.n_cycles
+    if not affordable(1):
+        reading = (
+            f"Even with one charged cycle the ICER exceeds GBP {threshold:,.0f} per QALY: there is no such number of cycles."
+        )
+        return Threshold("charged_cycles", "cycles", base, math.nan, 1, high, threshold, reading)
+    if affordable(high):
+        reading = (
+            f"With every cycle of the horizon charged the ICER is still at most GBP {threshold:,.0f} per QALY: no cap is needed."
+        )
+        return Threshold("charged_cycles", "cycles", base, math.nan, 1, high, threshold, reading)
+    low = 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if affordable(middle) else (low, middle)
+    reading = f"The ICER is at most GBP {threshold:,.0f} per QALY with up to {low} charged cycles, and above it with {low + 1}; now {base}."
+    return Threshold("charged_cycles", "cycles", base, low, 1, inputs.settings.n_cycles, threshold, reading)
+
+
+def decision_drivers(
+    inputs: Inputs, *, price_arrangement: str | None = None, strategy: str | None = None, threshold: float | None = None
+) -> pd.DataFrame:
+    """What would change the decision: for every uncertain parameter the value, alone, at which the preferred strategy flips at the
+    threshold, and how many standard errors from its value that is; nearest first. Missing where none lies within 8 normal scores.
+
+    Shares of a Dirichlet, which cannot move alone, are left out.
+    """
+    arrangement, strategy, threshold = request(inputs, price_arrangement, strategy, threshold)
+    read = model.names_read(inputs)
+    chosen = [p for n, p in inputs.parameters.items() if n in read and p.is_uncertain and p.distribution != "dirichlet"]
+    distributions = [p.uncertainty for p in chosen]
+    tables = quantile_tables(distributions)
+
+    def at(k: int, places: Array) -> Array:
+        return values_at(distributions[k], places, tables[k])
+
+    def benefit_at(places: Array) -> Array:
+        """Net benefit with each parameter alone at its row of normal scores, (parameter, score) in and out."""
+        changes = [{p.name: v} for k, p in enumerate(chosen) for v in at(k, places[k])]
+        costs, qalys = evaluate_changes(inputs, changes, arrangement, strategy)
+        return (threshold * qalys - costs).reshape(places.shape)
+
+    scores = np.linspace(-_FURTHEST, _FURTHEST, _STEPS)
+    own = np.array([np.interp(p.value, at(k, scores), scores) for k, p in enumerate(chosen)])
+    flips = _flips(benefit_at, np.tile(scores, (len(chosen), 1)), own)
+    rows = []
+    for k, (parameter, score) in enumerate(zip(chosen, flips, strict=True)):
+        value = math.nan if math.isnan(score) else float(at(k, np.array([score]))[0])
+        se = distributions[k].standard_error
+        distance = (value - parameter.value) / se
+        rows.append((parameter.name, parameter.label, parameter.unit, parameter.value, se, value, distance, parameter.status))
+    columns = ["parameter", "label", "unit", "value", "se", "flips_at", "standard_errors_away", "status"]
+    return pd.DataFrame(rows, columns=columns).sort_values(
+        "standard_errors_away", key=abs, kind="stable", na_position="last", ignore_index=True
+    )
+
+
+def price_and_probability(psa: PSA, price_arrangement: str, prices: ArrayLike | None = None) -> pd.DataFrame:
+    """Probability of being cost-effective at both thresholds, and the ICER, by the price of the 25 mg pack (others in proportion).
+
+    `psa` must have kept its components: costs are linear in the price, so one analysis serves every price, on the same draws.
+    `prices`: GBP a pack, default 41 prices from 0 to the list price.
+    """
+    if psa.components is None:
+        raise InputError("psa", "it has not kept costs by component", "Run it with keep_components=True")
+    settings = psa.inputs.settings
+    list_price = psa.inputs.parameters["c_lenalidomide_25mg_pack"].value
+    grid = np.linspace(0, list_price, 41) if prices is None else np.asarray(prices, dtype=np.float64)
+    drug = psa.components[price_arrangement]["lenalidomide"]
+    others = psa.costs[price_arrangement] - drug
+    rows = []
+    for price in grid:
+        costs = others + drug * (price / list_price)
+        for i, strategy in enumerate(psa.strategies):
+            row: dict[str, object] = {"pack_price": float(price), "strategy": strategy, "mean_costs": float(costs[i].mean())}
+            for threshold in settings.thresholds_gbp:
+                benefit = net_monetary_benefit(costs.T, psa.qalys.T, threshold)
+                row[f"probability_cost_effective_{threshold:.0f}"] = float((benefit.argmax(axis=1) == i).mean())
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _parameter(inputs: Inputs, what: str) -> Parameter:
+    name = "c_lenalidomide_25mg_pack" if what == PACK_PRICE else what
+    if name not in inputs.parameters:
+        raise InputError(f"threshold of {what!r}", "there is no such parameter", nearest(what, [*inputs.parameters, PACK_PRICE]))
+    return inputs.parameters[name]
+
+
+def _change(inputs: Inputs, what: str, value: float) -> Mapping[str, float]:
+    if what != PACK_PRICE:
+        return {what: value}
+    names = [f"c_lenalidomide_{strength}_pack" for strength in STRENGTHS]
+    factor = value / inputs.parameters[names[0]].value
+    return {name: factor * inputs.parameters[name].value for name in names}
+
+
+def _nearest_root(benefit: Callable[[Array], Array], grid: Array, base: float) -> float:
+    """The root of `benefit` nearest to `base`, bracketed on `grid`; NaN where there is none."""
+    values = benefit(grid)
+    turns = np.flatnonzero(np.sign(values[:-1]) * np.sign(values[1:]) <= 0)
+    roots = []
+    for i in turns:
+        if values[i] == 0 or values[i + 1] == 0:
+            roots.append(float(grid[i] if values[i] == 0 else grid[i + 1]))
+        else:
+            roots.append(float(brentq(lambda x: float(benefit(np.array([x]))[0]), grid[i], grid[i + 1], xtol=1e-10, rtol=1e-12)))
+    return min(roots, key=lambda x: abs(x - base)) if roots else math.nan
+
+
+def _flips(benefit_at: Callable[[Array], Array], scores: Array, own: Array) -> Array:
+    """For each row the normal score nearest to its `own` at which net benefit changes sign, NaN where none; all rows at once.
+
+    `scores`, (parameter, score): where a change of sign is looked for. The interval that brackets it is then halved.
+    """
+    benefits = benefit_at(scores)
+    turns = benefits[:, :-1] * benefits[:, 1:] <= 0
+    middles = (scores[:, :-1] + scores[:, 1:]) / 2
+    place = np.where(turns, np.abs(middles - own[:, None]), np.inf).argmin(axis=1)
+    rows = np.arange(len(own))
+    low, high = scores[rows, place], scores[rows, place + 1]
+    rising = benefits[rows, place + 1] > benefits[rows, place]
+    for _ in range(50):  # from 0.2 normal scores to the last bit
+        middle = (low + high) / 2
+        beyond = (benefit_at(middle[:, None])[:, 0] > 0) == rising
+        low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
+    result: Array = np.where(turns.any(axis=1), (low + high) / 2, np.nan)
+    return result
+
+
+def _reading(parameter: Parameter, root: float, low: float, high: float, threshold: float) -> str:
+    if math.isnan(root):
+        return f"No value from {low:g} to {high:g} {parameter.unit} brings the ICER to GBP {threshold:,.0f} per QALY."
+    return f"The ICER is GBP {threshold:,.0f} per QALY at {root:,.6g} {parameter.unit} (now {parameter.value:,.6g}): {parameter.label}."

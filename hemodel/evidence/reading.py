@@ -1,0 +1,127 @@
+"""Reading: where the files lie, and from text to values, strictly: whatever is wrong becomes a fault with its place."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tomllib
+from collections.abc import Collection
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from hemodel.errors import Fault, nearest, shown
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a CSV file, each with its place ("relapsed/parameters.csv, row 14"); `whole` unless some could not be read."""
+
+    rows: tuple[tuple[str, dict[str, str]], ...]
+    whole: bool
+
+
+def data_folder(name: str) -> Path:
+    """Where `inputs` or `scenarios` lie: inside the installed package, or beside it in a checkout."""
+    package = Path(str(resources.files("hemodel")))
+    inside = package / name
+    return inside if inside.is_dir() else package.parent / name
+
+
+def place(path: Path) -> str:
+    """How messages call a file: its folder and its name.
+
+    >>> place(Path("inputs/relapsed/parameters.csv"))
+    'relapsed/parameters.csv'
+    """
+    folder = path.parent if path.parent.name not in ("", "..") else path.parent.resolve()
+    return f"{folder.name}/{path.name}"
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; False, too, for what cannot be the name of one."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def toml_values(where: str, text: str, faults: list[Fault]) -> dict[str, Any] | None:
+    """Values of a TOML text, or None and a fault.
+
+    >>> toml_values("a.toml", "horizon_years = 30", [])
+    {'horizon_years': 30}
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        problem = "brackets are nested too deeply"
+    except ValueError as error:  # tomllib's own error, and whole numbers of more than 4300 digits
+        problem = str(error)
+    faults.append(Fault(where, f"this is not TOML: {problem}", "Mend that line"))
+    return None
+
+
+def csv_rows(where: str, text: str, columns: Collection[str], faults: list[Fault], *, comments: bool = False) -> Table:
+    r"""Rows of a CSV text with exactly `columns`, in any order. `comments`: lines that begin with # may come before the header.
+
+    Rows are counted as Excel counts them: the first line is row 1, and a cell that holds line breaks is still in one row.
+
+    >>> csv_rows("a.csv", "age,sex\n63,m\n", ("sex", "age"), []).rows
+    (('a.csv, row 2', {'age': '63', 'sex': 'm'}),)
+    """
+    before = len(faults)
+    lines = list(io.StringIO(text, newline=""))
+    skipped = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines)) if comments else 0
+    records = _records(where, lines[skipped:], skipped, faults)
+    header = [cell.strip() for cell in records[0]] if records else []
+    if records or len(faults) == before:
+        faults += _header_faults(f"{where}, row {skipped + 1}", header, columns)
+    if sorted(header) != sorted(columns):
+        return Table((), whole=False)
+    rows = []
+    for row, cells in enumerate(records[1:], start=skipped + 2):
+        if len(cells) == len(header):
+            if any(cell.strip() for cell in cells):
+                rows.append((f"{where}, row {row}", dict(zip(header, cells, strict=True))))
+        elif any(cell.strip() for cell in cells):
+            problem = f"has {len(cells)} cells instead of {len(header)}"
+            faults.append(Fault(f"{where}, row {row}", problem, "Put text that contains commas in quotation marks"))
+    if not rows and len(faults) == before:
+        faults.append(Fault(where, "the file has no rows", "Put its rows back"))
+    return Table(tuple(rows), whole=len(faults) == before)
+
+
+def _records(where: str, lines: list[str], skipped: int, faults: list[Fault]) -> list[list[str]]:
+    """Cells of each row up to the first that is not CSV."""
+    records: list[list[str]] = []
+    try:
+        for cells in csv.reader(lines, strict=True):
+            records.append(cells)  # one by one, so that the rows before an error are kept
+    except csv.Error as error:
+        row = f"{where}, row {skipped + len(records) + 1}"
+        faults.append(Fault(row, f"this is not CSV: {error}", "Look for an unclosed quotation mark"))
+    return records
+
+
+def _header_faults(where: str, header: list[str], columns: Collection[str]) -> list[Fault]:
+    remedy = f"The columns are {', '.join(columns)}"
+    if not any(header):
+        return [Fault(where, "the names of the columns are missing", remedy)]
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
+        return [
+            Fault(where, f"the cells are not separated by commas: {shown(header[0])}", 'Save the file as "CSV (comma delimited)"')
+        ]
+    if not set(header) & set(columns):
+        return [Fault(where, f"this is not the row of column names: it begins with {shown(header[0])}", remedy)]
+    faults = [
+        Fault(where, f"{shown(name)} is not a column of this file", nearest(name, columns))
+        for name in header
+        if name not in columns
+    ]
+    for name in columns:
+        if header.count(name) != 1:
+            problem = f"the column {name} is {'there twice' if name in header else 'missing'}"
+            faults.append(Fault(where, problem, remedy))
+    return faults

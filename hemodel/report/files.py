@@ -1,0 +1,113 @@
+"""Writing files: whole or not at all, never over somebody's work unasked, and no text that a spreadsheet would run."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from hemodel.errors import InputError
+
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
+_PLAIN_NUMBER = re.compile(r"-?£?\d[\d,]*(\.\d+)?%?")
+
+
+def refuse_target(path: str | Path, *, force: bool = False) -> None:
+    """Raise `InputError` if `path` cannot be written to as things stand: worth asking before a long run."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise InputError(str(path), f"there is no folder {path.parent}", "Create the folder, or choose another one")
+    if path.is_dir():
+        raise InputError(str(path), "this is a folder", "Give the name of a file in it")
+    if not force and (path.exists() or path.is_symlink()):
+        raise _taken(path)
+
+
+def write_whole(path: str | Path, content: bytes, *, force: bool = False) -> Path:
+    """Write `content` to `path`, whole or not at all; an existing file is replaced with `force` only.
+
+    The bytes go to a temporary file in the same folder, are flushed to disk, and only then get their name, in one step. Without
+    `force` that step fails if the name has been taken meanwhile. Raises `InputError` where the file cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_whole(Path(folder, "table.csv"), b"a,b").read_bytes()
+    b'a,b'
+    """
+    path = Path(path)
+    refuse_target(path, force=force)
+    temporary = path.parent / f".{uuid.uuid4().hex}.part"
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if force:
+            os.replace(temporary, path)  # noqa: PTH105  # replaces in one step, on Windows too
+        else:
+            _name_if_free(temporary, path)
+    except FileExistsError:
+        raise _taken(path) from None
+    except OSError as error:
+        problem = f"the file cannot be written ({error.strerror or error})"
+        raise InputError(str(path), problem, "Check the folder, its permissions and the space left") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """`frame` as CSV, without its index; text that a spreadsheet would run as a formula gets an apostrophe in front.
+
+    Numbers are left alone and unrounded, missing values are empty. For Excel, encode it as "utf-8-sig": without the mark at the
+    start Excel misreads the pound sign.
+
+    >>> print(csv_text(pd.DataFrame({"label": ["=1+1", "plain"], "value": [-0.5, 2.0]})), end="")
+    label,value
+    '=1+1,-0.5
+    plain,2.0
+    """
+    safe = frame.astype(object).map(_harmless)
+    safe.columns = pd.Index([_harmless(name) for name in frame.columns])
+    return safe.to_csv(index=False, lineterminator="\n")
+
+
+def _harmless(cell: object) -> object:
+    """The cell, with an apostrophe in front if it is text that would be a formula; text that is a plain number is none."""
+    if not isinstance(cell, str) or _PLAIN_NUMBER.fullmatch(cell):
+        return cell
+    text = f"'{cell}" if cell.startswith(_STARTS_A_FORMULA) else cell
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _name_if_free(temporary: Path, path: Path) -> None:
+    """Give the written file its name in one step; `FileExistsError` if somebody has taken the name."""
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        with _claimed(path):  # file systems without hard links: FAT, some network drives
+            os.replace(temporary, path)  # noqa: PTH105
+
+
+@contextlib.contextmanager
+def _claimed(path: Path) -> Iterator[None]:
+    """Hold the name `path` with an empty file of our own; gives it back if what follows fails."""
+    path.open("xb").close()
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _taken(path: Path) -> InputError:
+    return InputError(str(path), "the file is already there", "Choose another name, or replace it with force")
