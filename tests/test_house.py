@@ -22,7 +22,7 @@ DOORS = {
     "xlsxwriter": {"report"},
     "openpyxl": {"report", "evidence/inputs.py"},
     "typer": {"cli.py"},
-    "pydantic": {"evidence/settings.py"},
+    "pydantic": {"evidence"},
 }
 
 
@@ -93,16 +93,19 @@ def test_randomness_lives_with_the_draws():
 
 
 def test_files_are_read_in_evidence_and_written_in_report():
-    calls = {"read_text", "read_bytes", "write_text", "write_bytes", "open", "read_csv", "to_csv", "to_excel"}
-    allowed = {"evidence/inputs.py", "report/files.py", "report/workbook.py"}
-    wrong = [
-        f"{name}, line {node.lineno}"
-        for name, tree in modules()
-        if name not in allowed
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and (getattr(node.func, "attr", None) in calls - {"open"} or getattr(node.func, "id", None) == "open")
-    ]
+    homes = {
+        "evidence/": {"read_text", "read_bytes", "open", "read_csv"},
+        "report/": {"write_text", "write_bytes", "open", "to_csv"},
+        "analyses/batch.py": {"read_bytes", "write_bytes", "open"},
+    }
+    calls = {"read_text", "read_bytes", "write_text", "write_bytes", "read_csv", "to_csv", "to_excel", "open"}
+    wrong = []
+    for name, tree in modules():
+        allowed = set().union(*(verbs for home, verbs in homes.items() if name.startswith(home)))
+        for node in ast.walk(tree):
+            verb = getattr(node.func, "attr", None) or getattr(node.func, "id", None) if isinstance(node, ast.Call) else None
+            if verb in calls - allowed:
+                wrong.append(f"{name}, line {node.lineno}: {verb}")
     assert wrong == []
 
 

@@ -24,7 +24,7 @@ from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.psa import CURVE_THRESHOLDS, PSA
 from hemodel.analyses.scenarios import Scenarios
 from hemodel.errors import InputError
-from hemodel.evidence.reading import data_folder
+from hemodel.evidence.reading import data_folder, sources_text
 from hemodel.report import labels, tables
 from hemodel.report.files import refuse_target, write_whole
 from hemodel.report.manifest import manifest, manifest_lines, refuse_other_inputs
@@ -424,12 +424,11 @@ def _sources(book: _Book, base: BaseCase) -> None:
     page = book.page("Sources", (60, 60))
     page.title("Sources")
     page.frozen(columns=0)
-    folder = data_folder("inputs")
-    path = folder / "sources.md"
-    if not path.is_file() or not (folder / base.inputs.settings.problem).is_dir():
+    sources = sources_text() if (data_folder("inputs") / base.inputs.settings.problem).is_dir() else ""
+    if not sources:
         page.line("The list of sources lies with the inputs of this problem, in a file of its own.")
         return
-    for text in path.read_text(encoding="utf-8").splitlines():
+    for text in sources.splitlines():
         if text.startswith("## "):
             page.row += 1
             page.line(text.lstrip("# "), "heading")
