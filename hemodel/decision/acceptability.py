@@ -106,9 +106,7 @@ def _shares_best(costs: Floats, effects: Floats, thresholds: Floats) -> Floats:
     return shares
 
 
-def _levels_and_labels(
-    thresholds: ArrayLike, names: Sequence[str] | None, n_strategies: int
-) -> tuple[Floats, list[str]]:
+def _levels_and_labels(thresholds: ArrayLike, names: Sequence[str] | None, n_strategies: int) -> tuple[Floats, list[str]]:
     """Thresholds as a list of numbers and one label per strategy, or every fault at once."""
     faults: list[Fault] = []
     levels = numbers("thresholds", thresholds, faults)

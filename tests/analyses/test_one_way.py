@@ -30,7 +30,9 @@ def test_bounds_are_the_95_percent_interval_of_each_distribution(inputs, result)
         low, high = inputs.parameters[row.parameter].interval
         assert row.low == pytest.approx(low, rel=1e-9)
         assert row.high == pytest.approx(high, rel=1e-9)
-        assert row.low < inputs.parameters[row.parameter].value < row.high or row.parameter.startswith(("p_rash", "p_constipation"))
+        assert row.low < inputs.parameters[row.parameter].value < row.high or row.parameter.startswith(
+            ("p_rash", "p_constipation")
+        )
 
 
 def test_each_bound_gives_what_a_run_with_that_value_gives(inputs, result):
@@ -84,7 +86,9 @@ def test_the_price_arrangement_and_threshold_asked_for_are_used(inputs):
     found = run_one_way(inputs, price_arrangement="list", threshold=20_000.0)
     assert found.base["icer"] == pytest.approx(hm.run_base_case(inputs).icer("list"), rel=1e-13)
     b = found.base
-    assert b["incremental_net_monetary_benefit"] == pytest.approx(20_000 * b["incremental_qalys"] - b["incremental_costs"], rel=1e-12)
+    assert b["incremental_net_monetary_benefit"] == pytest.approx(
+        20_000 * b["incremental_qalys"] - b["incremental_costs"], rel=1e-12
+    )
 
 
 def test_a_two_way_grid_has_the_base_case_on_it(inputs):

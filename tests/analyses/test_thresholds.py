@@ -30,7 +30,10 @@ def test_the_pack_price_moves_every_strength_in_proportion():
     inputs = hm.load_inputs("relapsed", scenario="dose_reductions")
     found = threshold_value(inputs, "pack_price", threshold=35_000.0)
     factor = found.value / 4368
-    prices = {f"c_lenalidomide_{mg}mg_pack": factor * inputs.parameters[f"c_lenalidomide_{mg}mg_pack"].value for mg in (25, 20, 15, 10, 5)}
+    prices = {
+        f"c_lenalidomide_{mg}mg_pack": factor * inputs.parameters[f"c_lenalidomide_{mg}mg_pack"].value
+        for mg in (25, 20, 15, 10, 5)
+    }
     assert hm.run_base_case(inputs.with_values(**prices)).icer("pas") == pytest.approx(35_000, rel=1e-9)
 
 
@@ -72,7 +75,11 @@ def test_what_would_change_the_decision_is_sorted_by_how_near_it_lies(inputs):
     assert not reached[reached.sum() :].any()
     for row in table[reached].itertuples():
         assert row.standard_errors_away == pytest.approx((row.flips_at - row.value) / row.se, rel=1e-12)
-        flipped = inputs.with_values(**{row.parameter: row.flips_at}) if row.flips_at < 1 or not row.parameter.startswith("u_") else None
+        flipped = (
+            inputs.with_values(**{row.parameter: row.flips_at})
+            if row.flips_at < 1 or not row.parameter.startswith("u_")
+            else None
+        )
         if flipped is not None:
             assert hm.run_base_case(flipped).icer("pas") == pytest.approx(35_000, rel=1e-6)
 

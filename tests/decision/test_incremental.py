@@ -215,9 +215,7 @@ def test_order_in_which_strategies_are_given_does_not_matter() -> None:
     names, costs, effects = ["a", "b", "c", "d", "e"], [0, 10, 15, 40, 40], [0.0, 1.0, 0.5, 2.0, 1.5]
     expected = incremental_analysis(names, costs, effects)
     for order in permutations(range(5)):
-        shuffled = incremental_analysis(
-            [names[i] for i in order], [costs[i] for i in order], [effects[i] for i in order]
-        )
+        shuffled = incremental_analysis([names[i] for i in order], [costs[i] for i in order], [effects[i] for i in order])
         pd.testing.assert_frame_equal(shuffled, expected)
 
 
