@@ -22,8 +22,8 @@ from hemodel.outcomes import sum_of
 Array = NDArray[np.float64]
 DEFAULT_DRAWS = 10_000
 DEFAULT_SEED = 171
-BLOCK = 32_768
-"""Draws in a block: one block is fastest on one thread; smaller blocks make threads wait for the interpreter lock."""
+BLOCK = 65_536
+"""Most draws in a block: smaller blocks make threads wait for the interpreter lock, larger ones take more memory."""
 CURVE_THRESHOLDS = np.arange(0.0, 100_001.0, 1_000.0)  # GBP per QALY on the horizontal axis of acceptability curves
 
 
@@ -33,6 +33,7 @@ class PSA:
 
     inputs: Inputs
     seed: int
+    design: str
     costs: Mapping[str, Array]  # price arrangement -> GBP, discounted
     qalys: Array  # discounted
     life_years: Array  # undiscounted
@@ -56,7 +57,8 @@ class PSA:
     def draws(self, names: Sequence[str] | None = None) -> pd.DataFrame:
         """Parameter values, one row per draw: made again from the seed, bit by bit the ones that were run."""
         read = model.names_read(self.inputs) if names is None else names
-        return pd.DataFrame(sampler(self.inputs, seed=self.seed, names=read).block(0, self.n_draws))
+        prepared = sampler(self.inputs, seed=self.seed, names=read, design=self.design, n_draws=self.n_draws)
+        return pd.DataFrame(prepared.block(0, self.n_draws))
 
     def results(self) -> pd.DataFrame:
         """Totals of every draw, one row per draw: costs by price arrangement, life-years (undiscounted) and QALYs by strategy."""
@@ -137,39 +139,43 @@ def run_psa(
     draws: int = DEFAULT_DRAWS,
     *,
     seed: int = DEFAULT_SEED,
+    design: str = "monte_carlo",
     threads: int | None = None,
-    block_size: int = BLOCK,
+    block_size: int | None = None,
     keep_components: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> PSA:
     """Run a probabilistic sensitivity analysis.
 
-    `draws`: number of draws. `threads`: default one for a single block, else all cores. `keep_components` keeps costs by
-    component in every draw (memory grows with draws times components); otherwise totals only are kept. `progress` is called
-    with the number of draws done since its last call. Any `block_size` and number of threads give the same bits.
+    `draws`: number of draws, made by `design` ("monte_carlo", "latin_hypercube" or "sobol": see `evidence.draws`). `threads`:
+    default one for a single block, else all cores. `keep_components` keeps costs by component in every draw (memory grows with
+    draws times components); otherwise totals only are kept. `progress` is called with the number of draws done since its last
+    call. Any `block_size` and number of threads give the same bits.
     """
     _refuse_bad_request(draws, threads, block_size)
     names = model.names_read(inputs)
-    prepared = sampler(inputs, seed=seed, names=names)
+    prepared = sampler(inputs, seed=seed, names=names, design=design, n_draws=draws)
     shape = (len(inputs.settings.strategies), draws)
     arrangements = inputs.settings.price_arrangements
     result = PSA(
         inputs,
         seed,
+        design,
         {a: np.empty(shape) for a in arrangements},
         np.empty(shape),
         np.empty(shape),
         {} if keep_components else None,
     )
-    starts = range(0, draws, block_size)
+    threads = threads or os.cpu_count() or 1
+    starts = range(0, draws, size := block_size or even_block(draws, threads))
     components: dict[int, Mapping[str, Mapping[str, Array]]] = {}
 
     def run(start: int) -> int:
-        stop = min(start + block_size, draws)
+        stop = min(start + size, draws)
         components[start] = _run_block(prepared, inputs, result, start, stop)
         return stop - start
 
-    workers = min(threads or os.cpu_count() or 1, len(starts))
+    workers = min(threads, len(starts))
     if workers == 1:
         for start in starts:
             _report(progress, run(start))
@@ -180,8 +186,20 @@ def run_psa(
     if keep_components:
         kept = [components[start] for start in starts]
         joined = {a: {c: np.concatenate([k[a][c] for k in kept], axis=1) for c in kept[0][a]} for a in arrangements}
-        return PSA(inputs, seed, result.costs, result.qalys, result.life_years, joined)
+        return PSA(inputs, seed, design, result.costs, result.qalys, result.life_years, joined)
     return result
+
+
+def even_block(draws: int, threads: int) -> int:
+    """Size of blocks of at most `BLOCK` draws that give every thread the same work.
+
+    >>> even_block(10_000, 2), even_block(1_000_000, 2)
+    (10000, 62500)
+    """
+    if draws <= BLOCK:
+        return draws
+    n_blocks = -(-draws // BLOCK)
+    return -(-draws // (-(-n_blocks // threads) * threads))
 
 
 def _run_block(prepared: Sampler, inputs: Inputs, result: PSA, start: int, stop: int) -> Mapping[str, Mapping[str, Array]]:
@@ -200,7 +218,7 @@ def _report(progress: Callable[[int], None] | None, done: int) -> None:
         progress(done)
 
 
-def _refuse_bad_request(draws: int, threads: int | None, block_size: int) -> None:
+def _refuse_bad_request(draws: int, threads: int | None, block_size: int | None) -> None:
     faults = [
         Fault(name, f"{value!r} is not a whole number from {least}", f"Give {least} or more")
         for name, value, least in (("draws", draws, 2), ("threads", threads, 1), ("block_size", block_size, 1))

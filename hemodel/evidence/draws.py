@@ -8,7 +8,8 @@ parameters leaves the draws of all others alone. Correlated parameters share nor
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -42,30 +43,40 @@ class Sampler:
     shares: tuple[str, ...]
     correlated: tuple[str, ...]
     cholesky: Array
+    design: str = "monte_carlo"
+    n_draws: int = 0  # of the whole design, where it cannot do without
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of the parameters that differ between draws, each a dimension of the design, in the order of the file."""
+        return tuple(p.name for p, d in zip(self.parameters, self.distributions, strict=True) if d.kind != "fixed")
 
     def block(self, start: int, stop: int) -> dict[str, Array]:
         """Draws `start` to `stop` (excluded), parameter name -> values of shape (stop - start,).
 
         The same bits whatever block they come in: every operation is element by element.
         """
-        copula = self._correlated_normals(start, stop)
+        return self.from_normals(DESIGNS[self.design](self, start, stop), stop - start)
+
+    def from_normals(self, normals: Callable[[str], Array], n: int) -> dict[str, Array]:
+        """Draws from independent standard normal numbers, one column of shape (n,) for each of `dimensions`."""
+        copula = self._correlated(normals)
         draws = {}
         for parameter, distribution, table in zip(self.parameters, self.distributions, self.tables, strict=True):
             name = parameter.name
             if distribution.kind == "fixed":
-                draws[name] = np.full(stop - start, distribution.first)
+                draws[name] = np.full(n, distribution.first)
             else:
-                z = copula[name] if name in copula else standard_normals(self.seed, name, start, stop)
-                draws[name] = values_at(distribution, z, table)
-        left = np.ones(stop - start)
+                draws[name] = values_at(distribution, copula[name] if name in copula else normals(name), table)
+        left = np.ones(n)
         for name in self.shares:  # the last one's part is fixed at 1
             draws[name] = left * draws[name]
             left = left - draws[name]
         return draws
 
-    def _correlated_normals(self, start: int, stop: int) -> dict[str, Array]:
+    def _correlated(self, normals: Callable[[str], Array]) -> dict[str, Array]:
         """Normals of the correlated parameters, L z row by row: no matrix product, whose bits would depend on the block."""
-        independent = [standard_normals(self.seed, name, start, stop) for name in self.correlated]
+        independent = [normals(name) for name in self.correlated]
         result = {}
         for i, name in enumerate(self.correlated):
             total = self.cholesky[i, 0] * independent[0]
@@ -75,11 +86,16 @@ class Sampler:
         return result
 
 
-def sampler(inputs: Inputs, *, seed: int, names: Iterable[str] | None = None) -> Sampler:
+def sampler(
+    inputs: Inputs, *, seed: int, names: Iterable[str] | None = None, design: str = "monte_carlo", n_draws: int = 0
+) -> Sampler:
     """Prepare the draws of a probabilistic analysis. `names` restricts them to the parameters a run reads (default: all).
 
+    `design`: "monte_carlo"; "latin_hypercube" (one draw in each of `n_draws` equally probable strata of every uncorrelated
+    parameter); or "sobol" (a scrambled Sobol' sequence: `n_draws` a power of 2, dimensions in the order of the file).
     Shares of a Dirichlet come together: one that is read brings the others.
     """
+    _refuse_design(design, n_draws)
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise InputError("seed", f"{shown(seed)} is not a whole number from 0", "Give a whole number from 0")
     wanted = set(inputs.parameters if names is None else names)
@@ -97,7 +113,7 @@ def sampler(inputs: Inputs, *, seed: int, names: Iterable[str] | None = None) ->
     cholesky = np.linalg.cholesky(matrix).astype(np.float64) if correlated else matrix
     tables = quantile_tables(list(distributions))
     shares = tuple(name for name in parts if name in wanted)
-    return Sampler(int(seed), parameters, distributions, tables, shares, tuple(correlated), cholesky)
+    return Sampler(int(seed), parameters, distributions, tables, shares, tuple(correlated), cholesky, design, n_draws)
 
 
 def _parts_of_what_is_left(shares: Sequence[Parameter]) -> dict[str, Distribution]:
@@ -118,15 +134,65 @@ def uniforms(seed: int, name: str, start: int, stop: int) -> Array:
     >>> bool(np.array_equal(uniforms(1, "x", 0, 10)[3:7], uniforms(1, "x", 3, 7)))
     True
     """
-    key = int.from_bytes(blake2b(f"{seed}/{name}".encode(), digest_size=16).digest(), "little")
     skipped = start % 4  # Philox makes four numbers for each value of its counter
-    stream = np.random.Generator(np.random.Philox(key=key, counter=start // 4))
-    numbers = stream.random(skipped + stop - start)[skipped:]
+    numbers = _generator(seed, name, start // 4).random(skipped + stop - start)[skipped:]
     numbers += 2.0**-54  # from [0, 1) to the middle of each step of 2^-53
     return np.minimum(numbers, 1 - 2.0**-53, out=numbers)
+
+
+def _generator(seed: int, name: str, counter: int = 0) -> np.random.Generator:
+    key = int.from_bytes(blake2b(f"{seed}/{name}".encode(), digest_size=16).digest(), "little")
+    return np.random.Generator(np.random.Philox(key=key, counter=counter))
 
 
 def standard_normals(seed: int, name: str, start: int, stop: int) -> Array:
     """Standard normal numbers of the stream of `name`: the inverse normal distribution function of `uniforms`."""
     numbers = uniforms(seed, name, start, stop)
     return special.ndtri(numbers, out=numbers)
+
+
+def _monte_carlo(prepared: Sampler, start: int, stop: int) -> Callable[[str], Array]:
+    return lambda name: standard_normals(prepared.seed, name, start, stop)
+
+
+def _latin_hypercube(prepared: Sampler, start: int, stop: int) -> Callable[[str], Array]:
+    """Stratum of draw i: place i of a permutation keyed like the uniforms; place within the stratum: the uniform itself."""
+
+    def normals(name: str) -> Array:
+        strata = _generator(prepared.seed, f"{name}/strata").permutation(prepared.n_draws)[start:stop]
+        return special.ndtri((strata + uniforms(prepared.seed, name, start, stop)) / prepared.n_draws)
+
+    return normals
+
+
+def _sobol(prepared: Sampler, start: int, stop: int) -> Callable[[str], Array]:
+    from scipy.stats import qmc  # here, as it takes longer to import than the rest of the package
+
+    sequence = qmc.Sobol(len(prepared.dimensions), scramble=True, bits=32, rng=np.random.default_rng(prepared.seed))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a block need not be a power of 2; that the whole is, was checked
+        points = sequence.fast_forward(start).random(stop - start) if start else sequence.random(stop - start)
+    columns = dict(zip(prepared.dimensions, np.clip(points, 2.0**-33, 1 - 2.0**-33).T, strict=True))
+    return lambda name: special.ndtri(columns[name])
+
+
+DESIGNS: Mapping[str, Callable[[Sampler, int, int], Callable[[str], Array]]] = {
+    "monte_carlo": _monte_carlo,
+    "latin_hypercube": _latin_hypercube,
+    "sobol": _sobol,
+}
+"""Name of a design -> independent standard normals of draws start to stop, by parameter."""
+
+_MOST_STRATA = 200_000  # beyond this a Latin hypercube costs more to lay out than it saves
+
+
+def _refuse_design(design: str, n_draws: int) -> None:
+    if design not in DESIGNS:
+        raise InputError(f"design {shown(design)}", "there is no such design of draws", nearest(str(design), DESIGNS))
+    if design == "sobol" and (n_draws < 2 or n_draws & (n_draws - 1)):
+        problem = f"{n_draws:,} draws are not a power of 2, without which a Sobol' sequence loses its balance"
+        below = 1 << max(n_draws.bit_length() - 1, 1)
+        raise InputError("draws", problem, f"Ask for {below:,} or {2 * below:,}")
+    if design == "latin_hypercube" and not 2 <= n_draws <= _MOST_STRATA:
+        problem = f"a Latin hypercube of {n_draws:,} draws cannot be laid out"
+        raise InputError("draws", problem, f"Ask for 2 to {_MOST_STRATA:,}, or use monte_carlo, which can be extended")

@@ -16,7 +16,7 @@ from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import STATUSES
 from hemodel.report import labels
 
-HASHED = ("hemodel", "problem", "population", "scenario", "input_hash", "seed", "draws", "thresholds")
+HASHED = ("hemodel", "problem", "population", "scenario", "input_hash", "seed", "design", "draws", "thresholds")
 """The deterministic part: no version of a library, no time, host or path."""
 
 
@@ -42,6 +42,7 @@ def manifest(inputs: Inputs, *, psa: PSA | None = None) -> dict[str, Any]:
         "scenario": inputs.scenario.name,
         "input_hash": inputs.hash,
         "seed": None if psa is None else psa.seed,
+        "design": None if psa is None else psa.design,
         "draws": None if psa is None else psa.n_draws,
         "thresholds": list(settings.thresholds_gbp),
     }

@@ -1,0 +1,386 @@
+"""Probabilistic analysis of any size: blocks of draws stream through the model, and only running sums are kept.
+
+A million draws and a hundred million use the same memory. The sums of a block are made and merged in the order of the draws, in
+steps of `STEP` draws, so any block size (a multiple of it), number of threads and cluster gives the same bits. With a folder, the
+sums of every finished block are written there (and its draws, if asked for, as a Parquet part): a run that was killed goes on
+where it was and ends with the same bits, and a block whose file is damaged is found by its checksum and run again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hemodel.cohort import model
+from hemodel.decision.incremental import describe_icer
+from hemodel.errors import Fault, InputError, nearest
+from hemodel.evidence.draws import Sampler, sampler
+from hemodel.evidence.inputs import Inputs
+from hemodel.outcomes import sum_of
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Array = NDArray[np.float64]
+STEP = 4_096
+"""Draws whose sums are made in one go: block sizes are multiples of it, so that sums have the same bits for any block size."""
+BLOCK = 16 * STEP
+THRESHOLDS = np.arange(0.0, 100_001.0, 5_000.0)  # GBP per QALY at which acceptability and information are followed
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Number of draws, means and centred cross products of all totals, and counts of the best strategy; mergeable.
+
+    `names`: the totals, such as costs_pas_dexamethasone. `best`, (arrangement, threshold, strategy): draws in which a strategy has
+    the highest net benefit, ties shared. `loss`: by how much a strategy falls short of it, from which the value of information
+    follows: the mean loss of the strategy that is best on average.
+    """
+
+    names: tuple[str, ...]
+    n: int
+    mean: Array  # (total,)
+    cross: Array  # (total, total): sum of (x - mean)(y - mean)
+    best: Array
+    loss: Array  # (arrangement, threshold, strategy, 2): sum and sum of squares of highest net benefit less the strategy's
+
+    def merged(self, other: Moments) -> Moments:
+        """Moments of both sets of draws together (Chan, Golub and LeVeque 1983)."""
+        n = self.n + other.n
+        step = other.mean - self.mean
+        mean = self.mean + step * (other.n / n)
+        cross = self.cross + other.cross + np.multiply.outer(step, step) * (self.n * other.n / n)
+        return Moments(self.names, n, mean, cross, self.best + other.best, self.loss + other.loss)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Result of `run_batch`: running sums, the history of the net benefit for convergence, and where the draws are, if kept."""
+
+    inputs: Inputs
+    seed: int
+    moments: Moments
+    history: pd.DataFrame  # draws, incremental_net_monetary_benefit, standard_error: after each block
+    stopped: str
+    folder: Path | None
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws that the result rests on."""
+        return self.moments.n
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per price arrangement and strategy: means with Monte Carlo standard errors, increments, ICER of the means and its
+        standard error (delta method), probability of being cost-effective at both thresholds, EVPI per person.
+        """
+        settings = self.inputs.settings
+        return pd.DataFrame([self._row(a, s) for a in settings.price_arrangements for s in settings.strategy_names])
+
+    def _row(self, arrangement: str, strategy: str) -> dict[str, object]:
+        m, comparator = self.moments, self.inputs.settings.comparator
+        place = {name: i for i, name in enumerate(m.names)}
+        covariance = m.cross / (m.n - 1)
+        row: dict[str, object] = {"price_arrangement": arrangement, "strategy": strategy}
+        totals = {"costs": f"costs_{arrangement}", "life_years": "life_years", "qalys": "qalys"}
+        for name, total in totals.items():
+            i = place[f"{total}_{strategy}"]
+            row[name], row[f"se_{name}"] = float(m.mean[i]), float(np.sqrt(covariance[i, i] / m.n))
+        row |= {"icer": np.nan, "se_icer": np.nan, "reading": "comparator"}
+        if strategy != comparator:
+            means, errors = {}, {}
+            for name, total in totals.items():
+                weights = self._contrast(place, total, strategy, comparator)
+                means[name], errors[name] = float(weights @ m.mean), float(np.sqrt(weights @ covariance @ weights / m.n))
+                row[f"incremental_{name}"], row[f"se_incremental_{name}"] = means[name], errors[name]
+            row["reading"] = describe_icer(means["costs"], means["qalys"])
+            if means["costs"] * means["qalys"] > 0:
+                ratio = means["costs"] / means["qalys"]
+                weights = self._contrast(place, totals["costs"], strategy, comparator)
+                weights = weights - ratio * self._contrast(place, totals["qalys"], strategy, comparator)
+                row["icer"], row["se_icer"] = ratio, float(np.sqrt(weights @ covariance @ weights / m.n)) / abs(means["qalys"])
+        a, s = self.inputs.settings.price_arrangements.index(arrangement), self.inputs.settings.strategy_names.index(strategy)
+        for threshold in self.inputs.settings.thresholds_gbp:
+            t = int(np.flatnonzero(thresholds_of(self.inputs) == threshold)[0])
+            row[f"probability_cost_effective_{threshold:.0f}"] = float(m.best[a, t, s] / m.n)
+            row[f"evpi_{threshold:.0f}"] = float(m.loss[a, t, :, 0].min() / m.n)
+        return row
+
+    def _contrast(self, place: Mapping[str, int], total: str, strategy: str, comparator: str) -> Array:
+        weights = np.zeros(len(self.moments.names))
+        weights[place[f"{total}_{strategy}"]], weights[place[f"{total}_{comparator}"]] = 1.0, -1.0
+        return weights
+
+    def acceptability_curve(self, price_arrangement: str) -> pd.DataFrame:
+        """Probability that each strategy has the highest net benefit, by threshold; rows sum to one."""
+        a = self.inputs.settings.price_arrangements.index(price_arrangement)
+        index = pd.Index(thresholds_of(self.inputs), name="threshold")
+        return pd.DataFrame(self.moments.best[a] / self.moments.n, index=index, columns=list(self.inputs.settings.strategy_names))
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html(index=False, float_format="{:,.3f}".format, escape=True))
+
+
+def run_batch(
+    inputs: Inputs,
+    draws: int,
+    *,
+    seed: int = 171,
+    folder: str | Path | None = None,
+    keep_draws: bool = False,
+    block_size: int = BLOCK,
+    threads: int | None = None,
+    client: Client | None = None,
+    until_standard_error: float | None = None,
+    price_arrangement: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Batch:
+    """Run a probabilistic analysis that streams blocks of draws and keeps running sums.
+
+    `folder` makes it resumable; `keep_draws` writes there one Parquet part a block (parameters and totals of every draw). `client`
+    sends the blocks to a Dask cluster instead of `threads` of this machine (its workers must see the folder, if one is given).
+    `until_standard_error` stops after the first block at which the Monte Carlo standard error of the incremental net monetary
+    benefit (first strategy over the comparator, at the upper threshold, under `price_arrangement`, default the last) is below so
+    many GBP; `draws` is then the most that are run. The result does not depend on threads, cluster, interruptions or, for a
+    multiple of `STEP`, on the size of blocks, but where the stopping rule looks does.
+    """
+    settings = inputs.settings
+    arrangement = price_arrangement or settings.price_arrangements[-1]
+    _refuse(inputs, draws, block_size, threads, keep_draws, folder, until_standard_error, arrangement)
+    place = None if folder is None else _open_folder(Path(folder), inputs, seed, block_size, keep_draws)
+    prepared = sampler(inputs, seed=seed, names=model.names_read(inputs))
+    blocks = [(start, min(start + block_size, draws)) for start in range(0, draws, block_size)]
+    work = partial(block_moments, prepared, inputs, None if place is None else str(place), keep_draws)
+    total: Moments | None = None
+    history = []
+    stopped = "all draws were run"
+    for moments in _in_order(work, blocks, threads, client):
+        for part in moments:
+            total = part if total is None else total.merged(part)
+        assert total is not None
+        mean, error = _net_benefit(total, inputs, arrangement)
+        history.append((total.n, mean, error))
+        if progress is not None:
+            progress(sum(part.n for part in moments))
+        if until_standard_error is not None and error < until_standard_error and total.n >= 2 * STEP:
+            stopped = f"the standard error of net benefit is GBP {error:,.2f}, below GBP {until_standard_error:,.2f}"
+            break
+    assert total is not None
+    columns = ["draws", "incremental_net_monetary_benefit", "standard_error"]
+    return Batch(inputs, seed, total, pd.DataFrame(history, columns=columns), stopped, place)
+
+
+def thresholds_of(inputs: Inputs) -> Array:
+    """Thresholds that a batch follows: `THRESHOLDS` and those of the settings, GBP per QALY."""
+    return np.unique(np.concatenate([THRESHOLDS, inputs.settings.thresholds_gbp]))
+
+
+def read_draws(folder: str | Path) -> pd.DataFrame:
+    """Draws of a batch that kept them: parameters and totals, one row per draw, in order."""
+    parts = sorted(Path(folder).glob("part-*.parquet"))
+    if not parts:
+        raise InputError(str(folder), "there are no draws in this folder", "Run the batch with keep_draws=True")
+    return pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
+
+
+def block_moments(
+    prepared: Sampler, inputs: Inputs, folder: str | None, keep_draws: bool, block: tuple[int, int]
+) -> list[Moments]:
+    """Moments of one block in steps of `STEP` draws: read from the folder if they are there and whole, else computed and written.
+
+    This is the function that threads and clusters run.
+    """
+    path = None if folder is None else Path(folder) / f"block-{block[0]:012d}.json"
+    part = None if folder is None or not keep_draws else Path(folder) / f"part-{block[0]:012d}.parquet"
+    if path is not None:
+        found = _read_block(path, part, block)
+        if found is not None:
+            return found
+    draws = prepared.block(*block)
+    totals = _totals(model.live(draws, inputs), inputs)
+    moments = [_moments(totals, inputs, slice(i, i + STEP)) for i in range(0, block[1] - block[0], STEP)]
+    if path is not None:
+        digest = None if part is None else _write_part(part, draws, totals, inputs, prepared.seed)
+        _write_block(path, block, moments, digest)
+    return moments
+
+
+def _totals(lives: model.Lives, inputs: Inputs) -> dict[str, Array]:
+    outcomes = lives.outcomes(discounted=True)
+    years = sum_of(lives.life_years(discounted=False))
+    totals: dict[str, Array] = {}
+    for arrangement in inputs.settings.price_arrangements:
+        costs = outcomes.total_costs(arrangement)
+        totals |= {f"costs_{arrangement}_{s}": costs[i] for i, s in enumerate(inputs.settings.strategy_names)}
+    for name, values in (("life_years", years), ("qalys", outcomes.total_qalys)):
+        totals |= {f"{name}_{s}": values[i] for i, s in enumerate(inputs.settings.strategy_names)}
+    return totals
+
+
+def _moments(totals: Mapping[str, Array], inputs: Inputs, rows: slice) -> Moments:
+    table = np.stack([values[rows] for values in totals.values()])
+    mean = table.mean(axis=1)
+    centred = table - mean[:, None]
+    cross = np.array([[float((x * y).sum()) for y in centred] for x in centred])
+    strategies, thresholds = inputs.settings.strategy_names, thresholds_of(inputs)
+    qalys = np.stack([totals[f"qalys_{s}"][rows] for s in strategies])
+    shape = (len(inputs.settings.price_arrangements), len(thresholds), len(strategies))
+    best, loss = np.zeros(shape), np.zeros((*shape, 2))
+    for a, arrangement in enumerate(inputs.settings.price_arrangements):
+        costs = np.stack([totals[f"costs_{arrangement}_{s}"][rows] for s in strategies])
+        for t, threshold in enumerate(thresholds):
+            benefit = threshold * qalys - costs
+            short = benefit.max(axis=0) - benefit
+            is_best = short == 0
+            best[a, t] = (is_best / is_best.sum(axis=0)).sum(axis=1)
+            loss[a, t, :, 0], loss[a, t, :, 1] = short.sum(axis=1), (short * short).sum(axis=1)
+    return Moments(tuple(totals), table.shape[1], mean, cross, best, loss)
+
+
+def _net_benefit(total: Moments, inputs: Inputs, arrangement: str) -> tuple[float, float]:
+    """Mean incremental net monetary benefit at the upper threshold and its Monte Carlo standard error, GBP."""
+    settings = inputs.settings
+    strategy = next(s for s in settings.strategy_names if s != settings.comparator)
+    weights = np.zeros(len(total.names))
+    for sign, name in ((1.0, strategy), (-1.0, settings.comparator)):
+        weights[total.names.index(f"qalys_{name}")] = sign * settings.thresholds_gbp[1]
+        weights[total.names.index(f"costs_{arrangement}_{name}")] = -sign
+    variance = weights @ total.cross @ weights / (total.n - 1)
+    return float(weights @ total.mean), float(np.sqrt(variance / total.n))
+
+
+def _in_order(
+    work: Callable[[tuple[int, int]], list[Moments]], blocks: list[tuple[int, int]], threads: int | None, client: Client | None
+) -> Iterator[list[Moments]]:
+    """Results of the blocks in their order, however they were computed; no more are under way than the workers can hold."""
+    if client is not None:
+        ahead = 2 * max(1, len(client.scheduler_info()["workers"]))
+        submit = partial(client.submit, work, pure=False, retries=3)  # a block that a lost worker held is run again
+        yield from _windowed(submit, blocks, ahead)
+        return
+    workers = min(threads or os.cpu_count() or 1, len(blocks))
+    if workers == 1:
+        yield from map(work, blocks)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            yield from _windowed(lambda block: pool.submit(work, block), blocks, 2 * workers)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _windowed(submit: Callable[[tuple[int, int]], Any], blocks: list[tuple[int, int]], ahead: int) -> Iterator[list[Moments]]:
+    pending = [submit(block) for block in blocks[:ahead]]
+    for i in range(len(blocks)):
+        yield pending.pop(0).result()
+        if i + ahead < len(blocks):
+            pending.append(submit(blocks[i + ahead]))
+
+
+def _open_folder(folder: Path, inputs: Inputs, seed: int, block_size: int, keep_draws: bool) -> Path:
+    """Make the folder, or go on in one that was begun by the same run; another run's folder is refused."""
+    mark = {"inputs": inputs.hash, "seed": seed, "block_size": block_size, "keep_draws": keep_draws, "step": STEP}
+    text = json.dumps(mark, sort_keys=True).encode()
+    path = folder / "batch.json"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            if path.read_bytes() != text:
+                problem = "the folder holds a batch with other inputs, seed, block size or choice of kept draws"
+                raise InputError(str(folder), problem, "Choose another folder, or repeat that batch exactly")
+        elif any(folder.iterdir()):
+            raise InputError(str(folder), "the folder is not empty and holds no batch", "Choose a new folder")
+        else:
+            _write_whole(path, text)
+    except OSError as error:
+        raise InputError(
+            str(folder), f"the folder cannot be used ({error.strerror})", "Check the path and permissions"
+        ) from error
+    return folder
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is whole or not there: under another name first, then renamed."""
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def _write_block(path: Path, block: tuple[int, int], moments: list[Moments], part_digest: str | None) -> None:
+    steps = [{"n": m.n} | {k: getattr(m, k).tolist() for k in ("mean", "cross", "best", "loss")} for m in moments]
+    body = {"block": list(block), "names": list(moments[0].names), "steps": steps, "part": part_digest}
+    text = json.dumps(body)
+    _write_whole(path, json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "body": text}).encode())
+
+
+def _read_block(path: Path, part: Path | None, block: tuple[int, int]) -> list[Moments] | None:
+    """Moments of a block that was finished before; None where there is none or it is damaged, so that it is run (again)."""
+    try:
+        outer = json.loads(path.read_bytes())
+        if hashlib.sha256(outer["body"].encode()).hexdigest() != outer["sha256"]:
+            return None
+        body = json.loads(outer["body"])
+        if body["block"] != list(block):
+            return None
+        if part is not None and hashlib.sha256(part.read_bytes()).hexdigest() != body["part"]:
+            return None
+        names = tuple(body["names"])
+        arrays = ("mean", "cross", "best", "loss")
+        return [Moments(names, step["n"], *(np.array(step[k]) for k in arrays)) for step in body["steps"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _write_part(part: Path, draws: Mapping[str, Array], totals: Mapping[str, Array], inputs: Inputs, seed: int) -> str:
+    """Write the draws of a block as Parquet, with what made them in its schema; returns the checksum of the file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    made_by = {"inputs": inputs.hash, "population": inputs.population, "scenario": inputs.scenario.name, "seed": seed}
+    table = pa.table({**draws, **totals}).replace_schema_metadata({"hemodel": json.dumps(made_by)})
+    buffer = BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    _write_whole(part, buffer.getvalue())
+    return hashlib.sha256(buffer.getvalue()).hexdigest()
+
+
+def _refuse(
+    inputs: Inputs,
+    draws: int,
+    block_size: int,
+    threads: int | None,
+    keep_draws: bool,
+    folder: str | Path | None,
+    until: float | None,
+    arrangement: str,
+) -> None:
+    faults = []
+    for name, value, least in (("draws", draws, 2), ("block_size", block_size, STEP), ("threads", threads, 1)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least):
+            faults.append(Fault(name, f"{value!r} is not a whole number from {least}", f"Give {least} or more"))
+    if not faults and block_size % STEP:
+        faults.append(Fault("block_size", f"{block_size} is not a multiple of {STEP}", f"Give {STEP}, {2 * STEP}, ..."))
+    if keep_draws and find_spec("pyarrow") is None:
+        faults.append(Fault("keep_draws", "pyarrow is not installed", 'Install it with: pip install "hemodel[distributed]"'))
+    if keep_draws and folder is None:
+        faults.append(Fault("keep_draws", "there is no folder to keep them in", "Give a folder"))
+    if until is not None and not 0 < until < np.inf:
+        faults.append(Fault("until_standard_error", f"{until!r} is not an amount of money", "Give GBP above 0"))
+    if arrangement not in inputs.settings.price_arrangements:
+        remedy = nearest(arrangement, inputs.settings.price_arrangements)
+        faults.append(Fault(f"price arrangement {arrangement!r}", "it is not one of this run", remedy))
+    if faults:
+        raise InputError.together(faults)
