@@ -15,9 +15,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hemodel.analyses.base_case import BaseCase, run_base_case
+    from hemodel.analyses.batch import Batch, run_batch
     from hemodel.analyses.calibration import calibrated
-    from hemodel.analyses.psa import PSA, run_psa
+    from hemodel.analyses.global_sensitivity import run_global
+    from hemodel.analyses.one_way import run_one_way, run_two_way
+    from hemodel.analyses.psa import PSA, evppi, run_psa
     from hemodel.analyses.scenarios import Scenarios, run_scenarios
+    from hemodel.analyses.severity import run_modifiers
+    from hemodel.analyses.thresholds import charged_cycles, decision_drivers, threshold_value
     from hemodel.errors import InputError
     from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
     from hemodel.report.workbook import write_workbook
@@ -26,23 +31,38 @@ __version__ = "0.1.0"
 __all__ = [
     "PSA",
     "BaseCase",
+    "Batch",
     "InputError",
     "Inputs",
     "Scenarios",
     "calibrated",
+    "charged_cycles",
+    "decision_drivers",
+    "evppi",
     "load_inputs",
     "run_base_case",
+    "run_batch",
+    "run_global",
+    "run_modifiers",
+    "run_one_way",
     "run_psa",
     "run_scenarios",
+    "run_two_way",
     "scenario_names",
+    "threshold_value",
     "write_workbook",
 ]
 
 _HOMES = {
     "hemodel.analyses.base_case": ("BaseCase", "run_base_case"),
+    "hemodel.analyses.batch": ("Batch", "run_batch"),
     "hemodel.analyses.calibration": ("calibrated",),
-    "hemodel.analyses.psa": ("PSA", "run_psa"),
+    "hemodel.analyses.global_sensitivity": ("run_global",),
+    "hemodel.analyses.one_way": ("run_one_way", "run_two_way"),
+    "hemodel.analyses.psa": ("PSA", "evppi", "run_psa"),
     "hemodel.analyses.scenarios": ("Scenarios", "run_scenarios"),
+    "hemodel.analyses.severity": ("run_modifiers",),
+    "hemodel.analyses.thresholds": ("charged_cycles", "decision_drivers", "threshold_value"),
     "hemodel.errors": ("InputError",),
     "hemodel.evidence.inputs": ("Inputs", "load_inputs", "scenario_names"),
     "hemodel.report.workbook": ("write_workbook",),

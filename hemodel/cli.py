@@ -44,6 +44,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar and no mes
 Draws = Annotated[int, typer.Option(help="Number of draws of the probabilistic analysis.")]
 Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
 
+Arrangement = Annotated[str | None, typer.Option("--arrangement", help="Price arrangement; default: the scheme.")]
+Threshold = Annotated[float | None, typer.Option(help="GBP per QALY; default: the upper threshold.")]
+
 DEFAULT_DRAWS, DEFAULT_SEED = 10_000, 171
 
 
@@ -89,6 +92,7 @@ def psa(
     change: Changes = None,
     draws: Draws = DEFAULT_DRAWS,
     seed: Seed = DEFAULT_SEED,
+    design: Annotated[str, typer.Option(help="monte_carlo, latin_hypercube or sobol.")] = "monte_carlo",
     threads: Annotated[int | None, typer.Option(help="Threads; default: one for a small run, else all cores.")] = None,
     as_json: AsJson = False,
     out: Out = None,
@@ -103,7 +107,7 @@ def psa(
     _refuse_target(out, force, ".xlsx", ".csv")
     inputs = _inputs(problem, population, scenario, change)
     with _progress("Draws", draws, quiet) as advance:
-        result = run_psa(inputs, draws, seed=seed, threads=threads, progress=advance)
+        result = run_psa(inputs, draws, seed=seed, design=design, threads=threads, progress=advance)
     base = run_base_case(inputs)
     if out and out.suffix == ".xlsx":
         _write_workbook(out, base, result, None, force, quiet)
@@ -150,6 +154,231 @@ def scenarios(
             _print_frame(tables.rounded(tables.scenario_table(result, arrangement)).drop(columns="Why"), title)
         if result.not_applicable:
             _say(f"Left out, as their numbers hold for other populations: {', '.join(result.not_applicable)}", quiet)
+
+
+@app.command("one-way")
+def one_way(
+    problem: Problem = "relapsed",
+    population: Population = None,
+    scenario: ScenarioName = None,
+    arrangement: Arrangement = None,
+    threshold: Threshold = None,
+    outcome: Annotated[str, typer.Option(help="What the tornado is sorted by.")] = "incremental_net_monetary_benefit",
+    top: Annotated[int, typer.Option(help="How many rows to print.", min=1)] = 15,
+    as_json: AsJson = False,
+) -> None:
+    """Tornado: every uncertain parameter at the ends of its 95 % interval."""
+    from hemodel.analyses.one_way import run_one_way
+
+    inputs = _inputs(problem, population, scenario, None)
+    result = run_one_way(inputs, price_arrangement=arrangement, threshold=threshold)
+    frame = result.tornado(outcome)
+    if as_json:
+        _print_json({"results": _records(frame), "base": result.base, "excluded": result.excluded, "manifest": _manifest(inputs)})
+        return
+    shown = frame.head(top)[["label", "unit", "low", "high", f"{outcome}_low", f"{outcome}_high", "reading_low", "reading_high"]]
+    _print_frame(shown.map(_plain), f"{outcome} ({result.price_arrangement}), base case {_plain(result.base[outcome])}")
+    if result.excluded:
+        typer.echo(f"Left out, as they cannot move alone: {', '.join(result.excluded)}", err=True)
+
+
+@app.command("two-way")
+def two_way(
+    first: Annotated[str, typer.Argument(help="A parameter.")],
+    second: Annotated[str, typer.Argument(help="Another.")],
+    problem: Annotated[str, typer.Option(help="Decision problem.")] = "relapsed",
+    population: Population = None,
+    arrangement: Arrangement = None,
+    threshold: Threshold = None,
+    steps: Annotated[int, typer.Option(help="Values of each.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """A grid over the intervals of two parameters."""
+    from hemodel.analyses.one_way import run_two_way
+
+    inputs = _inputs(problem, population, None, None)
+    frame = run_two_way(inputs, first, second, steps=steps, price_arrangement=arrangement, threshold=threshold)
+    if as_json:
+        _print_json({"results": _records(frame), "manifest": _manifest(inputs)})
+    else:
+        _print_frame(frame.map(_plain), _title(inputs))
+
+
+@app.command()
+def threshold(
+    what: Annotated[str, typer.Argument(help="A parameter, pack_price, or charged_cycles.")],
+    problem: Annotated[str, typer.Option(help="Decision problem.")] = "relapsed",
+    population: Population = None,
+    scenario: ScenarioName = None,
+    arrangement: Arrangement = None,
+    at: Annotated[float | None, typer.Option(help="GBP per QALY; default: the upper threshold.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The value of a parameter, the price of the pack, or the number of charged cycles at which the ICER meets a threshold."""
+    from dataclasses import asdict
+
+    from hemodel.analyses.thresholds import charged_cycles, threshold_value
+
+    inputs = _inputs(problem, population, scenario, None)
+    if what == "charged_cycles":
+        found = charged_cycles(inputs, price_arrangement=arrangement or "pas", threshold=at)
+    else:
+        found = threshold_value(inputs, what, price_arrangement=arrangement, threshold=at)
+    if as_json:
+        _print_json({"results": [{k: _missing_to_none(v) for k, v in asdict(found).items()}], "manifest": _manifest(inputs)})
+    else:
+        typer.echo(found.reading)
+
+
+@app.command()
+def drivers(
+    problem: Problem = "relapsed",
+    population: Population = None,
+    scenario: ScenarioName = None,
+    arrangement: Arrangement = None,
+    threshold: Threshold = None,
+    as_json: AsJson = False,
+) -> None:
+    """What would change the decision: the value at which each parameter flips it, and how many standard errors away that is."""
+    from hemodel.analyses.thresholds import decision_drivers
+
+    inputs = _inputs(problem, population, scenario, None)
+    frame = decision_drivers(inputs, price_arrangement=arrangement, threshold=threshold)
+    if as_json:
+        _print_json({"results": _records(frame), "manifest": _manifest(inputs)})
+        return
+    reached = frame[frame["flips_at"].notna()]
+    _print_frame(reached.drop(columns="parameter").map(_plain), f"What would change the decision: {_title(inputs)}")
+    typer.echo(f"None of the other {len(frame) - len(reached)} uncertain parameters would, alone, within 8 normal scores.")
+
+
+@app.command()
+def evppi(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Parameters known together; default: each uncertain one alone.")
+    ] = None,
+    problem: Annotated[str, typer.Option(help="Decision problem.")] = "relapsed",
+    population: Population = None,
+    scenario: ScenarioName = None,
+    arrangement: Arrangement = None,
+    threshold: Threshold = None,
+    draws: Draws = DEFAULT_DRAWS,
+    seed: Seed = DEFAULT_SEED,
+    top: Annotated[int, typer.Option(help="How many rows to print.", min=1)] = 12,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Expected value of perfect information on parameters, GBP per person, with its standard error."""
+    import pandas as pd
+
+    from hemodel.analyses import psa as analysis
+
+    inputs = _inputs(problem, population, scenario, None)
+    result = analysis.run_psa(inputs, draws, seed=seed)
+    alone = [str(n) for n in result.draws() if inputs.parameters[str(n)].is_uncertain]
+    groups = [names] if names else [[name] for name in alone]
+    rows = []
+    with _progress("Parameters", len(groups), quiet) as advance:
+        for group in groups:
+            value = analysis.evppi(result, group, threshold=threshold, price_arrangement=arrangement)
+            rows.append((", ".join(group), value.value, value.standard_error))
+            if advance:
+                advance(1)
+    frame = pd.DataFrame(rows, columns=["parameters", "evppi", "standard_error"])
+    frame = frame.sort_values("evppi", ascending=False, kind="stable", ignore_index=True)
+    if as_json:
+        _print_json({"results": _records(frame), "manifest": _manifest(inputs, result)})
+    else:
+        _print_frame(frame.head(top).map(_plain), f"EVPPI, GBP per person: {_title(inputs)}")
+
+
+@app.command("global")
+def global_(
+    problem: Problem = "relapsed",
+    population: Population = None,
+    scenario: ScenarioName = None,
+    arrangement: Arrangement = None,
+    threshold: Threshold = None,
+    method: Annotated[str, typer.Option(help="sobol, morris, fast or rbd_fast.")] = "sobol",
+    size: Annotated[int, typer.Option(help="Size of the design; for sobol a power of 2.")] = 1024,
+    seed: Seed = DEFAULT_SEED,
+    top: Annotated[int, typer.Option(help="How many rows to print.", min=1)] = 12,
+    as_json: AsJson = False,
+) -> None:
+    """Global sensitivity analysis of the incremental net benefit through SALib."""
+    from hemodel.analyses.global_sensitivity import run_global
+
+    inputs = _inputs(problem, population, scenario, None)
+    result = run_global(inputs, method, size=size, seed=seed, price_arrangement=arrangement, threshold=threshold)
+    if as_json:
+        _print_json({"results": _records(result.table), "evaluations": result.evaluations, "manifest": _manifest(inputs)})
+        return
+    _print_frame(result.table.drop(columns="members").head(top).map(_plain), f"{method}: {result.evaluations:,} evaluations")
+    for name in result.groups:
+        typer.echo(f"One group, as its members are correlated or shares of one whole: {name}", err=True)
+
+
+@app.command()
+def modifiers(
+    problem: Problem = "relapsed", population: Population = None, scenario: ScenarioName = None, as_json: AsJson = False
+) -> None:
+    """NICE's severity weight and the end-of-life criteria of 2009, and the result with and without the weight."""
+    from dataclasses import asdict
+
+    from hemodel.analyses.base_case import run_base_case
+    from hemodel.analyses.severity import run_modifiers
+
+    inputs = _inputs(problem, population, scenario, None)
+    result = run_modifiers(run_base_case(inputs))
+    if as_json:
+        content = {
+            "results": _records(result.table),
+            "severity": asdict(result.severity),
+            "end_of_life": asdict(result.end_of_life),
+        }
+        _print_json(content | {"manifest": _manifest(inputs)})
+        return
+    typer.echo(result.severity.reading)
+    typer.echo(result.end_of_life.reading)
+    _print_frame(result.table.map(_plain), _title(inputs))
+
+
+@app.command()
+def batch(
+    draws: Annotated[int, typer.Argument(help="Number of draws, or the most where --until stops earlier.")],
+    problem: Annotated[str, typer.Option(help="Decision problem.")] = "relapsed",
+    population: Population = None,
+    scenario: ScenarioName = None,
+    folder: Annotated[Path | None, typer.Option(help="Makes the batch resumable: what is done is kept here.")] = None,
+    keep_draws: Annotated[bool, typer.Option("--keep-draws", help="Keep every draw there too, as Parquet.")] = False,
+    until: Annotated[float | None, typer.Option(help="Stop once the standard error of net benefit is below so many GBP.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: all cores.")] = None,
+    seed: Seed = DEFAULT_SEED,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Probabilistic analysis of any size in little memory; a killed batch goes on where it was."""
+    from hemodel.analyses.batch import run_batch
+
+    inputs = _inputs(problem, population, scenario, None)
+    with _progress("Draws", draws, quiet) as advance:
+        result = run_batch(
+            inputs,
+            draws,
+            seed=seed,
+            folder=folder,
+            keep_draws=keep_draws,
+            threads=threads,
+            until_standard_error=until,
+            progress=advance,
+        )
+    if as_json:
+        content = {"results": _records(result.table), "draws": result.n_draws, "stopped": result.stopped}
+        _print_json(content | {"convergence": _records(result.history), "manifest": _manifest(inputs)})
+        return
+    columns = ["price_arrangement", "strategy", "costs", "se_costs", "qalys", "se_qalys", "icer", "se_icer"]
+    columns += [c for c in result.table.columns if c.startswith("probability_")]
+    _print_frame(result.table[columns].map(_plain), f"{result.n_draws:,} draws, seed {seed}: {result.stopped}")
 
 
 @app.command()
@@ -369,7 +598,7 @@ def _print_frame(frame: pd.DataFrame, title: str) -> None:
 
 def _plain(value: object) -> str:
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return "" if math.isnan(value) else f"{value:,.6g}"
     if isinstance(value, dict):
         return "; ".join(f"{key}: {_plain(item)}" for key, item in value.items())
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -170,3 +170,27 @@ def test_what_if_from_the_command_line_is_what_if_in_python():
 def test_the_same_run_has_the_same_hash_and_another_has_not():
     hashes = [json.loads(hemodel("run", "--json", "--draws", 100, "--seed", s).stdout)["manifest"]["hash"] for s in (1, 1, 2)]
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "check"),
+    [
+        (("one-way", "relapsed"), lambda a: a["results"][0]["parameter"] == "r_death_progressed_lenalidomide_dexamethasone"),
+        (("two-way", "u_progressed", "c_aspirin", "--steps", 3), lambda a: len(a["results"]) == 9),
+        (("threshold", "pack_price", "--at", 35000), lambda a: 3000 < a["results"][0]["value"] < 4368),
+        (("threshold", "charged_cycles"), lambda a: a["results"][0]["value"] < 26),
+        (("drivers",), lambda a: a["results"][0]["flips_at"] is not None and a["results"][-1]["flips_at"] is None),
+        (("evppi", "u_progressed", "--draws", 1000), lambda a: a["results"][0]["standard_error"] >= 0),
+        (("global", "--method", "morris", "--size", 10), lambda a: a["evaluations"] == 10 * (len(a["results"]) + 1)),
+        (("modifiers",), lambda a: a["severity"]["weight"] == 1.2),
+        (("batch", 8192, "--until", 1000), lambda a: a["draws"] == 8192 and len(a["convergence"]) == 1),
+        (("psa", "--draws", 256, "--design", "sobol"), lambda a: a["manifest"]["design"] == "sobol"),
+    ],
+)
+def test_every_analysis_answers_on_the_command_line(arguments, check):
+    done = hemodel(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    assert check(json.loads(done.stdout))
+    words = hemodel(*arguments)
+    assert (words.returncode, "Traceback" in words.stderr) == (0, False)
+    assert words.stdout

@@ -8,8 +8,13 @@ or do not vary (it returns zeros), and outcomes of another design's length.
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass
+from importlib.util import find_spec
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -28,6 +33,15 @@ from hemodel.outcomes import increments
 Array = NDArray[np.float64]
 METHODS = ("sobol", "morris", "fast", "rbd_fast")
 GIVEN_DATA_METHODS = ("delta", "pawn")
+INDICES = {
+    "sobol": ("S1", "S1_conf", "ST", "ST_conf"),
+    "morris": ("mu", "mu_star", "mu_star_conf", "sigma"),
+    "fast": ("S1", "ST"),
+    "rbd_fast": ("S1", "S1_conf"),
+    "delta": ("delta_balanced", "delta_balanced_conf", "delta_raw", "S1", "S1_conf"),
+    "pawn": ("minimum", "mean", "median", "maximum", "CV"),
+}
+"""What each method gives; SALib's own notes say that its intervals for FAST are unreliable, so they are left out."""
 OUTCOMES = ("incremental_net_monetary_benefit", "incremental_costs", "incremental_qalys")
 _BLOCK = 65_536
 _EDGE = 0.005  # Morris walks on a grid that holds 0 and 1, where many a distribution is infinite: the cube is drawn in by this
@@ -82,18 +96,26 @@ def run_given_data(
     psa: PSA,
     method: str = "delta",
     *,
+    names: Sequence[str] | None = None,
     outcome: str = "incremental_net_monetary_benefit",
     price_arrangement: str | None = None,
     strategy: str | None = None,
     threshold: float | None = None,
 ) -> Sensitivity:
     """Delta (Borgonovo) or PAWN indices from the draws of an ordinary probabilistic analysis: no further runs, and correlation is
-    no obstacle, as both look at how the outcome's distribution changes with each parameter as it was drawn.
+    no obstacle, as both look at how the outcome's distribution changes with each parameter as it was drawn. `names`: the
+    parameters to look at, default all that were drawn (delta takes about a second for each).
     """
     arrangement, strategy, threshold = request(psa.inputs, price_arrangement, strategy, threshold)
     _refuse(method, GIVEN_DATA_METHODS, outcome, psa.n_draws, psa.seed)
     draws = psa.draws()
-    names = [n for n in draws if psa.inputs.parameters[n].is_uncertain]
+    drawn = [str(n) for n in draws if psa.inputs.parameters[str(n)].is_uncertain]
+    names = drawn if names is None else list(names)
+    faults = [
+        Fault(f"parameter {n!r}", "it is not among those that were drawn", nearest(n, drawn)) for n in names if n not in drawn
+    ]
+    if faults:
+        raise InputError.together(faults)
     i, reference = psa.strategies.index(strategy), psa.strategies.index(psa.inputs.settings.comparator)
     costs, qalys = psa.costs[arrangement][i] - psa.costs[arrangement][reference], psa.qalys[i] - psa.qalys[reference]
     values = {OUTCOMES[0]: threshold * qalys - costs, OUTCOMES[1]: costs, OUTCOMES[2]: qalys}[outcome]
@@ -126,22 +148,20 @@ def analyse(
         raise InputError("outcomes", f"{problem_text}, from which SALib would make zeros without a word", "Look at the runs")
     asked = deepcopy(problem)  # SALib changes what it is given
     seed = max(seed, 1)  # a seed of 0 is taken as none
-    if method == "sobol":
-        found = sobol.analyze(asked, y, calc_second_order=second_order, seed=seed)
-    elif method == "morris":
-        found = morris.analyze(asked, points, y, seed=seed)
-    elif method == "fast":
-        found = fast.analyze(asked, y, seed=seed)
-    elif method == "rbd_fast":
-        found = rbd_fast.analyze(asked, points, y, seed=seed)
-    elif method == "delta":
-        found = delta.analyze(asked, points, y, seed=seed)
-    else:
-        found = pawn.analyze(asked, points, y, seed=seed)
+    with warnings.catch_warnings(record=True), redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # its notes on bins
+        warnings.simplefilter("always")
+        found = {
+            "sobol": lambda: sobol.analyze(asked, y, calc_second_order=second_order, seed=seed),
+            "morris": lambda: morris.analyze(asked, points, y, seed=seed),
+            "fast": lambda: fast.analyze(asked, y, seed=seed),
+            "rbd_fast": lambda: rbd_fast.analyze(asked, points, y, seed=seed),
+            "delta": lambda: delta.analyze(asked, points, y, seed=seed),
+            "pawn": lambda: pawn.analyze(asked, points, y, seed=seed),
+        }[method]()
     names = list(dict.fromkeys(problem.get("groups") or problem["names"]))
-    columns = {k: np.asarray(v, dtype=np.float64) for k, v in found.items() if k not in ("names", "S2", "S2_conf")}
+    columns = {k: np.asarray(found[k], dtype=np.float64) for k in INDICES[method]}
     table = pd.DataFrame({"name": names, "members": [", ".join(groups.get(n, (n,))) for n in names], **columns})
-    order = next(c for c in ("ST", "mu_star", "delta", "median", "S1") if c in table)
+    order = next(c for c in ("ST", "mu_star", "delta_balanced", "median", "S1") if c in table)
     table = table.sort_values(order, ascending=False, kind="stable", ignore_index=True)
     pairs = pd.DataFrame(found["S2"], index=names, columns=names) if second_order and method == "sobol" else None
     return Sensitivity(method, outcome, len(points), table, pairs, groups)
@@ -212,7 +232,13 @@ def _outcome(
     return values
 
 
+def _needs_salib() -> None:
+    if find_spec("SALib") is None:
+        raise InputError("global sensitivity", "SALib is not installed", 'Install it with: pip install "hemodel[sensitivity]"')
+
+
 def _refuse(method: str, methods: tuple[str, ...], outcome: str, size: int, seed: int) -> None:
+    _needs_salib()
     faults = []
     if method not in methods:
         faults.append(Fault(f"method {method!r}", "it is not one of these", nearest(method, methods)))

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from hemodel.cohort import model
 from hemodel.decision import acceptability, information, intervals
 from hemodel.decision.net_benefit import net_monetary_benefit
-from hemodel.errors import Fault, InputError
+from hemodel.errors import Fault, InputError, nearest
 from hemodel.evidence.draws import Sampler, sampler
 from hemodel.evidence.inputs import Inputs
 from hemodel.outcomes import sum_of
@@ -188,6 +188,34 @@ def run_psa(
         joined = {a: {c: np.concatenate([k[a][c] for k in kept], axis=1) for c in kept[0][a]} for a in arrangements}
         return PSA(inputs, seed, design, result.costs, result.qalys, result.life_years, joined)
     return result
+
+
+def evppi(
+    psa: PSA, names: str | Sequence[str], *, threshold: float | None = None, price_arrangement: str | None = None
+) -> information.InformationValue:
+    """Expected value of perfect information on some parameters, GBP per person, with its standard error.
+
+    `names`: one parameter or a group, known together. `threshold`: GBP per QALY (default: the upper one); `price_arrangement`:
+    default the last. By regression on the draws of `psa`: no further runs. See `decision.information.evppi`.
+    """
+    chosen = [names] if isinstance(names, str) else list(names)
+    arrangement = price_arrangement or psa.price_arrangements[-1]
+    draws = psa.draws()
+    drawn = [str(name) for name in draws]
+    faults = [
+        Fault(f"parameter {name!r}", "it is not among those that were drawn", nearest(name, drawn))
+        for name in chosen
+        if name not in drawn
+    ]
+    if arrangement not in psa.price_arrangements:
+        remedy = nearest(arrangement, psa.price_arrangements)
+        faults.append(Fault(f"price arrangement {arrangement!r}", "it is not one of this run", remedy))
+    if not chosen:
+        faults.append(Fault("names", "there are none", "Name at least one parameter"))
+    if faults:
+        raise InputError.together(faults)
+    threshold = psa.inputs.settings.thresholds_gbp[1] if threshold is None else threshold
+    return information.evppi(psa.net_benefit(arrangement, threshold), draws[chosen].to_numpy())
 
 
 def even_block(draws: int, threads: int) -> int:

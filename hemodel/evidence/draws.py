@@ -27,9 +27,17 @@ Draws = Mapping[str, Array]
 """Parameter name -> values, shape (draw,). Row i is draw i of every outcome computed from it."""
 
 
+class NamedDraws(dict[str, Array]):
+    """A table of draws that tells a parameter that is not there in the user's terms."""
+
+    def __missing__(self, name: str) -> Array:
+        """Refuse a name that the inputs do not hold."""
+        raise InputError("parameters", f"the model needs {name}, which is not among them", nearest(name, self))
+
+
 def base_case_draws(inputs: Inputs) -> dict[str, Array]:
     """One draw: every parameter at its value."""
-    return {name: np.array([parameter.value]) for name, parameter in inputs.parameters.items()}
+    return NamedDraws((name, np.array([parameter.value])) for name, parameter in inputs.parameters.items())
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class Sampler:
     def from_normals(self, normals: Callable[[str], Array], n: int) -> dict[str, Array]:
         """Draws from independent standard normal numbers, one column of shape (n,) for each of `dimensions`."""
         copula = self._correlated(normals)
-        draws = {}
+        draws = NamedDraws()
         for parameter, distribution, table in zip(self.parameters, self.distributions, self.tables, strict=True):
             name = parameter.name
             if distribution.kind == "fixed":

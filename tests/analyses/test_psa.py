@@ -138,3 +138,22 @@ def test_bad_requests_are_refused_by_name(inputs, request_, place):
 def test_the_result_shows_itself(psa):
     assert "probability_cost_effective_25000" in psa._repr_html_()
     assert psa.results().shape == (4_000, 1 + 4 + 2 + 2)
+
+
+def test_evppi_is_never_above_evpi_and_follows_the_drivers(inputs, psa):
+    everything = psa.evpi("pas", 35_000.0)
+    driver = hm.evppi(psa, "r_death_progressed_lenalidomide_dexamethasone")
+    nothing = hm.evppi(psa, "c_rash")
+    assert nothing.value < driver.value <= everything.value
+    assert driver.value > 0.2 * everything.value
+    pair = hm.evppi(psa, ["r_death_progressed_lenalidomide_dexamethasone", "c_post_progression_care"])
+    assert pair.value >= driver.value - 2 * driver.standard_error
+
+
+@pytest.mark.parametrize(
+    ("names", "arrangement", "message"),
+    [(["c_rush"], None, "Did you mean c_rash"), ([], None, "there are none"), (["c_rash"], "lists", "Did you mean list")],
+)
+def test_evppi_of_what_was_not_drawn_is_refused(psa, names, arrangement, message):
+    with pytest.raises(hm.InputError, match=message):
+        hm.evppi(psa, names, price_arrangement=arrangement)
