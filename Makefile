@@ -11,7 +11,7 @@ run: .venv/installed  ## answer the question, and write results/relapsed.xlsx
 	@$(BIN)/hemodel run relapsed --out results/relapsed.xlsx --force
 
 test: .venv/installed check  ## everything that proves it
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: .venv/installed  ## style and types
 	$(BIN)/ruff check .

@@ -14,6 +14,7 @@ import pytest
 
 import hemodel as hm
 from hemodel.evidence.inputs import data_folder
+from hemodel.report.manifest import manifest
 
 
 def hemodel(*arguments, cwd=None):
@@ -155,7 +156,6 @@ def test_info_shows_a_parameter_with_its_source_and_status():
 
 
 def test_calibrate_agrees_with_the_inputs_and_says_so_by_its_status(tmp_path):
-    assert hemodel("calibrate", "relapsed", "--scenario", "dexamethasone_os_hr_0_66").returncode == 0
     assert hemodel("calibrate", "relapsed", "--json").returncode == 0
 
 
@@ -168,8 +168,9 @@ def test_what_if_from_the_command_line_is_what_if_in_python():
 
 
 def test_the_same_run_has_the_same_hash_and_another_has_not():
-    hashes = [json.loads(hemodel("run", "--json", "--draws", 100, "--seed", s).stdout)["manifest"]["hash"] for s in (1, 1, 2)]
-    assert hashes[0] == hashes[1] != hashes[2]
+    hashes = [json.loads(hemodel("run", "--json", "--draws", 100, "--seed", s).stdout)["manifest"]["hash"] for s in (1, 2)]
+    inputs = hm.load_inputs("relapsed")
+    assert hashes[0] == manifest(inputs, psa=hm.run_psa(inputs, 100, seed=1))["hash"] != hashes[1]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +191,4 @@ def test_the_same_run_has_the_same_hash_and_another_has_not():
 def test_every_analysis_answers_on_the_command_line(arguments, check):
     done = hemodel(*arguments, "--json")
     assert done.returncode == 0, done.stderr
-    assert check(json.loads(done.stdout))
-    words = hemodel(*arguments)
-    assert (words.returncode, "Traceback" in words.stderr) == (0, False)
-    assert words.stdout
+    assert check(json.loads(done.stdout))  # in words they run in tests/test_readme.py

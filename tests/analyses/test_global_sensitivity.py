@@ -41,7 +41,7 @@ def test_ishigami_by_morris_and_given_data():
     points = _points("morris", CUBE, 500, False, 1)
     table = analyse("morris", CUBE, points, ishigami(points), outcome="y", groups={}).table.set_index("name")
     np.testing.assert_allclose(table.loc[["a", "b", "c"], "mu_star"], [7.53, 7.88, 5.96], rtol=0.1)
-    points = np.random.default_rng(1).random((1000, 3))
+    points = np.random.default_rng(1).random((500, 3))
     for method in ("delta", "pawn"):
         found = analyse(method, CUBE, points, ishigami(points), outcome="y", groups={}).table
         assert found["name"].iloc[-1] == "c"
@@ -76,7 +76,7 @@ def test_the_drivers_of_net_benefit_are_those_of_the_tornado(inputs):
 
 
 def test_given_data_methods_agree_on_the_first_driver(inputs):
-    psa = hm.run_psa(inputs, 1500)
+    psa = hm.run_psa(inputs, 800)
     assert run_given_data(psa, "pawn").table["name"].iloc[0] == "r_death_progressed_lenalidomide_dexamethasone"
     few = ["c_rash", "u_progressed", "r_death_progressed_lenalidomide_dexamethasone"]
     table = run_given_data(psa, "delta", names=few).table

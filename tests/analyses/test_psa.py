@@ -24,7 +24,7 @@ def psa(inputs):
 
 @pytest.mark.parametrize(("block_size", "threads"), [(1, 1), (777, 2), (1024, 2), (4_000, 1), (50_000, 2)])
 def test_blocks_and_threads_give_the_same_bits(inputs, psa, block_size, threads):
-    n = 200 if block_size == 1 else 4_000
+    n = 60 if block_size == 1 else 4_000
     other = hm.run_psa(inputs, n, seed=7, block_size=block_size, threads=threads)
     for arrangement in ("list", "pas"):
         np.testing.assert_array_equal(other.costs[arrangement], psa.costs[arrangement][:, :n])

@@ -71,7 +71,7 @@ def test_hashed_part_is_what_was_promised() -> None:
     assert HASHED == ("hemodel", "problem", "population", "scenario", "input_hash", "seed", "design", "draws", "thresholds")
     record = manifest(relapsed(), psa=run_psa(relapsed(), draws=20, seed=3))
     assert [record[name] for name in HASHED[1:4]] == ["relapsed", "two_or_more_prior", "base_case"]
-    assert [record[name] for name in HASHED[5:]] == [3, 20, [25_000, 35_000]]
+    assert [record[name] for name in HASHED[5:]] == [3, "monte_carlo", 20, [25_000, 35_000]]
     assert record["input_hash"] == relapsed().hash
 
 
