@@ -1,31 +1,45 @@
-"""The command line as its user meets it: real processes, real files.
+"""The command line as its user meets it: its own entry point, real files.
 
 Pitfalls guarded: a traceback; an error on standard output; a status of 0 after bad input; a file overwritten or half written; heavy
 imports that make `--help` slow; numbers that differ from the Python API's.
 """
 
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 
 import openpyxl
 import pandas as pd
 import pytest
 
 import hemodel as hm
+from hemodel import cli
 from hemodel.evidence.inputs import data_folder
 from hemodel.report.manifest import manifest
 
 
-def hemodel(*arguments, cwd=None):
-    return subprocess.run(
-        [sys.executable, "-m", "hemodel.cli", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=120,
-        check=False,
+def hemodel(*arguments):
+    """The command in this process, through its own entry point: exit status, standard output and standard error."""
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["hemodel", *map(str, arguments)])
+        try:
+            cli.main()
+        except SystemExit as stop:
+            status = stop.code or 0
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
+
+
+def test_the_command_is_a_process_of_its_own_with_a_status():
+    good, bad = (
+        subprocess.run([sys.executable, "-m", "hemodel.cli", "info", *more], capture_output=True, text=True, check=False)
+        for more in ([], ["relapse"])
     )
+    assert (good.returncode, good.stderr) == (0, "")
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert bad.stderr.startswith("error: problem 'relapse'")
 
 
 def test_run_as_json_gives_the_numbers_of_the_python_api():
