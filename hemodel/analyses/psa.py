@@ -56,9 +56,12 @@ class PSA:
 
     def draws(self, names: Sequence[str] | None = None) -> pd.DataFrame:
         """Parameter values, one row per draw: made again from the seed, bit by bit the ones that were run."""
-        read = model.names_read(self.inputs) if names is None else names
+        read = model.names_read(
+            self.inputs
+        )  # all of them: the place of a parameter among the others is its place in a Sobol' sequence
         prepared = sampler(self.inputs, seed=self.seed, names=read, design=self.design, n_draws=self.n_draws)
-        return pd.DataFrame(prepared.block(0, self.n_draws))
+        frame = pd.DataFrame(prepared.block(0, self.n_draws))
+        return frame if names is None else frame[list(names)]
 
     def results(self) -> pd.DataFrame:
         """Totals of every draw, one row per draw: costs by price arrangement, life-years (undiscounted) and QALYs by strategy."""

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import hemodel as hm
+from hemodel.cohort import model
 from hemodel.cohort.model import evaluate, names_read
-from hemodel.evidence.draws import sampler
+from hemodel.evidence.draws import NamedDraws, sampler
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +158,12 @@ def test_evppi_is_never_above_evpi_and_follows_the_drivers(inputs, psa):
 def test_evppi_of_what_was_not_drawn_is_refused(psa, names, arrangement, message):
     with pytest.raises(hm.InputError, match=message):
         hm.evppi(psa, names, price_arrangement=arrangement)
+
+
+@pytest.mark.parametrize("design", ["monte_carlo", "latin_hypercube", "sobol"])
+def test_some_of_the_draws_are_those_of_the_run(inputs, design):
+    run = hm.run_psa(inputs, 256, design=design)
+    names = ["u_progressed", "c_terminal_care"]
+    np.testing.assert_array_equal(run.draws(names), run.draws()[names])
+    draws = {name: values.to_numpy() for name, values in run.draws().items()}
+    np.testing.assert_array_equal(model.evaluate(NamedDraws(draws), inputs).total_qalys, run.qalys)
