@@ -275,12 +275,13 @@ def evppi(
 
     inputs = _inputs(problem, population, scenario, None)
     result = analysis.run_psa(inputs, draws, seed=seed)
-    alone = [str(n) for n in result.draws() if inputs.parameters[str(n)].is_uncertain]
+    table = result.draws()
+    alone = [str(n) for n in table if inputs.parameters[str(n)].is_uncertain]
     groups = [names] if names else [[name] for name in alone]
     rows = []
     with _progress("Parameters", len(groups), quiet) as advance:
         for group in groups:
-            value = analysis.evppi(result, group, threshold=threshold, price_arrangement=arrangement)
+            value = analysis.evppi(result, group, threshold=threshold, price_arrangement=arrangement, draws=table)
             rows.append((", ".join(group), value.value, value.standard_error))
             if advance:
                 advance(1)

@@ -118,7 +118,7 @@ def run_given_data(
         raise InputError.together(faults)
     i, reference = psa.strategies.index(strategy), psa.strategies.index(psa.inputs.settings.comparator)
     costs, qalys = psa.costs[arrangement][i] - psa.costs[arrangement][reference], psa.qalys[i] - psa.qalys[reference]
-    values = {OUTCOMES[0]: threshold * qalys - costs, OUTCOMES[1]: costs, OUTCOMES[2]: qalys}[outcome]
+    values = _chosen(outcome, costs, qalys, threshold)
     points = draws[names].to_numpy()
     problem = {"num_vars": len(names), "names": names, "bounds": [[float(c.min()), float(c.max())] for c in points.T]}
     return analyse(method, problem, points, values, outcome=outcome, groups={}, second_order=False, seed=psa.seed)
@@ -228,8 +228,13 @@ def _outcome(
         draws = prepared.from_normals(lambda name, c=columns: special.ndtri(c[name]), len(points[rows]))  # type: ignore[misc]
         outcomes = model.live(draws, inputs).outcomes(discounted=True)
         costs, qalys = increments(outcomes, arrangement, strategy, inputs.settings.comparator)
-        values[rows] = {OUTCOMES[0]: threshold * qalys - costs, OUTCOMES[1]: costs, OUTCOMES[2]: qalys}[outcome]
+        values[rows] = _chosen(outcome, costs, qalys, threshold)
     return values
+
+
+def _chosen(outcome: str, costs: Array, qalys: Array, threshold: float) -> Array:
+    """The outcome asked for, from the increments of each run, (run,)."""
+    return dict(zip(OUTCOMES, (threshold * qalys - costs, costs, qalys), strict=True))[outcome]
 
 
 def _needs_salib() -> None:

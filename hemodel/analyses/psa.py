@@ -194,16 +194,22 @@ def run_psa(
 
 
 def evppi(
-    psa: PSA, names: str | Sequence[str], *, threshold: float | None = None, price_arrangement: str | None = None
+    psa: PSA,
+    names: str | Sequence[str],
+    *,
+    threshold: float | None = None,
+    price_arrangement: str | None = None,
+    draws: pd.DataFrame | None = None,
 ) -> information.InformationValue:
     """Expected value of perfect information on some parameters, GBP per person, with its standard error.
 
     `names`: one parameter or a group, known together. `threshold`: GBP per QALY (default: the upper one); `price_arrangement`:
-    default the last. By regression on the draws of `psa`: no further runs. See `decision.information.evppi`.
+    default the last. By regression on the draws of `psa`: no further runs. `draws`: `psa.draws()`, where it is at hand already
+    (for many parameters of one analysis). See `decision.information.evppi`.
     """
     chosen = [names] if isinstance(names, str) else list(names)
     arrangement = price_arrangement or psa.price_arrangements[-1]
-    draws = psa.draws()
+    draws = psa.draws() if draws is None else draws
     drawn = [str(name) for name in draws]
     faults = [
         Fault(f"parameter {name!r}", "it is not among those that were drawn", nearest(name, drawn))
