@@ -1,1 +1,61 @@
-"""Curves as cumulative hazards, and the general population's mortality."""
+"""Curves as cumulative hazards, the general population's mortality, and curves fitted to individual data."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hemodel.survival.crossover import Crossover, adjust_crossover, cox_hazard_ratio
+    from hemodel.survival.families import Family, cumulative_hazard, family, mean, quantile, restricted_mean
+    from hemodel.survival.fitting import (
+        Fit,
+        KaplanMeier,
+        compare_fits,
+        fit,
+        fitted_against_observed,
+        kaplan_meier,
+        smoothed_hazard,
+    )
+    from hemodel.survival.reconstruction import Reconstruction, reconstruct
+
+__all__ = [
+    "Crossover",
+    "Family",
+    "Fit",
+    "KaplanMeier",
+    "Reconstruction",
+    "adjust_crossover",
+    "compare_fits",
+    "cox_hazard_ratio",
+    "cumulative_hazard",
+    "family",
+    "fit",
+    "fitted_against_observed",
+    "kaplan_meier",
+    "mean",
+    "quantile",
+    "reconstruct",
+    "restricted_mean",
+    "smoothed_hazard",
+]
+
+_HOMES = {
+    "crossover": ("Crossover", "adjust_crossover", "cox_hazard_ratio"),
+    "families": ("Family", "cumulative_hazard", "family", "mean", "quantile", "restricted_mean"),
+    "fitting": ("Fit", "KaplanMeier", "compare_fits", "fit", "fitted_against_observed", "kaplan_meier", "smoothed_hazard"),
+    "reconstruction": ("Reconstruction", "reconstruct"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module when it is first asked for: the curves of the model need neither SciPy nor pandas."""
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"hemodel.survival.{module}"), name)
+    raise AttributeError(f"module 'hemodel.survival' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Public names, for completion."""
+    return sorted(__all__)
