@@ -22,7 +22,7 @@ app: .venv/installed  ## open the app at http://127.0.0.1:8501
 	$(BIN)/hemodel app
 
 bench: .venv/installed  ## time it beside its peers, and write benchmarks/RESULTS.md
-	$(BIN)/pip install -q -e ".[benchmark]"
+	$(BIN)/pip install -q -e ".[benchmark,sensitivity,distributed]"
 	$(BIN)/python benchmarks/run.py
 
 docs: .venv/installed  ## write the numbers in README.md anew

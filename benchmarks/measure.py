@@ -13,6 +13,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -70,12 +71,72 @@ def psa(draws: int, threads: int) -> dict[str, Any]:
     start, cpu_start = time.perf_counter(), time.process_time()
     result = hm.run_psa(inputs, draws, threads=threads)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     digest = hashlib.sha256()
     for values in (*result.costs.values(), result.qalys, result.life_years):
         digest.update(values.tobytes())
-    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_bytes": peak, "digest": digest.hexdigest()}
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_bytes": peak_bytes(), "digest": digest.hexdigest()}
+
+
+def scale(draws: int, rounds: int) -> dict[str, Any]:
+    """Seconds of the same draws by `run_psa` on one and two threads and by `run_batch` on two threads, one a round, and by
+    `run_batch` on a local Dask cluster of two workers; peak memory (bytes) of this process.
+    """
+    inputs = hm.load_inputs("relapsed")
+    cases: dict[str, Callable[[], object]] = {
+        "run_psa, one thread": lambda: hm.run_psa(inputs, draws, threads=1),
+        "run_psa, two threads": lambda: hm.run_psa(inputs, draws, threads=2),
+        "run_batch, two threads": lambda: hm.run_batch(inputs, draws, threads=2),
+    }
+    if find_spec("distributed") is None:
+        seconds = in_turn(cases, rounds)
+    else:
+        from distributed import Client, LocalCluster
+
+        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+            hm.run_batch(inputs, 8192, client=client)  # so that the workers have imported what they need
+            seconds = in_turn(
+                cases | {"run_batch, Dask, two workers": lambda: hm.run_batch(inputs, draws, client=client)}, rounds
+            )
+    return {"seconds": seconds, "peak_bytes": peak_bytes()}
+
+
+def batch(draws: int) -> dict[str, Any]:
+    """Seconds and peak memory (bytes) of `run_batch` on two threads."""
+    inputs = hm.load_inputs("relapsed")
+    start = time.perf_counter()
+    hm.run_batch(inputs, draws, threads=2)
+    return {"seconds": time.perf_counter() - start, "peak_bytes": peak_bytes()}
+
+
+def information(draws: int) -> dict[str, Any]:
+    """Seconds of the EVPPI of every uncertain parameter, each alone, of the same draws here and in heormodel, with both values and
+    our standard error for the parameter of the highest, and how far the values lie apart at most.
+    """
+    inputs = hm.load_inputs("relapsed")
+    psa = hm.run_psa(inputs, draws)
+    start = time.perf_counter()
+    table = hm.evppi_table(psa, threshold=35_000, price_arrangement="pas")
+    found: dict[str, Any] = {"seconds": time.perf_counter() - start, "parameters": len(table)}
+    first = table.iloc[0]
+    found |= {"first": first["parameters"], "value": first["evppi"], "standard_error": first["standard_error"]}
+    if peers.installed("heormodel"):
+        start = time.perf_counter()
+        theirs = peers.heormodel_evppi(psa, table["parameters"].tolist())
+        found |= {"peer_seconds": time.perf_counter() - start, "peer_value": theirs[0]}
+        found["peer_highest_of_worthless"] = max(t for t, o in zip(theirs, table["evppi"], strict=True) if o < 1)
+    return found
+
+
+def sobol(evaluations: int) -> dict[str, Any]:
+    """Seconds of a Sobol' analysis of about so many evaluations of the model, from inputs to indices."""
+    if find_spec("SALib") is None:
+        return {}
+    inputs = hm.load_inputs("relapsed")
+    dimensions = len(sampler(inputs, seed=SEED, names=model.names_read(inputs)).dimensions)
+    size = 1 << round(np.log2(evaluations / (dimensions + 2)))
+    start = time.perf_counter()
+    result = hm.run_global(inputs, "sobol", size=size)
+    return {"seconds": time.perf_counter() - start, "evaluations": result.evaluations, "size": size}
 
 
 def peer(package: str, draws: int, beside: int, rounds: int) -> dict[str, Any]:
@@ -99,6 +160,12 @@ def peer(package: str, draws: int, beside: int, rounds: int) -> dict[str, Any]:
     difference = max(relative(a, b[:, :draws]) for a, b in zip(totals[-1], ours, strict=True))
     refuse(difference, TOLERANCE_PYHEOR if package == "pyheor" else TOLERANCE, package)
     return {"seconds": seconds, "difference": difference, "draws": draws}
+
+
+def peak_bytes() -> int:
+    """Peak memory of this process."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def in_turn(cases: dict[str, Callable[[], object]], rounds: int, *, warm_up: bool = True) -> dict[str, list[float]]:
@@ -160,7 +227,15 @@ def refuse(difference: float, tolerance: float, what: str) -> None:
         raise SystemExit(f"{what}: totals differ by {difference:.2g} relative, more than {tolerance:g}")
 
 
-CASES: dict[str, Callable[..., dict[str, Any]]] = {"one_thread": one_thread, "psa": psa, "peer": peer}
+CASES: dict[str, Callable[..., dict[str, Any]]] = {
+    "one_thread": one_thread,
+    "psa": psa,
+    "scale": scale,
+    "batch": batch,
+    "information": information,
+    "sobol": sobol,
+    "peer": peer,
+}
 
 if __name__ == "__main__":
     print(json.dumps(CASES[sys.argv[1]](**json.loads(sys.argv[2]))))

@@ -8,7 +8,7 @@ can be compared: heormodel's must agree to rounding, PyHEOR's but for half of th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from importlib.util import find_spec
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from stripped import Job
 
+from hemodel.analyses.psa import PSA
 from hemodel.evidence.settings import CYCLE_YEARS
 
 Array = NDArray[np.float64]
@@ -78,6 +79,18 @@ def heormodel(job: Job, n_draws: int) -> tuple[Array, Array]:
     found = run_psa(engine, draws, sequential=True, progress=False).outcomes.data
     by_strategy = {quantity: [found.loc[s, quantity].to_numpy() for s in strategies] for quantity in ("cost", "qaly")}
     return np.stack(by_strategy["cost"]), np.stack(by_strategy["qaly"])
+
+
+def heormodel_evppi(psa: PSA, names: Sequence[str]) -> list[float]:
+    """EVPPI of each parameter alone at GBP 35,000 per QALY under the scheme, by heormodel's spline metamodel on our draws."""
+    import pandas as pd
+    from heormodel.models import Outcomes
+    from heormodel.voi import evppi
+
+    index = pd.RangeIndex(psa.n_draws, name="iteration")
+    costs, effects = (pd.DataFrame(dict(zip(psa.strategies, x, strict=True)), index=index) for x in (psa.costs["pas"], psa.qalys))
+    outcomes, draws = Outcomes.from_wide(costs, effects), psa.draws().set_index(index)
+    return [float(evppi(outcomes, draws, name, wtp=35_000)) for name in names]
 
 
 def pyheor(job: Job, n_draws: int) -> tuple[Array, Array]:

@@ -41,10 +41,24 @@ class Plan:
     psa_pairs: int
     peer_draws: dict[str, int]
     peer_rounds: int
+    scales: dict[int, int]  # draws -> rounds
+    batches: tuple[int, ...]
+    sobol_evaluations: int
 
 
-FULL = Plan(10_000, 25, 1_000_000, 4, {"heormodel": 10_000, "pyheor": 100}, 3)
-QUICK = Plan(10_000, 5, 262_144, 1, {"heormodel": 500, "pyheor": 20}, 1)  # 8 blocks of draws, so that two threads have 4 each
+FULL = Plan(
+    10_000,
+    25,
+    1_000_000,
+    4,
+    {"heormodel": 10_000, "pyheor": 100},
+    3,
+    {10_000: 9, 100_000: 5, 1_000_000: 2},
+    (1_000_000, 10_000_000),
+    100_000,
+)
+# 262,144 draws are 8 blocks, so that two threads have 4 each
+QUICK = Plan(10_000, 5, 262_144, 1, {"heormodel": 500, "pyheor": 20}, 1, {10_000: 2, 100_000: 1}, (131_072, 262_144), 20_000)
 
 
 def main() -> None:
@@ -93,6 +107,10 @@ def measure(plan: Plan) -> dict[str, Any]:
         "two": two,
         "peers": found,
         "cold": cold_starts(plan),
+        "scales": {draws: child("scale", draws=draws, rounds=rounds) for draws, rounds in plan.scales.items()},
+        "batches": {draws: child("batch", draws=draws) for draws in plan.batches},
+        "information": child("information", draws=plan.draws),
+        "sobol": child("sobol", evaluations=plan.sobol_evaluations),
     }
 
 
@@ -136,6 +154,10 @@ def report(plan: Plan, found: dict[str, Any], *, quick: bool) -> str:
         *([without_wide_vectors(found["narrow"])] if found["narrow"] else []),
         "## Threads and memory",
         threads_table(plan, found),
+        "## Draws per second",
+        scale_table(found),
+        "## Value of information and Sobol' indices",
+        information_text(plan, found),
         "## Other packages, the stripped job",
         peers_table(plan, found),
     ]
@@ -259,6 +281,48 @@ def threads_table(plan: Plan, found: dict[str, Any]) -> str:
         "Cores kept busy: processor time by wall-clock time; less than 1 on one thread: other programs took their share."
     )
     return table(["What", "s, median", "Cores kept busy", "Peak memory, GiB"], rows) + "\n\n" + note
+
+
+def scale_table(found: dict[str, Any]) -> str:
+    """Draws per second by size of the analysis, and the memory of streamed batches."""
+    names = list(dict.fromkeys(name for result in found["scales"].values() for name in result["seconds"]))
+    rows = [
+        [
+            f"`{name.partition(',')[0]}`,{name.partition(',')[2]}",
+            *(
+                f"{draws / statistics.median(result['seconds'][name]):,.0f}" if name in result["seconds"] else ""
+                for draws, result in found["scales"].items()
+            ),
+        ]
+        for name in names
+    ]
+    text = table(["Draws a second, the whole model", *(f"{draws:,} draws" for draws in found["scales"])], rows)
+    memory = "; ".join(
+        f"{draws:,} draws in {result['seconds']:.0f} s with a peak of {result['peak_bytes'] / GIB:.2f} GiB"
+        for draws, result in found["batches"].items()
+    )
+    return f"{text}\n\nWhat a streamed batch takes on two threads, each in a process of its own: {memory}."
+
+
+def information_text(plan: Plan, found: dict[str, Any]) -> str:
+    """EVPPI of all parameters, and a Sobol' analysis."""
+    told, sobol = found["information"], found["sobol"]
+    parts = [
+        f"EVPPI of each of {told['parameters']} uncertain parameters alone, {plan.draws:,} draws: {told['seconds']:.1f} s. The highest "
+        f"is {told['first']}: GBP {told['value']:,.0f} (standard error {told['standard_error']:,.0f}) per person."
+    ]
+    if "peer_seconds" in told:
+        parts.append(
+            f"heormodel's spline metamodel on the same draws: {told['peer_seconds']:.1f} s, GBP {told['peer_value']:,.0f}, without "
+            f"an error; up to GBP {told['peer_highest_of_worthless']:,.0f} for parameters that we find worth less than GBP 1."
+        )
+    if sobol:
+        parts.append(
+            f"Sobol' indices from {sobol['evaluations']:,} evaluations of the model (N = {sobol['size']:,}), from inputs to indices with "
+            f"their intervals: {sobol['seconds']:.1f} s."
+        )
+    parts.append("Accuracy beside published figures of R's voi: docstring of `hemodel/decision/regression.py`.")
+    return " ".join(parts)
 
 
 def peers_table(plan: Plan, found: dict[str, Any]) -> str:

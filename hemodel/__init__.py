@@ -16,13 +16,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hemodel.analyses.base_case import BaseCase, run_base_case
     from hemodel.analyses.batch import Batch, run_batch
+    from hemodel.analyses.budget import run_budget
     from hemodel.analyses.calibration import calibrated
+    from hemodel.analyses.convergence import run_replicates, running_means
+    from hemodel.analyses.fitting import Fits, run_fits, with_fitted_curve
     from hemodel.analyses.global_sensitivity import run_global
     from hemodel.analyses.one_way import run_one_way, run_two_way
-    from hemodel.analyses.psa import PSA, evppi, run_psa
-    from hemodel.analyses.scenarios import Scenarios, run_scenarios
+    from hemodel.analyses.psa import PSA, run_psa
+    from hemodel.analyses.scenarios import Scenarios, run_comparison, run_scenarios
     from hemodel.analyses.severity import run_modifiers
+    from hemodel.analyses.subgroups import run_weighted
     from hemodel.analyses.thresholds import charged_cycles, decision_drivers, threshold_value
+    from hemodel.analyses.value_of_information import evpi_curve, evppi, evppi_table, evsi_table
     from hemodel.errors import InputError
     from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
     from hemodel.report.workbook import write_workbook
@@ -32,37 +37,53 @@ __all__ = [
     "PSA",
     "BaseCase",
     "Batch",
+    "Fits",
     "InputError",
     "Inputs",
     "Scenarios",
     "calibrated",
     "charged_cycles",
     "decision_drivers",
+    "evpi_curve",
     "evppi",
+    "evppi_table",
+    "evsi_table",
     "load_inputs",
     "run_base_case",
     "run_batch",
+    "run_budget",
+    "run_comparison",
+    "run_fits",
     "run_global",
     "run_modifiers",
     "run_one_way",
     "run_psa",
+    "run_replicates",
     "run_scenarios",
     "run_two_way",
+    "run_weighted",
+    "running_means",
     "scenario_names",
     "threshold_value",
+    "with_fitted_curve",
     "write_workbook",
 ]
 
 _HOMES = {
     "hemodel.analyses.base_case": ("BaseCase", "run_base_case"),
     "hemodel.analyses.batch": ("Batch", "run_batch"),
+    "hemodel.analyses.budget": ("run_budget",),
     "hemodel.analyses.calibration": ("calibrated",),
+    "hemodel.analyses.convergence": ("run_replicates", "running_means"),
+    "hemodel.analyses.fitting": ("Fits", "run_fits", "with_fitted_curve"),
     "hemodel.analyses.global_sensitivity": ("run_global",),
     "hemodel.analyses.one_way": ("run_one_way", "run_two_way"),
-    "hemodel.analyses.psa": ("PSA", "evppi", "run_psa"),
-    "hemodel.analyses.scenarios": ("Scenarios", "run_scenarios"),
+    "hemodel.analyses.psa": ("PSA", "run_psa"),
+    "hemodel.analyses.scenarios": ("Scenarios", "run_comparison", "run_scenarios"),
     "hemodel.analyses.severity": ("run_modifiers",),
+    "hemodel.analyses.subgroups": ("run_weighted",),
     "hemodel.analyses.thresholds": ("charged_cycles", "decision_drivers", "threshold_value"),
+    "hemodel.analyses.value_of_information": ("evpi_curve", "evppi", "evppi_table", "evsi_table"),
     "hemodel.errors": ("InputError",),
     "hemodel.evidence.inputs": ("Inputs", "load_inputs", "scenario_names"),
     "hemodel.report.workbook": ("write_workbook",),

@@ -43,9 +43,13 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a file that is alr
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar and no messages.")]
 Draws = Annotated[int, typer.Option(help="Number of draws of the probabilistic analysis.")]
 Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
+Design = Annotated[str, typer.Option(help="monte_carlo, latin_hypercube or sobol.")]
 
 Arrangement = Annotated[str | None, typer.Option("--arrangement", help="Price arrangement; default: the scheme.")]
 Threshold = Annotated[float | None, typer.Option(help="GBP per QALY; default: the upper threshold.")]
+ProblemOption = Annotated[str, typer.Option("--problem", help="Decision problem.")]
+Top = Annotated[int, typer.Option(help="How many rows to print.", min=1)]
+OutCsv = Annotated[Path | None, typer.Option("--out", help="Write the whole table here (.csv).")]
 
 DEFAULT_DRAWS, DEFAULT_SEED = 10_000, 171
 
@@ -58,6 +62,7 @@ def run(
     change: Changes = None,
     draws: Annotated[int, typer.Option(help="Draws of the probabilistic analysis; 0 leaves it out.")] = DEFAULT_DRAWS,
     seed: Seed = DEFAULT_SEED,
+    full: Annotated[bool, typer.Option("--full", help="With --out: a sheet for every sensitivity analysis too.")] = False,
     as_json: AsJson = False,
     out: Out = None,
     force: Force = False,
@@ -69,6 +74,10 @@ def run(
     from hemodel.analyses.scenarios import run_scenarios
 
     _refuse_target(out, force, ".xlsx")
+    if full and not (out and draws):
+        raise InputError(
+            "--full", "it adds sheets to a workbook with a probabilistic analysis", "Give --out FILE.xlsx, and draws"
+        )
     inputs = _inputs(problem, population, scenario, change)
     base = run_base_case(inputs)
     psa = None
@@ -77,7 +86,7 @@ def run(
             psa = run_psa(inputs, draws, seed=seed, progress=advance)
     scenarios = run_scenarios(problem, population=inputs.population) if out and not scenario and not change else None
     if out:
-        _write_workbook(out, base, psa, scenarios, force, quiet)
+        _write_workbook(out, base, psa, scenarios, force, quiet, full=full)
     if as_json:
         _print_json(_answer(base, psa))
     else:
@@ -92,7 +101,7 @@ def psa(
     change: Changes = None,
     draws: Draws = DEFAULT_DRAWS,
     seed: Seed = DEFAULT_SEED,
-    design: Annotated[str, typer.Option(help="monte_carlo, latin_hypercube or sobol.")] = "monte_carlo",
+    design: Design = "monte_carlo",
     threads: Annotated[int | None, typer.Option(help="Threads; default: one for a small run, else all cores.")] = None,
     as_json: AsJson = False,
     out: Out = None,
@@ -164,20 +173,21 @@ def one_way(
     arrangement: Arrangement = None,
     threshold: Threshold = None,
     outcome: Annotated[str, typer.Option(help="What the tornado is sorted by.")] = "incremental_net_monetary_benefit",
-    top: Annotated[int, typer.Option(help="How many rows to print.", min=1)] = 15,
+    top: Top = 15,
     as_json: AsJson = False,
+    out: OutCsv = None,
+    force: Force = False,
 ) -> None:
     """Tornado: every uncertain parameter at the ends of its 95 % interval."""
     from hemodel.analyses.one_way import run_one_way
 
+    _refuse_target(out, force, ".csv")
     inputs = _inputs(problem, population, scenario, None)
     result = run_one_way(inputs, price_arrangement=arrangement, threshold=threshold)
     frame = result.tornado(outcome)
-    if as_json:
-        _print_json({"results": _records(frame), "base": result.base, "excluded": result.excluded, "manifest": _manifest(inputs)})
-        return
     shown = frame.head(top)[["label", "unit", "low", "high", f"{outcome}_low", f"{outcome}_high", "reading_low", "reading_high"]]
-    _print_frame(shown.map(_plain), f"{outcome} ({result.price_arrangement}), base case {_plain(result.base[outcome])}")
+    title = f"{outcome} ({result.price_arrangement}), base case {_plain(result.base[outcome])}"
+    _deliver(inputs, frame, shown, title, as_json, out, force, base=result.base, excluded=result.excluded)
     if result.excluded:
         typer.echo(f"Left out, as they cannot move alone: {', '.join(result.excluded)}", err=True)
 
@@ -186,28 +196,28 @@ def one_way(
 def two_way(
     first: Annotated[str, typer.Argument(help="A parameter.")],
     second: Annotated[str, typer.Argument(help="Another.")],
-    problem: Annotated[str, typer.Option(help="Decision problem.")] = "relapsed",
+    problem: ProblemOption = "relapsed",
     population: Population = None,
     arrangement: Arrangement = None,
     threshold: Threshold = None,
     steps: Annotated[int, typer.Option(help="Values of each.")] = 5,
     as_json: AsJson = False,
+    out: OutCsv = None,
+    force: Force = False,
 ) -> None:
     """A grid over the intervals of two parameters."""
     from hemodel.analyses.one_way import run_two_way
 
+    _refuse_target(out, force, ".csv")
     inputs = _inputs(problem, population, None, None)
     frame = run_two_way(inputs, first, second, steps=steps, price_arrangement=arrangement, threshold=threshold)
-    if as_json:
-        _print_json({"results": _records(frame), "manifest": _manifest(inputs)})
-    else:
-        _print_frame(frame.map(_plain), _title(inputs))
+    _deliver(inputs, frame, frame, _title(inputs), as_json, out, force)
 
 
 @app.command()
 def threshold(
     what: Annotated[str, typer.Argument(help="A parameter, pack_price, or charged_cycles.")],
-    problem: Annotated[str, typer.Option(help="Decision problem.")] = "relapsed",
+    problem: ProblemOption = "relapsed",
     population: Population = None,
     scenario: ScenarioName = None,
     arrangement: Arrangement = None,
@@ -238,18 +248,20 @@ def drivers(
     arrangement: Arrangement = None,
     threshold: Threshold = None,
     as_json: AsJson = False,
+    out: OutCsv = None,
+    force: Force = False,
 ) -> None:
     """What would change the decision: the value at which each parameter flips it, and how many standard errors away that is."""
     from hemodel.analyses.thresholds import decision_drivers
 
+    _refuse_target(out, force, ".csv")
     inputs = _inputs(problem, population, scenario, None)
     frame = decision_drivers(inputs, price_arrangement=arrangement, threshold=threshold)
-    if as_json:
-        _print_json({"results": _records(frame), "manifest": _manifest(inputs)})
-        return
     reached = frame[frame["flips_at"].notna()]
-    _print_frame(reached.drop(columns="parameter").map(_plain), f"What would change the decision: {_title(inputs)}")
-    typer.echo(f"None of the other {len(frame) - len(reached)} uncertain parameters would, alone, within 8 normal scores.")
+    title = f"What would change the decision: {_title(inputs)}"
+    _deliver(inputs, frame, reached.drop(columns="parameter"), title, as_json, out, force)
+    if not as_json:
+        typer.echo(f"None of the other {len(frame) - len(reached)} uncertain parameters would, alone, within 8 normal scores.")
 
 
 @app.command()
@@ -257,40 +269,113 @@ def evppi(
     names: Annotated[
         list[str] | None, typer.Argument(help="Parameters known together; default: each uncertain one alone.")
     ] = None,
-    problem: Annotated[str, typer.Option(help="Decision problem.")] = "relapsed",
+    problem: ProblemOption = "relapsed",
     population: Population = None,
     scenario: ScenarioName = None,
     arrangement: Arrangement = None,
     threshold: Threshold = None,
     draws: Draws = DEFAULT_DRAWS,
     seed: Seed = DEFAULT_SEED,
-    top: Annotated[int, typer.Option(help="How many rows to print.", min=1)] = 12,
+    top: Top = 12,
     as_json: AsJson = False,
+    out: OutCsv = None,
+    force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Expected value of perfect information on parameters, GBP per person, with its standard error."""
-    import pandas as pd
+    """Expected value of perfect information on parameters: GBP per person with its standard error, and for everyone."""
+    from hemodel.analyses.psa import run_psa
+    from hemodel.analyses.value_of_information import evppi_table, persons
 
-    from hemodel.analyses import psa as analysis
-
+    _refuse_target(out, force, ".csv")
     inputs = _inputs(problem, population, scenario, None)
-    result = analysis.run_psa(inputs, draws, seed=seed)
-    table = result.draws()
-    alone = [str(n) for n in table if inputs.parameters[str(n)].is_uncertain]
-    groups = [names] if names else [[name] for name in alone]
-    rows = []
-    with _progress("Parameters", len(groups), quiet) as advance:
-        for group in groups:
-            value = analysis.evppi(result, group, threshold=threshold, price_arrangement=arrangement, draws=table)
-            rows.append((", ".join(group), value.value, value.standard_error))
-            if advance:
-                advance(1)
-    frame = pd.DataFrame(rows, columns=["parameters", "evppi", "standard_error"])
-    frame = frame.sort_values("evppi", ascending=False, kind="stable", ignore_index=True)
-    if as_json:
-        _print_json({"results": _records(frame), "manifest": _manifest(inputs, result)})
-    else:
-        _print_frame(frame.head(top).map(_plain), f"EVPPI, GBP per person: {_title(inputs)}")
+    result = run_psa(inputs, draws, seed=seed)
+    groups = [names] if names else None
+    with _progress("Parameters", 1 if names else _count_uncertain(inputs), quiet) as advance:
+        frame = evppi_table(result, groups, threshold=threshold, price_arrangement=arrangement, progress=advance)
+    title = f"EVPPI, GBP per person and for all {persons(inputs):,.0f} (discounted): {_title(inputs)}"
+    _deliver(inputs, frame, frame.head(top), title, as_json, out, force, psa=result)
+
+
+@app.command()
+def evsi(
+    names: Annotated[list[str], typer.Argument(help="Parameters that the study observes.")],
+    problem: ProblemOption = "relapsed",
+    population: Population = None,
+    scenario: ScenarioName = None,
+    arrangement: Arrangement = None,
+    threshold: Threshold = None,
+    sizes: Annotated[str, typer.Option(help="People in each group of the study, with commas.")] = "25,50,100,200,400,800,1600",
+    deviations: Annotated[
+        list[str] | None, typer.Option("--sd", help="Spread between people, NAME=VALUE: for utilities, costs and amounts.")
+    ] = None,
+    events: Annotated[float, typer.Option(help="Share of people whose event is seen (rates, medians, hazard ratios).")] = 1.0,
+    fixed_cost: Annotated[float, typer.Option(help="Cost of the study, GBP.")] = 0.0,
+    cost_per_person: Annotated[float, typer.Option(help="Cost of each person in it, GBP.")] = 0.0,
+    draws: Draws = DEFAULT_DRAWS,
+    seed: Seed = DEFAULT_SEED,
+    as_json: AsJson = False,
+    out: OutCsv = None,
+    force: Force = False,
+) -> None:
+    """What a study would be worth by its size: EVSI per person and for everyone, and the net benefit beyond its cost."""
+    from hemodel.analyses.psa import run_psa
+    from hemodel.analyses.value_of_information import evsi_table
+
+    _refuse_target(out, force, ".csv")
+    inputs, spread = _inputs(problem, population, scenario, None), _named_numbers("--sd", deviations)
+    if not all(n.strip().isdecimal() for n in sizes.split(",")):
+        raise InputError(
+            f"--sizes {sizes}", "these are not whole numbers with commas between them", "Write for example 50,100,200"
+        )
+    result = run_psa(inputs, draws, seed=seed)
+    frame = evsi_table(
+        result,
+        names,
+        [int(n) for n in sizes.split(",")],
+        standard_deviations=spread,
+        share_with_event=events,
+        fixed_cost=fixed_cost,
+        cost_per_person=cost_per_person,
+        threshold=threshold,
+        price_arrangement=arrangement,
+    )
+    _deliver(inputs, frame, frame, f"A study of {', '.join(names)}, GBP: {_title(inputs)}", as_json, out, force, psa=result)
+    if not fixed_cost and not cost_per_person:
+        typer.echo("The study is taken to cost nothing: give --fixed-cost and --cost-per-person.", err=True)
+
+
+@app.command()
+def convergence(
+    problem: Problem = "relapsed",
+    population: Population = None,
+    scenario: ScenarioName = None,
+    arrangement: Arrangement = None,
+    threshold: Threshold = None,
+    draws: Draws = DEFAULT_DRAWS,
+    seed: Seed = DEFAULT_SEED,
+    design: Design = "monte_carlo",
+    replicates: Annotated[int, typer.Option(help="Make the design anew so often: the error of Sobol' and Latin designs.")] = 0,
+    as_json: AsJson = False,
+    out: OutCsv = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Have there been enough draws? Running means with their Monte Carlo error, or replicates of the whole design."""
+    from hemodel.analyses.convergence import run_replicates, running_means
+    from hemodel.analyses.psa import run_psa
+
+    _refuse_target(out, force, ".csv")
+    inputs = _inputs(problem, population, scenario, None)
+    about: dict[str, Any] = {"price_arrangement": arrangement, "threshold": threshold}
+    if replicates:
+        with _progress("Replicates", replicates, quiet) as advance:
+            frame = run_replicates(inputs, draws, design=design, replicates=replicates, seed=seed, progress=advance, **about)
+        _deliver(inputs, frame, frame, f"{replicates} replicates of {draws:,} draws ({design})", as_json, out, force)
+        return
+    result = run_psa(inputs, draws, seed=seed, design=design)
+    frame = running_means(result, **about)
+    shown = frame.iloc[:: max(1, len(frame) // 10)] if len(frame) > 10 else frame
+    _deliver(inputs, frame, shown, f"After so many draws: {_title(inputs)}", as_json, out, force, psa=result)
 
 
 @app.command("global")
@@ -300,23 +385,167 @@ def global_(
     scenario: ScenarioName = None,
     arrangement: Arrangement = None,
     threshold: Threshold = None,
-    method: Annotated[str, typer.Option(help="sobol, morris, fast or rbd_fast.")] = "sobol",
-    size: Annotated[int, typer.Option(help="Size of the design; for sobol a power of 2.")] = 1024,
+    method: Annotated[str, typer.Option(help="sobol, morris, fast, rbd_fast; from an ordinary analysis: delta, pawn.")] = "sobol",
+    size: Annotated[int, typer.Option(help="Size of the design (for sobol a power of 2), or number of draws.")] = 1024,
+    outcome: Annotated[str, typer.Option(help="The outcome whose spread is explained.")] = "incremental_net_monetary_benefit",
+    second_order: Annotated[bool, typer.Option("--second-order", help="With sobol: interactions of pairs too.")] = False,
     seed: Seed = DEFAULT_SEED,
-    top: Annotated[int, typer.Option(help="How many rows to print.", min=1)] = 12,
+    top: Top = 12,
     as_json: AsJson = False,
+    out: OutCsv = None,
+    force: Force = False,
 ) -> None:
     """Global sensitivity analysis of the incremental net benefit through SALib."""
-    from hemodel.analyses.global_sensitivity import run_global
+    from hemodel.analyses.global_sensitivity import GIVEN_DATA_METHODS, run_given_data, run_global
+    from hemodel.analyses.psa import run_psa
 
+    _refuse_target(out, force, ".csv")
     inputs = _inputs(problem, population, scenario, None)
-    result = run_global(inputs, method, size=size, seed=seed, price_arrangement=arrangement, threshold=threshold)
-    if as_json:
-        _print_json({"results": _records(result.table), "evaluations": result.evaluations, "manifest": _manifest(inputs)})
-        return
-    _print_frame(result.table.drop(columns="members").head(top).map(_plain), f"{method}: {result.evaluations:,} evaluations")
+    about: dict[str, Any] = {"outcome": outcome, "price_arrangement": arrangement, "threshold": threshold}
+    if method in GIVEN_DATA_METHODS:
+        result = run_given_data(run_psa(inputs, size, seed=seed), method, **about)
+    else:
+        result = run_global(inputs, method, size=size, second_order=second_order, seed=seed, **about)
+    title, shown = f"{method}: {result.evaluations:,} evaluations", result.table.drop(columns="members").head(top)
+    more: dict[str, Any] = {"evaluations": result.evaluations}
+    if result.second_order is not None:
+        more["second_order"] = _records(result.second_order.rename_axis("name").reset_index())
+    _deliver(inputs, result.table, shown, title, as_json, out, force, **more)
     for name in result.groups:
         typer.echo(f"One group, as its members are correlated or shares of one whole: {name}", err=True)
+
+
+@app.command()
+def budget(
+    problem: Problem = "relapsed",
+    population: Population = None,
+    scenario: ScenarioName = None,
+    change: Changes = None,
+    years: Annotated[int, typer.Option(help="Years from the first uptake.")] = 5,
+    as_json: AsJson = False,
+    out: OutCsv = None,
+    force: Force = False,
+) -> None:
+    """Budget impact: what the health service would pay in each year with the new treatment, beyond what it pays without."""
+    from hemodel.analyses.budget import run_budget
+    from hemodel.report import tables
+
+    _refuse_target(out, force, ".csv")
+    inputs = _inputs(problem, population, scenario, change)
+    result = run_budget(inputs, years=years)
+    shown = tables.rounded(tables.budget_table(result.table, inputs.settings))
+    _deliver(inputs, result.table, shown, f"Budget impact, GBP of each year: {_title(inputs)}", as_json, out, force)
+
+
+@app.command()
+def compare(
+    problem: Problem = "relapsed",
+    populations: Annotated[
+        list[str] | None, typer.Option("--population", help="Populations, as often as needed; default: all.")
+    ] = None,
+    scenarios: Annotated[
+        list[str] | None, typer.Option("--scenario", help="Scenarios, as often as needed; default: all.")
+    ] = None,
+    as_json: AsJson = False,
+    out: OutCsv = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """All scenarios x populations x price arrangements in one table."""
+    from hemodel.analyses.scenarios import run_comparison
+    from hemodel.evidence.inputs import load_inputs
+    from hemodel.report import tables
+
+    _refuse_target(out, force, ".csv")
+    inputs = load_inputs(problem)
+    with _progress("Populations", len(populations or inputs.settings.populations), quiet) as advance:
+        frame = run_comparison(problem, populations=populations, scenarios=scenarios, progress=advance)
+    shown = tables.rounded(tables.comparison_table(frame, inputs.settings))
+    _deliver(inputs, frame, shown, "Every scenario in every population", as_json, out, force)
+
+
+@app.command()
+def weighted(
+    weights: Annotated[list[str], typer.Option("--weight", help="Share of people, POPULATION=NUMBER, as often as needed.")],
+    problem: Problem = "relapsed",
+    scenario: ScenarioName = None,
+    as_json: AsJson = False,
+    out: OutCsv = None,
+    force: Force = False,
+) -> None:
+    """A weighted average over populations: the ICER of the mix."""
+    from hemodel.analyses.subgroups import run_weighted
+    from hemodel.evidence.inputs import load_inputs
+
+    _refuse_target(out, force, ".csv")
+    inputs, shares = load_inputs(problem, scenario=scenario), _named_numbers("--weight", weights)
+    frame = run_weighted(problem, shares, scenario=scenario)
+    _deliver(
+        inputs, frame, frame, f"Mix of {', '.join(f'{name} {share:g}' for name, share in shares.items())}", as_json, out, force
+    )
+
+
+@app.command()
+def fit(
+    data: Annotated[
+        Path, typer.Argument(help="CSV with the columns time,event (1 event, 0 censored), or time,survival with --risk.")
+    ],
+    risk: Annotated[
+        Path | None,
+        typer.Option(help="CSV time,at_risk: DATA is then a digitised Kaplan-Meier curve, from which people are rebuilt."),
+    ] = None,
+    total_events: Annotated[int | None, typer.Option(help="With --risk: events reported in all.")] = None,
+    families: Annotated[list[str] | None, typer.Option("--family", help="Families, as often as needed; default: eight.")] = None,
+    knots: Annotated[int | None, typer.Option(help="Internal knots of splines; default 1.")] = None,
+    unit: Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")] = "months",
+    curve: Annotated[
+        str | None, typer.Option(help="pfs or os: run the model with the best of the fits (or the one family given).")
+    ] = None,
+    strategy: Annotated[str | None, typer.Option(help="With --curve: whose curve it is.")] = None,
+    problem: ProblemOption = "relapsed",
+    population: Population = None,
+    scenario: ScenarioName = None,
+    as_json: AsJson = False,
+    out: OutCsv = None,
+    force: Force = False,
+) -> None:
+    """Fit survival curves to data of your own, compare them, and run the model with one of them."""
+    from hemodel.analyses.base_case import run_base_case
+    from hemodel.analyses.calibration import calibrated
+    from hemodel.analyses.fitting import FAMILIES, run_fits, with_fitted_curve
+    from hemodel.evidence.survival_data import read_curve, read_risk_table, read_times
+
+    _refuse_target(out, force, ".csv")
+    if (curve is None) != (strategy is None):
+        raise InputError("--curve and --strategy", "one is given without the other", "Give both, or neither")
+    inputs = _inputs(problem, population, scenario, None)
+    if risk is None:
+        times, events = read_times(data)
+    else:
+        from hemodel.survival import reconstruct
+
+        people = reconstruct(*read_curve(data), *read_risk_table(risk), total_events)
+        times, events = people.times, people.events
+        typer.echo(f"Rebuilt {len(times):,} people with {people.n_events:,} events from the curve.", err=True)
+    fits = run_fits(times, events, families or FAMILIES, knots=knots)
+    for name, reason in fits.refused.items():
+        typer.echo(f"{name} was not fitted: {reason}", err=True)
+    more: dict[str, Any] = {"rows": len(times), "events": int(events.sum()), "unit": unit}
+    title = f"{len(times):,} people, {int(events.sum()):,} events; times in {unit}"
+    if curve is None or strategy is None:
+        _deliver(inputs, fits.table, fits.table, title, as_json, out, force, **more)
+        return
+    best = fits.best.family.name
+    fitted = with_fitted_curve(inputs, curve, strategy, times, events, best, unit=unit, knots=knots, note=f"From {data.name}")
+    if curve == "os":
+        fitted = calibrated(fitted)
+    table = run_base_case(fitted).table
+    more |= {"family": best, "model": _records(table)}
+    _deliver(fitted, fits.table, fits.table, title, as_json, out, force, **more)
+    if not as_json:
+        _print_frame(
+            table.drop(columns="life_years_discounted").map(_plain), f"The model with this {curve.upper()} curve ({best})"
+        )
 
 
 @app.command()
@@ -394,8 +623,7 @@ def validate(problem: Problem = "relapsed", as_json: AsJson = False) -> None:
             try:
                 load_inputs(problem, population=population, scenario=scenario)
             except InputError as error:
-                if population == base.population or not all("its numbers hold for" in f.problem for f in error.faults):
-                    faults |= dict.fromkeys(error.faults)
+                faults |= dict.fromkeys(f for f in error.faults if "its numbers hold for" not in f.problem)
     if faults:
         raise InputError.together(faults)
     counted = {
@@ -498,18 +726,54 @@ def _inputs(problem: str, population: str | None, scenario: str | None, change: 
     from hemodel.evidence.inputs import load_inputs
 
     inputs = load_inputs(problem, population=population, scenario=scenario)
+    values = _named_numbers("--set", change)
+    return inputs.with_values(**values) if values else inputs
+
+
+def _named_numbers(option: str, texts: list[str] | None) -> dict[str, float]:
+    """The values of an option that is given as NAME=VALUE, as often as needed."""
     values, faults = {}, []
-    for text in change or []:
+    for text in texts or []:
         name, _, number = text.partition("=")
         try:
             values[name.strip()] = float(number)
         except ValueError:
-            faults.append(
-                Fault(f"--set {text}", "this is not NAME=VALUE with a number", "Write for example --set u_progressed=0.6")
-            )
+            remedy = f"Write for example {option} u_progressed=0.6"
+            faults.append(Fault(f"{option} {text}", "this is not NAME=VALUE with a number", remedy))
     if faults:
         raise InputError.together(faults)
-    return inputs.with_values(**values) if values else inputs
+    return values
+
+
+def _count_uncertain(inputs: Inputs) -> int:
+    """Number of uncertain parameters that a run reads: the steps of a progress bar."""
+    from hemodel.cohort.model import names_read
+
+    return sum(inputs.parameters[name].is_uncertain for name in names_read(inputs))
+
+
+def _deliver(
+    inputs: Inputs,
+    frame: pd.DataFrame,
+    shown: pd.DataFrame,
+    title: str,
+    as_json: bool,
+    out: Path | None,
+    force: bool,
+    *,
+    psa: PSA | None = None,
+    **more: object,
+) -> None:
+    """Give a result to its user: the whole `frame` as JSON or CSV, or what is `shown` of it as a table."""
+    from hemodel.report import files
+
+    if out:
+        files.write_whole(out, files.csv_text(frame).encode(), force=force)
+        typer.echo(f"Wrote {out}", err=True)
+    if as_json:
+        _print_json({"results": _records(frame), **more, "manifest": _manifest(inputs, psa)})
+    else:
+        _print_frame(shown.map(_plain), title)
 
 
 def _refuse_target(out: Path | None, force: bool, *suffixes: str) -> None:
@@ -529,10 +793,17 @@ def _refuse_target(out: Path | None, force: bool, *suffixes: str) -> None:
         ) from None
 
 
-def _write_workbook(out: Path, base: BaseCase, psa: PSA | None, scenarios: Scenarios | None, force: bool, quiet: bool) -> None:
-    from hemodel.report.workbook import write_workbook
+def _write_workbook(
+    out: Path, base: BaseCase, psa: PSA | None, scenarios: Scenarios | None, force: bool, quiet: bool, *, full: bool = False
+) -> None:
+    from hemodel.analyses.everything import ANALYSES, run_everything
+    from hemodel.report.workbook import Analyses, write_workbook
 
-    write_workbook(out, base, psa, scenarios, force=force)
+    analyses = None
+    if full and psa is not None:
+        with _progress("Analyses", ANALYSES, quiet) as advance:
+            analyses = Analyses(**run_everything(base.inputs, psa, progress=advance))
+    write_workbook(out, base, psa, scenarios, analyses=analyses, force=force)
     _say(f"Wrote {out}", quiet)
 
 
@@ -619,10 +890,17 @@ def _progress(label: str, total: int, quiet: bool) -> Iterator[Callable[[int], N
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    rate = TextColumn("{task.fields[rate]}")
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda done: bar.advance(task, done)
+        task = bar.add_task(label, total=total, rate="")
+
+        def advance(done: int) -> None:
+            bar.advance(task, done)
+            speed = bar.tasks[task].speed
+            bar.update(task, rate=f"{speed:,.0f} a second" if speed else "")
+
+        yield advance
 
 
 def main() -> None:

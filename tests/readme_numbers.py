@@ -1,4 +1,4 @@
-"""Writes the numbers in README.md: `python -m tests.readme_numbers --write` (or `make docs`). tests/test_readme.py compares."""
+"""Writes the numbers in README.md and docs/: `python -m tests.readme_numbers --write` (or `make docs`). tests/test_readme.py compares."""
 
 import re
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import hemodel as hm
 from hemodel.report import labels, tables
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
 
 
 def markdown(frame):
@@ -38,22 +38,49 @@ def answer():
     return "\n\n".join(parts)
 
 
-def scenarios():
-    table = hm.run_scenarios("relapsed").table
+def _icers(problem):
+    """A row a scenario: label, why, and the ICER of each price arrangement as a number."""
+    table = hm.run_scenarios(problem).table
     wide = table.pivot(index="label", columns="price_arrangement", values="icer").reindex(table["label"].unique())
-    wide = wide.map(lambda x: "" if x != x else labels.gbp(x)).reset_index()
-    return markdown(
-        wide.rename(columns={"label": "Scenario", "list": "ICER, list price (£/QALY)", "pas": "ICER, scheme (£/QALY)"})
-    )
+    return wide.assign(why=table.drop_duplicates("label").set_index("label")["why"])
+
+
+def scenarios():
+    """The base case and the scenarios that move its ICER under the scheme by a tenth or more."""
+    wide = _icers("relapsed")
+    base = wide["pas"].iloc[0]
+    moved = (wide["pas"] / base - 1).abs() >= 0.1
+    shown = wide[moved | (wide.index == wide.index[0])].sort_values("pas")[["list", "pas"]].map(labels.gbp).reset_index()
+    shown.columns = ["Scenario", "ICER, list price (£/QALY)", "ICER, scheme (£/QALY)"]
+    rest = f"The other {len(wide) - len(shown)} scenarios move the ICER under the scheme by less than a tenth"
+    return f"{markdown(shown)}\n\n{rest}: [docs/methods.md](docs/methods.md), section 9."
+
+
+def choices():
+    """Every scenario of every problem with its reason and its effect."""
+    parts = []
+    for problem in ("relapsed",):
+        wide = _icers(problem).reset_index()
+        shown = wide[["label", "why"]].rename(columns={"label": "Choice", "why": "Why look"})
+        for arrangement, heading in (("list", "ICER, list price (£/QALY)"), ("pas", "ICER, scheme (£/QALY)")):
+            shown[heading] = ["" if x != x else labels.gbp(x) for x in wide[arrangement]]
+        parts.append(f"**{problem}**\n\n{markdown(shown)}")
+    return "\n\n".join(parts)
 
 
 def statuses():
     return markdown(tables.rounded(tables.status_counts(hm.load_inputs("relapsed"))))
 
 
-def written(text):
-    """README.md with every block written anew."""
-    for name, block in (("answer", answer), ("scenarios", scenarios), ("statuses", statuses)):
+PAGES = {
+    "README.md": {"answer": answer, "scenarios": scenarios, "statuses": statuses},
+    "docs/methods.md": {"choices": choices},
+}
+
+
+def written(page, text):
+    """The text of a page with every block written anew."""
+    for name, block in PAGES[page].items():
         pattern = re.compile(rf"(<!-- {name}:[^\n]*-->\n).*?(<!-- /{name} -->)", re.DOTALL)
         assert pattern.search(text), name
         text = pattern.sub(lambda m, b=block: f"{m[1]}\n{b()}\n\n{m[2]}", text)
@@ -61,8 +88,9 @@ def written(text):
 
 
 if __name__ == "__main__":
-    new = written(README.read_text(encoding="utf-8"))
-    if "--write" in sys.argv:
-        README.write_text(new, encoding="utf-8")
-    else:
-        sys.stdout.write(new)
+    for page in PAGES:
+        new = written(page, (ROOT / page).read_text(encoding="utf-8"))
+        if "--write" in sys.argv:
+            (ROOT / page).write_text(new, encoding="utf-8")
+        else:
+            sys.stdout.write(new)

@@ -21,11 +21,13 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
 
 
-def test_every_number_is_the_models():
+@pytest.mark.parametrize("page", ["README.md", "docs/methods.md"])
+def test_every_number_is_the_models(page):
     spec = importlib.util.spec_from_file_location("readme_numbers", ROOT / "tests" / "readme_numbers.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.written(TEXT) == TEXT, "run `make docs`"
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert module.written(page, text) == text, "run `make docs`"
 
 
 def test_the_python_example_runs(tmp_path, monkeypatch):
@@ -39,7 +41,8 @@ def test_the_python_example_runs(tmp_path, monkeypatch):
 def test_the_commands_run(line, tmp_path, monkeypatch, capsys):
     words = shlex.split(line, comments=True)
     words = ["5000" if w == "1000000" else w for w in words[1:]]  # smaller designs, for the time of a test
-    words += {"global": ["--size", "32"], "evppi": ["--draws", "1000"], "run": ["--draws", "1000"]}.get(words[0], [])
+    small = ["--draws", "1000"]
+    words += {"global": ["--size", "32"], "evppi": small, "evsi": small, "run": small, "convergence": small}.get(words[0], [])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["hemodel", *words])
     with pytest.raises(SystemExit) as stop:

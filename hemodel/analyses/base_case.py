@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hemodel.cohort import model
 from hemodel.cohort.model import COMPONENT_STATES, ON_TREATMENT
+from hemodel.cohort.model.curves import ttp_median
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.decision.incremental import incremental_analysis, pairwise
 from hemodel.decision.net_benefit import net_health_benefit, net_monetary_benefit
@@ -19,7 +20,7 @@ from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import YEARS_PER
 from hemodel.evidence.settings import CYCLE_YEARS
 from hemodel.outcomes import Outcomes
-from hemodel.survival.curves import median_time, weibull_median
+from hemodel.survival.curves import median_time
 
 Array = NDArray[np.float64]
 
@@ -187,10 +188,7 @@ class BaseCase:
                 return float(treated[26]) if len(treated) > 26 else float("nan")
             case "alive_at_end":
                 return float(alive[-1])
-        draws = base_case_draws(self.inputs)  # median_ttp: of the curve whose deaths are censored, which has the shape of PFS
-        ratio = draws[f"ratio_pfs_to_ttp_{strategy}"] ** draws["shape_pfs"]
-        rate = model.progression_free_rate(draws, self.inputs)[i] * ratio
-        return float(weibull_median(rate, draws["shape_pfs"])[0])
+        return float(ttp_median(base_case_draws(self.inputs), self.inputs)[i, 0])
 
     def _repr_html_(self) -> str:
         return str(

@@ -24,9 +24,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+import hemodel
+from hemodel.analyses.request import request
 from hemodel.cohort import model
 from hemodel.decision.incremental import describe_icer
-from hemodel.errors import Fault, InputError, nearest
+from hemodel.decision.intervals import fieller
+from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import Sampler, sampler
 from hemodel.evidence.inputs import Inputs
 from hemodel.outcomes import sum_of
@@ -38,6 +41,7 @@ Array = NDArray[np.float64]
 STEP = 4_096
 """Draws whose sums are made in one go: block sizes are multiples of it, so that sums have the same bits for any block size."""
 BLOCK = 16 * STEP
+_LAST = "finished.json"  # number of draws of the run that used the folder last
 THRESHOLDS = np.arange(0.0, 100_001.0, 5_000.0)  # GBP per QALY at which acceptability and information are followed
 
 
@@ -84,8 +88,9 @@ class Batch:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row per price arrangement and strategy: means with Monte Carlo standard errors, increments, ICER of the means and its
-        standard error (delta method), probability of being cost-effective at both thresholds, EVPI per person.
+        """One row per price arrangement and strategy: means with Monte Carlo standard errors (`se_...`), increments, ICER of the means
+        with its standard error (delta method) and Fieller's 95 % interval (`icer_low`, `icer_high`), probability of being
+        cost-effective and EVPI per person at both thresholds.
         """
         settings = self.inputs.settings
         return pd.DataFrame([self._row(a, s) for a in settings.price_arrangements for s in settings.strategy_names])
@@ -112,12 +117,26 @@ class Batch:
                 weights = self._contrast(place, totals["costs"], strategy, comparator)
                 weights = weights - ratio * self._contrast(place, totals["qalys"], strategy, comparator)
                 row["icer"], row["se_icer"] = ratio, float(np.sqrt(weights @ covariance @ weights / m.n)) / abs(means["qalys"])
+                row["icer_low"], row["icer_high"] = self._fieller(place, totals["costs"], strategy, comparator)
         a, s = self.inputs.settings.price_arrangements.index(arrangement), self.inputs.settings.strategy_names.index(strategy)
         for threshold in self.inputs.settings.thresholds_gbp:
             t = int(np.flatnonzero(thresholds_of(self.inputs) == threshold)[0])
-            row[f"probability_cost_effective_{threshold:.0f}"] = float(m.best[a, t, s] / m.n)
-            row[f"evpi_{threshold:.0f}"] = float(m.loss[a, t, :, 0].min() / m.n)
+            chance = float(m.best[a, t, s] / m.n)
+            row[f"probability_cost_effective_{threshold:.0f}"] = chance
+            row[f"se_probability_{threshold:.0f}"] = float(np.sqrt(chance * (1 - chance) / m.n))
+            loss, square = m.loss[a, t, int(m.loss[a, t, :, 0].argmin())] / m.n
+            row[f"evpi_{threshold:.0f}"] = float(loss)
+            row[f"se_evpi_{threshold:.0f}"] = float(np.sqrt((square - loss**2) / (m.n - 1)))
         return row
+
+    def _fieller(self, place: Mapping[str, int], costs: str, strategy: str, comparator: str) -> tuple[float, float]:
+        """Fieller's 95 % interval of the Monte Carlo error of the ICER."""
+        m = self.moments
+        steps = np.stack([self._contrast(place, total, strategy, comparator) for total in (costs, "qalys")])
+        (cost, qaly), spread = steps @ m.mean, steps @ (m.cross / (m.n - 1) / m.n) @ steps.T
+        errors = np.sqrt(np.diag(spread))
+        found = fieller(cost, errors[0], qaly, errors[1], float(spread[0, 1] / (errors[0] * errors[1])))
+        return found.low, found.high
 
     def _contrast(self, place: Mapping[str, int], total: str, strategy: str, comparator: str) -> Array:
         weights = np.zeros(len(self.moments.names))
@@ -157,9 +176,8 @@ def run_batch(
     many GBP; `draws` is then the most that are run. The result does not depend on threads, cluster, interruptions or, for a
     multiple of `STEP`, on the size of blocks, but where the stopping rule looks does.
     """
-    settings = inputs.settings
-    arrangement = price_arrangement or settings.price_arrangements[-1]
-    _refuse(inputs, draws, block_size, threads, keep_draws, folder, until_standard_error, arrangement)
+    _refuse(draws, block_size, threads, keep_draws, folder, until_standard_error)
+    arrangement, *_ = request(inputs, price_arrangement, None, None)
     place = None if folder is None else _open_folder(Path(folder), inputs, seed, block_size, keep_draws)
     prepared = sampler(inputs, seed=seed, names=model.names_read(inputs))
     blocks = [(start, min(start + block_size, draws)) for start in range(0, draws, block_size)]
@@ -179,6 +197,8 @@ def run_batch(
             stopped = f"the standard error of net benefit is GBP {error:,.2f}, below GBP {until_standard_error:,.2f}"
             break
     assert total is not None
+    if place is not None and keep_draws:
+        _write_whole(place / _LAST, json.dumps({"draws": total.n}).encode())
     columns = ["draws", "incremental_net_monetary_benefit", "standard_error"]
     return Batch(inputs, seed, total, pd.DataFrame(history, columns=columns), stopped, place)
 
@@ -189,11 +209,28 @@ def thresholds_of(inputs: Inputs) -> Array:
 
 
 def read_draws(folder: str | Path) -> pd.DataFrame:
-    """Draws of a batch that kept them: parameters and totals, one row per draw, in order."""
-    parts = sorted(Path(folder).glob("part-*.parquet"))
-    if not parts:
-        raise InputError(str(folder), "there are no draws in this folder", "Run the batch with keep_draws=True")
-    return pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
+    """Draws of a batch that kept them: parameters and totals, one row per draw, in order.
+
+    Only of the run that used the folder last: a shorter repeat leaves longer runs' parts where they are. Raises `InputError`
+    where a part is missing or damaged.
+    """
+    try:
+        n = int(json.loads((Path(folder) / _LAST).read_bytes())["draws"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(
+            str(folder), "there are no draws of a finished batch in this folder", "Run the batch with keep_draws=True"
+        ) from None
+    parts, found = [], 0
+    for part in sorted(Path(folder).glob("part-*.parquet")):
+        if found < n and int(part.stem.removeprefix("part-")) == found:
+            try:
+                parts.append(pd.read_parquet(part))
+            except (OSError, ValueError) as error:
+                raise InputError(str(part), f"the part is damaged ({error})", "Run the batch again: it is made anew") from None
+            found += len(parts[-1])
+    if found != n:
+        raise InputError(str(folder), f"draws are missing after {found:,} of {n:,}", "Run the batch again: what is whole is kept")
+    return pd.concat(parts, ignore_index=True)
 
 
 def block_moments(
@@ -292,14 +329,17 @@ def _windowed(submit: Callable[[tuple[int, int]], Any], blocks: list[tuple[int, 
 
 def _open_folder(folder: Path, inputs: Inputs, seed: int, block_size: int, keep_draws: bool) -> Path:
     """Make the folder, or go on in one that was begun by the same run; another run's folder is refused."""
-    mark = {"inputs": inputs.hash, "seed": seed, "block_size": block_size, "keep_draws": keep_draws, "step": STEP}
+    mark = {"hemodel": hemodel.__version__, "inputs": inputs.hash, "seed": seed, "block_size": block_size}
+    mark |= {"keep_draws": keep_draws, "step": STEP}
     text = json.dumps(mark, sort_keys=True).encode()
     path = folder / "batch.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists():
             if path.read_bytes() != text:
-                problem = "the folder holds a batch with other inputs, seed, block size or choice of kept draws"
+                problem = (
+                    "the folder holds a batch of another version, or with other inputs, seed, block size or choice of kept draws"
+                )
                 raise InputError(str(folder), problem, "Choose another folder, or repeat that batch exactly")
         elif any(folder.iterdir()):
             raise InputError(str(folder), "the folder is not empty and holds no batch", "Choose a new folder")
@@ -358,14 +398,7 @@ def _write_part(part: Path, draws: Mapping[str, Array], totals: Mapping[str, Arr
 
 
 def _refuse(
-    inputs: Inputs,
-    draws: int,
-    block_size: int,
-    threads: int | None,
-    keep_draws: bool,
-    folder: str | Path | None,
-    until: float | None,
-    arrangement: str,
+    draws: int, block_size: int, threads: int | None, keep_draws: bool, folder: str | Path | None, until: float | None
 ) -> None:
     faults = []
     for name, value, least in (("draws", draws, 2), ("block_size", block_size, STEP), ("threads", threads, 1)):
@@ -379,8 +412,5 @@ def _refuse(
         faults.append(Fault("keep_draws", "there is no folder to keep them in", "Give a folder"))
     if until is not None and not 0 < until < np.inf:
         faults.append(Fault("until_standard_error", f"{until!r} is not an amount of money", "Give GBP above 0"))
-    if arrangement not in inputs.settings.price_arrangements:
-        remedy = nearest(arrangement, inputs.settings.price_arrangements)
-        faults.append(Fault(f"price arrangement {arrangement!r}", "it is not one of this run", remedy))
     if faults:
         raise InputError.together(faults)

@@ -6,22 +6,25 @@ The rate is derived once and stored in the inputs with its target and standard e
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from hemodel.cohort.model import overall_survival_rate, trace
+from hemodel.cohort.model import trace
+from hemodel.cohort.model.curves import os_median
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws
 from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.parameters import YEARS_PER
 from hemodel.evidence.settings import CYCLE_YEARS
-from hemodel.survival.curves import weibull_median
 
+Array = NDArray[np.float64]
 _LOWEST, _HIGHEST = 1e-6, 100.0  # rates per year between which the solution is looked for
 _STEP = 1e-3  # of ln(target), for the derivative of the rate
 
@@ -46,17 +49,22 @@ def derive_rates(inputs: Inputs) -> tuple[DerivedRate, ...]:
     """Rates of death after progression at which the model's median overall survival equals its target, one per strategy.
 
     The target is the median of the strategy's overall-survival curve: the published median, or, for the comparator with
-    `comparator_survival = "hazard_ratio"`, the median of the other strategy's curve divided by the hazard ratio. The standard
+    `comparator_survival = "hazard_ratio"`, the median of the other strategy's curve divided by the hazard ratio; with
+    `survival_target = "mean"`, the mean d_mean_os_<strategy> of those strategies that have one. The standard
     error is |dr / d ln m| times that of ln m (delta method). Raises `InputError` where no rate meets the target.
     """
     draws = base_case_draws(inputs)
-    targets = weibull_median(overall_survival_rate(draws, inputs), draws["shape_os"])[:, 0]
+    targets = os_median(draws, inputs)[:, 0]
     found = []
     for i, strategy in enumerate(inputs.settings.strategy_names):
+        target, summary = float(targets[i]), _median_of_survival
+        if inputs.settings.survival_target == "mean" and f"d_mean_os_{strategy}" in inputs.parameters:
+            mean = inputs.parameters[f"d_mean_os_{strategy}"]
+            target, summary = mean.value * YEARS_PER[mean.unit], _mean_of_survival
         se_ln = _se_of_ln_target(inputs, strategy)
-        value = _solve(inputs, i, float(targets[i]))
-        up, down = (_solve(inputs, i, float(targets[i]) * math.exp(step)) for step in (_STEP, -_STEP))
-        found.append(DerivedRate(strategy, float(targets[i]), se_ln, value, abs(up - down) / (2 * _STEP) * se_ln))
+        value = _solve(inputs, i, target, summary)
+        up, down = (_solve(inputs, i, target * math.exp(step), summary) for step in (_STEP, -_STEP))
+        found.append(DerivedRate(strategy, target, se_ln, value, abs(up - down) / (2 * _STEP) * se_ln))
     return tuple(found)
 
 
@@ -87,27 +95,41 @@ def _se_of_ln_target(inputs: Inputs, strategy: str) -> float:
         return parameter.uncertainty.second if parameter.is_uncertain else 0.0
 
     settings = inputs.settings
-    if settings.comparator_survival == "median" or strategy != settings.comparator:
-        return of_log(f"median_os_{strategy}")
     intervention = next(name for name in settings.strategy_names if name != settings.comparator)
-    ratio = of_log(f"hr_death_{intervention}") / inputs.parameters["shape_os"].value
-    return math.hypot(of_log(f"median_os_{intervention}"), ratio)
+    known, other = strategy, ""
+    if settings.comparator_survival == "hazard_ratio" and strategy == settings.comparator:
+        known, other = intervention, intervention
+    elif settings.intervention_survival == "hazard_ratio" and strategy != settings.comparator:
+        known, other = settings.comparator, strategy
+    ratio = of_log(f"hr_death_{other}") / inputs.parameters["shape_os"].value if other else 0.0
+    return math.hypot(of_log(f"median_os_{known}"), ratio)
 
 
-def _solve(inputs: Inputs, strategy: int, target_years: float) -> float:
+def _median_of_survival(alive: Array, target_years: float) -> float:
+    """Share alive at the target, less one half; (cycle boundary,) in."""
+    return float(np.interp(target_years / CYCLE_YEARS, np.arange(len(alive)), alive)) - 0.5
+
+
+def _mean_of_survival(alive: Array, target_years: float) -> float:
+    """Years lived within the horizon, less the target."""
+    return float((alive[:-1] + alive[1:]).sum() / 2 * CYCLE_YEARS) - target_years
+
+
+def _solve(inputs: Inputs, strategy: int, target_years: float, beyond: Callable[[Array, float], float]) -> float:
+    """The rate at which `beyond(share alive, target)`, which falls with it, is zero."""
     name = f"r_death_progressed_{inputs.settings.strategy_names[strategy]}"
     base = base_case_draws(inputs)
     by_rate = inputs.with_settings(structure="state_transition", post_progression_mortality="by_strategy")
-    position = target_years / CYCLE_YEARS
 
     def excess(rate: float) -> float:
         occupancy = trace(base | {name: np.array([rate])}, by_rate)
-        alive = (occupancy[PROGRESSION_FREE] + occupancy[PROGRESSED])[:, strategy, 0]
-        return float(np.interp(position, np.arange(len(alive)), alive)) - 0.5
+        return beyond((occupancy[PROGRESSION_FREE] + occupancy[PROGRESSED])[:, strategy, 0], target_years)
 
-    if position > inputs.settings.n_cycles or excess(_LOWEST) < 0 or excess(_HIGHEST) > 0:
+    too_late = target_years / CYCLE_YEARS > inputs.settings.n_cycles
+    if too_late or excess(_LOWEST) < 0 or excess(_HIGHEST) > 0:
         problem = (
-            f"no rate from {_LOWEST:g} to {_HIGHEST:g} a year gives a median overall survival of {12 * target_years:.4g} months"
+            f"no rate from {_LOWEST:g} to {_HIGHEST:g} a year gives an overall survival of {12 * target_years:.4g} months "
+            f"({inputs.settings.survival_target})"
         )
         raise InputError(name, problem, "Check the medians of PFS and overall survival, and the horizon")
     return float(brentq(excess, _LOWEST, _HIGHEST, xtol=1e-12, rtol=1e-12))

@@ -22,8 +22,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from hemodel.analyses.one_way import request
 from hemodel.analyses.psa import PSA
+from hemodel.analyses.request import request
 from hemodel.cohort import model
 from hemodel.errors import Fault, InputError, nearest
 from hemodel.evidence.draws import Sampler, sampler
@@ -44,7 +44,10 @@ INDICES = {
 """What each method gives; SALib's own notes say that its intervals for FAST are unreliable, so they are left out."""
 OUTCOMES = ("incremental_net_monetary_benefit", "incremental_costs", "incremental_qalys")
 _BLOCK = 65_536
-_EDGE = 0.005  # Morris walks on a grid that holds 0 and 1, where many a distribution is infinite: the cube is drawn in by this
+_MORRIS_EDGE = (
+    0.005  # Morris walks on a grid that holds 0 and 1, where many a distribution is infinite: its cube is drawn in by this
+)
+_EDGE = 2.0**-53  # the others may touch 0 or 1 by chance
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,8 @@ def run_global(
     groups = groups_of(prepared)
     problem = _problem(prepared, groups if method in ("sobol", "morris") else None)
     points = _points(method, problem, size, second_order, seed)
-    values = _outcome(prepared, inputs, points, outcome, arrangement, strategy, threshold)
+    edge = _MORRIS_EDGE if method == "morris" else _EDGE
+    values = _outcome(prepared, inputs, np.clip(points, edge, 1 - edge), outcome, arrangement, strategy, threshold)
     return analyse(method, problem, points, values, outcome=outcome, groups=groups, second_order=second_order, seed=seed)
 
 
@@ -224,7 +228,7 @@ def _outcome(
     values = np.empty(len(points))
     for start in range(0, len(points), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        columns = dict(zip(prepared.dimensions, np.clip(points[rows], _EDGE, 1 - _EDGE).T, strict=True))
+        columns = dict(zip(prepared.dimensions, points[rows].T, strict=True))
         draws = prepared.from_normals(lambda name, c=columns: special.ndtri(c[name]), len(points[rows]))  # type: ignore[misc]
         outcomes = model.live(draws, inputs).outcomes(discounted=True)
         costs, qalys = increments(outcomes, arrangement, strategy, inputs.settings.comparator)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from hemodel.cohort import model
 from hemodel.decision import acceptability, information, intervals
 from hemodel.decision.net_benefit import net_monetary_benefit
-from hemodel.errors import Fault, InputError, nearest
+from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import Sampler, sampler
 from hemodel.evidence.inputs import Inputs
 from hemodel.outcomes import sum_of
@@ -73,7 +73,8 @@ class PSA:
     @property
     def table(self) -> pd.DataFrame:
         """One row per price arrangement and strategy: means over draws with their Monte Carlo standard errors (`se_...`),
-        95 % uncertainty intervals of the paired increments, the ICER of the means, and the probability of being cost-effective.
+        95 % uncertainty intervals of the paired increments, the ICER of the means with Fieller's 95 % interval of its Monte Carlo
+        error (`icer_low`, `icer_high`; infinite where no ratio is ruled out), the probability of being cost-effective, and the EVPI.
         """
         return pd.DataFrame([self._row(a, i) for a in self.price_arrangements for i in range(len(self.strategies))])
 
@@ -85,9 +86,11 @@ class PSA:
             row[f"se_{name}"] = float(values[i].std(ddof=1) / np.sqrt(self.n_draws))
         row |= self._increments(arrangement, i) if i != reference else {"reading": "comparator"}
         for threshold in self.inputs.settings.thresholds_gbp:
-            found = acceptability.probability_cost_effective(costs.T, self.qalys.T, threshold)
+            found = self.chances(arrangement, threshold)
             row[f"probability_cost_effective_{threshold:.0f}"] = float(found.probability[i])
             row[f"se_probability_{threshold:.0f}"] = float(found.standard_error[i])
+            perfect = self.evpi(arrangement, threshold)
+            row[f"evpi_{threshold:.0f}"], row[f"se_evpi_{threshold:.0f}"] = perfect.value, perfect.standard_error
         return row
 
     def _increments(self, arrangement: str, i: int) -> dict[str, object]:
@@ -102,7 +105,9 @@ class PSA:
             row[f"incremental_{name}"], row[f"se_incremental_{name}"] = spread.mean, spread.standard_error
             row[f"incremental_{name}_low"], row[f"incremental_{name}_high"] = spread.low, spread.high
         ratio = intervals.icer_of_means(costs, qalys, **pair)
-        return row | {"icer": ratio.icer, "se_icer": ratio.standard_error, "reading": ratio.reading}
+        error = intervals.fieller_of_means(costs, qalys, **pair)
+        row |= {"icer": ratio.icer, "se_icer": ratio.standard_error, "icer_low": error.low, "icer_high": error.high}
+        return row | {"reading": ratio.reading}
 
     def acceptability_curve(self, price_arrangement: str, thresholds: ArrayLike = CURVE_THRESHOLDS) -> pd.DataFrame:
         """Probability that each strategy has the highest net benefit, by threshold; rows sum to one."""
@@ -117,6 +122,10 @@ class PSA:
     def net_benefit(self, price_arrangement: str, threshold: float) -> Array:
         """Net monetary benefit in GBP, shape (draw, strategy)."""
         return net_monetary_benefit(self.costs[price_arrangement].T, self.qalys.T, threshold)
+
+    def chances(self, price_arrangement: str, threshold: float) -> acceptability.ProbabilityCostEffective:
+        """Probability that each strategy has the highest net benefit at a threshold, with its Monte Carlo standard error."""
+        return acceptability.probability_cost_effective(self.costs[price_arrangement].T, self.qalys.T, threshold)
 
     def evpi(self, price_arrangement: str, threshold: float) -> information.InformationValue:
         """Expected value of perfect information per person, GBP, with its Monte Carlo standard error."""
@@ -191,40 +200,6 @@ def run_psa(
         joined = {a: {c: np.concatenate([k[a][c] for k in kept], axis=1) for c in kept[0][a]} for a in arrangements}
         return PSA(inputs, seed, design, result.costs, result.qalys, result.life_years, joined)
     return result
-
-
-def evppi(
-    psa: PSA,
-    names: str | Sequence[str],
-    *,
-    threshold: float | None = None,
-    price_arrangement: str | None = None,
-    draws: pd.DataFrame | None = None,
-) -> information.InformationValue:
-    """Expected value of perfect information on some parameters, GBP per person, with its standard error.
-
-    `names`: one parameter or a group, known together. `threshold`: GBP per QALY (default: the upper one); `price_arrangement`:
-    default the last. By regression on the draws of `psa`: no further runs. `draws`: `psa.draws()`, where it is at hand already
-    (for many parameters of one analysis). See `decision.information.evppi`.
-    """
-    chosen = [names] if isinstance(names, str) else list(names)
-    arrangement = price_arrangement or psa.price_arrangements[-1]
-    draws = psa.draws() if draws is None else draws
-    drawn = [str(name) for name in draws]
-    faults = [
-        Fault(f"parameter {name!r}", "it is not among those that were drawn", nearest(name, drawn))
-        for name in chosen
-        if name not in drawn
-    ]
-    if arrangement not in psa.price_arrangements:
-        remedy = nearest(arrangement, psa.price_arrangements)
-        faults.append(Fault(f"price arrangement {arrangement!r}", "it is not one of this run", remedy))
-    if not chosen:
-        faults.append(Fault("names", "there are none", "Name at least one parameter"))
-    if faults:
-        raise InputError.together(faults)
-    threshold = psa.inputs.settings.thresholds_gbp[1] if threshold is None else threshold
-    return information.evppi(psa.net_benefit(arrangement, threshold), draws[chosen].to_numpy())
 
 
 def even_block(draws: int, threads: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from hemodel.analyses.base_case import BaseCase, run_base_case
-from hemodel.errors import InputError
+from hemodel.errors import Fault, InputError
 from hemodel.evidence.inputs import load_inputs, scenario_names
 
 
@@ -65,14 +65,57 @@ def run_scenarios(
     base = load_inputs(problem, population=population)
     results, left_out = [run_base_case(base)], []
     for name in scenario_names(base.settings.problem) if scenarios is None else scenarios:
-        try:
-            inputs = load_inputs(problem, population=population, scenario=name)
-        except InputError as error:
-            if scenarios is not None or not all("its numbers hold for" in fault.problem for fault in error.faults):
-                raise
+        if scenarios is None and not _holds_for(problem, base.population, name):
             left_out.append(str(name))
         else:
-            results.append(run_base_case(inputs))
+            results.append(run_base_case(load_inputs(problem, population=population, scenario=name)))
         if progress is not None:
             progress(1)
     return Scenarios(tuple(results), tuple(left_out))
+
+
+def run_comparison(
+    problem: str | Path = "relapsed",
+    *,
+    populations: Sequence[str] | None = None,
+    scenarios: Sequence[str | Path] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> pd.DataFrame:
+    """Scenarios x populations x price arrangements in one table: every one of the problem, or those named.
+
+    Columns of `Scenarios.table` with population and population_label before them; `icer_change` is against the base case of the
+    same population. A scenario whose numbers hold for other populations only has no rows in a population, unless it was asked for
+    by name and holds for none of those asked for: that is an `InputError`. `progress`: number of populations done.
+    """
+    settings = load_inputs(problem).settings
+    chosen = list(settings.populations if populations is None else populations)
+    if not chosen:
+        raise InputError("populations", "there are none", f"Name at least one of {', '.join(settings.populations)}")
+    frames, left_out = [], []
+    for name in chosen:
+        names = None if scenarios is None else [s for s in scenarios if _holds_for(problem, name, s)]
+        left_out.append({str(s) for s in set(scenarios or ()) - set(names or ())})
+        frame = run_scenarios(problem, population=name, scenarios=names).table
+        frame.insert(0, "population", name)
+        frame.insert(1, "population_label", settings.populations[name].label)
+        frames.append(frame)
+        if progress is not None:
+            progress(1)
+    nowhere = sorted(set.intersection(*left_out))
+    if nowhere:
+        raise InputError.together(
+            Fault(f"scenario {s!r}", "its numbers hold for none of these populations", "Add the population it was made for")
+            for s in nowhere
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def _holds_for(problem: str | Path, population: str, scenario: str | Path) -> bool:
+    """Whether a scenario's numbers hold for a population; any other fault of it is raised."""
+    try:
+        load_inputs(problem, population=population, scenario=scenario)
+    except InputError as error:
+        if all("its numbers hold for" in fault.problem for fault in error.faults):
+            return False
+        raise
+    return True

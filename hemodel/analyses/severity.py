@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from hemodel.analyses.base_case import BaseCase
 from hemodel.decision.severity import EndOfLife, Severity, end_of_life, severity
-from hemodel.evidence.rules import UtilityNorm, load_rules
+from hemodel.evidence.rules import load_rules
 from hemodel.evidence.settings import CYCLE_YEARS
 from hemodel.survival.background import quality_adjusted_life_expectancy
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ def run_modifiers(base: BaseCase) -> Modifiers:
     general = quality_adjusted_life_expectancy(
         table.male,
         table.female,
-        lambda ages, is_male: norm_utility(rules.utility_norm, ages, is_male),
+        inputs.utility_norm.at,
         age=inputs.parameters["age_start"].value,
         share_male=inputs.parameters["p_male"].value,
         discount_rate=settings.discount_rate_effects,
@@ -88,14 +84,3 @@ def run_modifiers(base: BaseCase) -> Modifiers:
         least_extension_months=advice.extension_months,
     )
     return Modifiers(base, weight, last)
-
-
-def norm_utility(norm: UtilityNorm, ages: Array, is_male: bool) -> Array:
-    """General-population utility at `ages` in years.
-
-    >>> from hemodel.evidence.rules import load_rules
-    >>> [round(float(norm_utility(load_rules().utility_norm, np.array([63.0]), m)[0]), 4) for m in (True, False)]
-    [0.824, 0.8028]
-    """
-    result: Array = norm.intercept + norm.male * is_male + norm.age * ages + norm.age_squared * ages**2
-    return result

@@ -15,8 +15,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
-from hemodel.analyses.one_way import evaluate_changes, request
+from hemodel.analyses.one_way import evaluate_changes
 from hemodel.analyses.psa import PSA
+from hemodel.analyses.request import request
 from hemodel.cohort import model
 from hemodel.cohort.model import STRENGTHS
 from hemodel.decision.net_benefit import net_monetary_benefit

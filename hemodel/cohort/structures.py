@@ -1,97 +1,167 @@
 """The two structures of the model, as arrays: state transition (Markov) and partitioned survival, from the same curves.
 
-Weibull cumulative hazards are H(t) = m t^k. `pfs_rate` and the like are m, shape (strategy, draw); shapes k are (draw,).
-`floor` holds the increments of the general population's cumulative hazard, (cycle, 1) or (cycle, draw); `log_time` is ln of
-the cycle boundaries in years.
+Curves are the changes of ln S over each cycle (`cohort.hazards`), shape (strategy, draw). `floor` holds the increments of the general
+population's cumulative hazard, (cycle, 1) or (cycle, draw).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hemodel.cohort.engine import Moves
+from hemodel.cohort.engine import Edge, Moves
+from hemodel.cohort.hazards import LogSteps
 from hemodel.errors import InputError
 
 Array = NDArray[np.float64]
-Curve = tuple[Array, Array]  # m and k of the cumulative hazard m t^k
 
 PROGRESSION_FREE, PROGRESSED, DEAD = "progression_free", "progressed", "dead"
+LATER = "_later"
+"""Ending of the state to which people move once they have been in a state with a clock for its number of cycles."""
 
 
 def state_transition(
-    pfs_rate: Array,
-    shape: Array,
+    pfs: LogSteps,
     progression_share: Array,
-    stay_progressed: Array,
+    death: LogSteps,
     floor: Array,
-    log_time: Array,
     *,
-    ttp: Curve | None = None,
+    own_progression: LogSteps | None = None,
     strategies: Sequence[str] = (),
 ) -> Callable[[int], Moves]:
     """Probabilities of each cycle in the state-transition structure, computed when asked for; the arrays are reused.
 
-    The increment g = m (t'^k - t^k) of the PFS hazard is progression for the share p = (median PFS / median TTP)^k and death for
-    the rest, which is at least the general population's increment b. So 1 - exp(-max(g, p g + b)) leave, and p g / max(g, p g + b)
-    of them progress. After progression exp(-rate dt), `stay_progressed`, survive a cycle, and at most exp(-b).
+    The increment g of the PFS hazard is progression for the share p = `progression_share` and death for the rest, which is at least the
+    general population's increment b. So 1 - exp(-max(g, p g + b)) leave, and p g / max(g, p g + b) of them progress. After
+    progression the hazard is that of `death`, and at least b.
 
-    With `ttp`, progression follows a curve of its own; a hazard of death before progression that this makes negative is refused.
+    With `own_progression`, progression follows that hazard instead of a share; a hazard of death before progression that this makes
+    negative is refused.
     """
-    minus_rate, minus_progression_rate = -pfs_rate, -pfs_rate * progression_share
-    survive_floor, highest_stay = np.exp(-floor), stay_progressed.max()
-    power, next_power, step = np.zeros_like(shape), np.empty_like(shape), np.empty_like(shape)  # t^k, t'^k, t'^k - t^k
-    # the loop holds the negative of every increment, which saves a pass over memory for each exponential
-    increment, progression, leaving, stay, floored = (np.empty_like(pfs_rate) for _ in range(5))
+    survive_floor = np.exp(-floor)
+    progression, leaving, stay, floored = (np.empty_like(progression_share) for _ in range(4))
+    constant = stay_progressed = np.empty(0)
+    highest_stay = np.inf
+
+    def survivors(cycle: int) -> Array:
+        """Probability to survive the cycle after progression; worked out once where it is the same in every cycle."""
+        nonlocal constant, stay_progressed, highest_stay
+        change = death(cycle)
+        if change is not constant:
+            constant, stay_progressed = change, np.exp(change)
+            highest_stay = float(stay_progressed.max())
+        survive = survive_floor[cycle]
+        return np.minimum(stay_progressed, survive, out=floored) if survive.min() < highest_stay else stay_progressed
 
     def moves_of(cycle: int) -> Moves:
-        nonlocal power, next_power
-        np.exp(np.multiply(shape, log_time[cycle + 1], out=next_power), out=next_power)
-        np.subtract(next_power, power, out=step)
-        power, next_power = next_power, power
-        np.multiply(minus_rate, step, out=increment)
-        if ttp is None:
-            np.multiply(minus_progression_rate, step, out=progression)
+        change = pfs(cycle)
+        if own_progression is None:
+            np.multiply(progression_share, change, out=progression)
         else:
-            progression[...] = -_increment(ttp, log_time, cycle)
-            _refuse_negative_death(progression - increment, cycle, strategies)
+            progression[...] = own_progression(cycle)
+            _refuse_negative_death(progression - change, cycle, strategies)
         np.subtract(progression, floor[cycle], out=leaving)
-        np.minimum(leaving, increment, out=leaving)
+        np.minimum(leaving, change, out=leaving)
         np.divide(progression, leaving, out=progression)
         np.exp(leaving, out=stay)
         np.subtract(1.0, stay, out=leaving)
         np.multiply(leaving, progression, out=progression)
-        survive = survive_floor[cycle]
-        binds = survive.min() < highest_stay
-        survive = np.minimum(stay_progressed, survive, out=floored) if binds else stay_progressed
-        return {PROGRESSION_FREE: stay, PROGRESSED: survive}, {(PROGRESSION_FREE, PROGRESSED): progression}
+        return {PROGRESSION_FREE: stay, PROGRESSED: survivors(cycle)}, {(PROGRESSION_FREE, PROGRESSED): progression}
 
     return moves_of
 
 
-def partitioned_survival(pfs: Curve, os: Curve, floor: Array, log_time: Array, above: Array) -> Iterator[tuple[Array, Array]]:
+def with_clock(
+    moves_of: Callable[[int], Moves],
+    occupancy: Mapping[str, Array],
+    state: str,
+    window: int,
+    *,
+    steps: LogSteps,
+    later_steps: LogSteps,
+    share: Array | None = None,
+) -> Callable[[int], Moves]:
+    """The same moves with a clock in `state`: after `window` cycles in it people go over to the state named `state` + `LATER`.
+
+    Exact by time since entry, without a tunnel of states: of those who entered at the start of cycle e, the survivors of cycles e
+    to e + window - 1 are what entered times exp of the sum of `steps`. People stay in `state` by `steps` and in the later one by
+    `later_steps` (changes of ln S, floor included). Those enter who progress; with `share`, that share of them, in a state that is
+    kept beside the others and not instead of them. `occupancy` is the one that the engine changes in place.
+    """
+    shape = occupancy[state].shape
+    entered, log_at_entry = np.zeros((window, *shape)), np.zeros((window, *shape))
+    log_survival, age, stay_here = np.zeros(shape), np.empty(shape), np.empty(shape)
+    survival, later_survival = _survival(steps), _survival(later_steps)
+
+    def moves(cycle: int) -> Moves:
+        stay, move = moves_of(cycle)
+        progression = move[PROGRESSION_FREE, PROGRESSED]
+        into = progression if share is None else share * progression
+        slot = (cycle + 1) % window
+        np.add(log_survival, steps(cycle), out=log_survival)
+        np.exp(np.subtract(log_survival, log_at_entry[slot], out=age), out=age)
+        np.multiply(age, entered[slot], out=age)
+        np.multiply(occupancy[PROGRESSION_FREE], into, out=entered[slot])
+        log_at_entry[slot] = log_survival
+        here = occupancy[state]
+        np.divide(age, here, out=age, where=here > 0)  # where nobody is here, nobody has aged
+        # where nobody newer is left, those who go over may exceed those who survive by rounding
+        np.maximum(np.subtract(survival(cycle), age, out=stay_here), 0.0, out=stay_here)
+        stays = {state: stay_here, state + LATER: later_survival(cycle)}
+        edges: dict[Edge, Array] = {(PROGRESSION_FREE, state): into, (state, state + LATER): age}
+        return {**stay, **stays}, {**move, **edges}
+
+    return moves
+
+
+def floored(steps: LogSteps, floor: Array) -> LogSteps:
+    """`steps` with a hazard of at least the general population's; `steps` must be a new array whenever their numbers change."""
+    known, highest = np.empty(0), np.inf
+
+    def over(cycle: int) -> Array:
+        nonlocal known, highest
+        change = steps(cycle)
+        if change is not known:
+            known, highest = change, float(change.max())
+        return change if highest <= -floor[cycle].max() else np.minimum(change, -floor[cycle])
+
+    return over
+
+
+def _survival(steps: LogSteps) -> LogSteps:
+    """Share who survive the cycle, exp of `steps`: worked out once for as long as they are the same array."""
+    known = found = np.empty(0)
+
+    def over(cycle: int) -> Array:
+        nonlocal known, found
+        change = steps(cycle)
+        if change is not known:
+            known, found = change, np.exp(change)
+        return found
+
+    return over
+
+
+def partitioned_survival(
+    pfs: LogSteps, os: LogSteps, floor: Array, above: Array, largest: Array
+) -> Iterator[tuple[Array, Array]]:
     """Shares progression-free and progressed at each cycle start and at the end, each (strategy, draw): PFS, and OS less PFS.
 
     No hazard falls below the general population's. Where the PFS curve would exceed the OS curve it is held at the OS curve;
-    `above`, (strategy, draw), counts the cycles in which that happens.
+    `above`, (strategy, draw), counts the cycles in which that happens, and `largest` becomes the greatest excess.
     """
-    survival_pfs, survival_os = np.ones_like(pfs[0]), np.ones_like(os[0])
-    for cycle in range(len(log_time)):
-        above += survival_pfs > survival_os
+    survival_pfs, survival_os = np.ones_like(above), np.ones_like(above)
+    for cycle in range(len(floor) + 1):
+        excess = survival_pfs - survival_os
+        above += excess > 0
+        np.maximum(largest, excess, out=largest)
         free = np.minimum(survival_pfs, survival_os)
         yield free, survival_os - free
         if cycle < len(floor):
-            survival_pfs *= np.exp(-np.maximum(_increment(pfs, log_time, cycle), floor[cycle]))
-            survival_os *= np.exp(-np.maximum(_increment(os, log_time, cycle), floor[cycle]))
-
-
-def _increment(curve: Curve, log_time: Array, cycle: int) -> Array:
-    """Increment m (t'^k - t^k) of a cumulative hazard over a cycle, (strategy, draw)."""
-    rate, shape = curve
-    result: Array = rate * (np.exp(shape * log_time[cycle + 1]) - np.exp(shape * log_time[cycle]))
-    return result
+            survival_pfs *= np.exp(np.minimum(pfs(cycle), -floor[cycle]))
+            survival_os *= np.exp(np.minimum(os(cycle), -floor[cycle]))
 
 
 def _refuse_negative_death(death: Array, cycle: int, strategies: Sequence[str]) -> None:

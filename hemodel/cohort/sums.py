@@ -71,3 +71,23 @@ class CycleSums:
     def cycle_factor(self, rate: float) -> float:
         """Discount factor of one cycle."""
         return float(payoffs.discount_factors(rate, self.cycle_years))
+
+
+class WeightedYears:
+    """Person-years in a state, each cycle with a weight of its own, (cycle, 1) or (cycle, draw): time counted as `count` says.
+
+    For weights that are not powers of one factor, so that the sum over ends does not follow from that over starts: a cycle's weight
+    goes to the occupancy at its start, at its end, or half to each ("life_table").
+    """
+
+    def __init__(self, weights: Array, count: str) -> None:
+        nothing = np.zeros_like(weights[:1])
+        at_start, at_end = np.concatenate([weights, nothing]), np.concatenate([nothing, weights])
+        self._weights = {"life_table": (at_start + at_end) / 2, "start": at_start, "end": at_end}[count]
+        self.total = np.empty(0)
+
+    def add(self, boundary: int, shares: Array) -> None:
+        """Add the occupancy at a cycle boundary 0, ..., n_cycles."""
+        if boundary == 0:
+            self.total = np.zeros_like(shares)
+        self.total += self._weights[boundary] * shares

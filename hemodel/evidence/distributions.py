@@ -11,7 +11,9 @@ gamma function costs 500.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -211,7 +213,7 @@ def quantile_tables(distributions: list[Distribution]) -> Array:
 def _log_gamma(shape: Array, _scale: Array) -> tuple[Array, Array, Array]:
     """Log of a gamma quantile of scale 1 and its first two derivatives in z, each (distribution, node)."""
     small = np.minimum(shape, _NEARLY_NORMAL)
-    x = np.where(_Z < 0, special.gammaincinv(small, special.ndtr(_Z)), special.gammainccinv(small, special.ndtr(-_Z)))
+    x = _from_nearer_tail(lambda p: special.gammaincinv(small, p), lambda q: special.gammainccinv(small, q))
     log_x = _log_or_tail(x, small, special.log_ndtr(_Z) + special.gammaln(small + 1))
     slope = np.exp(_log_normal_density() - (small * log_x - x - special.gammaln(small)))
     bend = slope * (-_Z - (small - x) * slope)
@@ -224,13 +226,20 @@ def _log_gamma(shape: Array, _scale: Array) -> tuple[Array, Array, Array]:
 
 def _logit_beta(alpha: Array, beta: Array) -> tuple[Array, Array, Array]:
     """Logit of a beta quantile and its first two derivatives in z, each (distribution, node)."""
-    lower, upper = special.ndtr(_Z), special.ndtr(-_Z)
-    x = np.where(_Z < 0, special.betaincinv(alpha, beta, lower), special.betainccinv(alpha, beta, upper))
-    y = np.where(_Z < 0, special.betainccinv(beta, alpha, lower), special.betaincinv(beta, alpha, upper))
+    x = _from_nearer_tail(lambda p: special.betaincinv(alpha, beta, p), lambda q: special.betainccinv(alpha, beta, q))
+    y = _from_nearer_tail(lambda p: special.betainccinv(beta, alpha, p), lambda q: special.betaincinv(beta, alpha, q))
     log_x = _log_or_tail(x, alpha, special.log_ndtr(_Z) + np.log(alpha) + special.betaln(alpha, beta))
     log_y = _log_or_tail(y, beta, special.log_ndtr(-_Z) + np.log(beta) + special.betaln(alpha, beta))
     slope = np.exp(_log_normal_density() - (alpha * log_x + beta * log_y - special.betaln(alpha, beta)))
     return log_x - log_y, slope, slope * (-_Z - (alpha * y - beta * x) * slope)
+
+
+def _from_nearer_tail(lower: Callable[[Array], NDArray[Any]], upper: Callable[[Array], NDArray[Any]]) -> Array:
+    """A quantile at every node, from the probability below it in the lower half and from that above it in the upper, where a
+    probability near 1 would have lost its digits; (distribution, node).
+    """
+    below = _Z < 0
+    return np.concatenate([lower(special.ndtr(_Z[below])), upper(special.ndtr(-_Z[~below]))], axis=1)
 
 
 def _log_or_tail(x: Array, power: Array, log_tail: Array) -> Array:

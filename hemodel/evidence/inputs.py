@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence import parameters as rows
 from hemodel.evidence.parameters import YEARS_PER, Parameter
-from hemodel.evidence.reading import Table, csv_rows, data_folder, is_file, place, toml_values
+from hemodel.evidence.reading import Table, csv_rows, data_folder, is_file, place, read_text, toml_values
+from hemodel.evidence.rules import UtilityNorm, load_rules
 from hemodel.evidence.scenarios import (
     BASE_CASE,
     Scenario,
@@ -85,6 +86,7 @@ class Inputs:
     parameters: Mapping[str, Parameter]
     correlations: tuple[Correlation, ...]
     life_table: LifeTable
+    utility_norm: UtilityNorm
     published: tuple[Published, ...]
     changed: tuple[str, ...] = field(default=())
 
@@ -97,6 +99,7 @@ class Inputs:
             "parameters": [asdict(self.parameters[name]) for name in sorted(self.parameters)],
             "correlations": [asdict(c) for c in self.correlations],
             "life_table": [self.life_table.name, self.life_table.male.tolist(), self.life_table.female.tolist()],
+            "utility_norm": self.utility_norm.model_dump(),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -187,7 +190,9 @@ def load_inputs(problem: str | Path = "relapsed", *, population: str | None = No
     if faults or settings is None or life_table is None:
         raise InputError.together(faults)
     published = tuple(figure for owner, figure in figures if owner == chosen)
-    return Inputs(settings, chosen, change, MappingProxyType(parameters), correlations, life_table, published)
+    return Inputs(
+        settings, chosen, change, MappingProxyType(parameters), correlations, life_table, load_rules().utility_norm, published
+    )
 
 
 def scenario_names(problem: str = "relapsed") -> list[str]:
@@ -252,40 +257,13 @@ def _contradictions(
     return found
 
 
-def _read_text(path: Path, faults: list[Fault]) -> str | None:
-    """The text of a UTF-8 file (a byte-order mark is allowed), or None and a fault that says why there is none."""
-    where = place(path)
-    try:
-        if path.exists() and not path.is_file():
-            faults.append(Fault(where, "this is not a file", "Put the file of that name in its place"))
-            return None
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        faults.append(Fault(where, "the file is not there", "Put it back; the problem `relapsed` shows what it holds"))
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        faults.append(Fault(where, f"the file is not UTF-8 (line {line})", 'Save it as UTF-8 (in Excel: "CSV UTF-8")'))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        faults.append(Fault(where, f"the file cannot be read ({reason})", "Check the path and the permissions"))
-    else:
-        if "\0" in text:
-            line = text[: text.index("\0")].count("\n") + 1
-            faults.append(Fault(where, f"the file holds a NUL byte (line {line})", "Save it as plain UTF-8 text"))
-        elif text.strip():
-            return text
-        else:
-            faults.append(Fault(where, "the file is empty", "Put its contents back"))
-    return None
-
-
 def _read_toml(path: Path, faults: list[Fault]) -> dict[str, Any] | None:
-    text = _read_text(path, faults)
+    text = read_text(path, faults)
     return None if text is None else toml_values(place(path), text, faults)
 
 
 def _read_rows(path: Path, columns: Collection[str], faults: list[Fault], *, comments: bool = False) -> Table:
-    text = _read_text(path, faults)
+    text = read_text(path, faults)
     return Table((), whole=False) if text is None else csv_rows(place(path), text, columns, faults, comments=comments)
 
 

@@ -43,7 +43,8 @@ QUANTITIES = {
     "median": Quantity(("days", "weeks", "months", "years"), 1e-9, math.inf, "a median time", "Times are above 0"),
     "d": Quantity(("days", "weeks", "months", "years"), 0, math.inf, "a duration", "Durations are not negative"),
     "age": Quantity(("years",), 0, 100, "an age", "The life table runs from 0 to 100 years"),
-    "n": Quantity(("mg per cycle", "per cycle"), 0, math.inf, "a number", "Amounts are not negative"),
+    "n": Quantity(("mg per cycle", "per cycle", "persons per year"), 0, math.inf, "a number", "Amounts are not negative"),
+    "fit": Quantity(("estimation scale",), -math.inf, math.inf, "a coefficient of a fitted curve", "It may be any number"),
     "c": Quantity(_COST_UNITS, 0, math.inf, "a cost", "Costs are not negative"),
 }
 """Prefix of a parameter's name -> what its values may be. The app's and the workbook's bounds come from here too."""

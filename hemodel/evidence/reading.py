@@ -53,6 +53,33 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def read_text(path: Path, faults: list[Fault]) -> str | None:
+    """The text of a UTF-8 file (a byte-order mark is allowed), or None and a fault that says why there is none."""
+    where = place(path)
+    try:
+        if path.exists() and not path.is_file():
+            faults.append(Fault(where, "this is not a file", "Put the file of that name in its place"))
+            return None
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        faults.append(Fault(where, "the file is not there", "Put it back; the problem `relapsed` shows what it holds"))
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        faults.append(Fault(where, f"the file is not UTF-8 (line {line})", 'Save it as UTF-8 (in Excel: "CSV UTF-8")'))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        faults.append(Fault(where, f"the file cannot be read ({reason})", "Check the path and the permissions"))
+    else:
+        if "\0" in text:
+            line = text[: text.index("\0")].count("\n") + 1
+            faults.append(Fault(where, f"the file holds a NUL byte (line {line})", "Save it as plain UTF-8 text"))
+        elif text.strip():
+            return text
+        else:
+            faults.append(Fault(where, "the file is empty", "Put its contents back"))
+    return None
+
+
 def toml_values(where: str, text: str, faults: list[Fault]) -> dict[str, Any] | None:
     """Values of a TOML text, or None and a fault.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 from typing import Annotated, Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hemodel.errors import Fault, InputError
@@ -44,6 +46,16 @@ class UtilityNorm(_Strict):
     age_squared: float
     source: str
     status: str
+
+    def at(self, ages: NDArray[np.float64], share_male: ArrayLike) -> NDArray[np.float64]:
+        """Utility at `ages` in years of a group with this share of men.
+
+        >>> norm = load_rules().utility_norm
+        >>> [round(float(norm.at(np.array([63.0]), men)[0]), 4) for men in (1.0, 0.0)]
+        [0.824, 0.8028]
+        """
+        men = np.asarray(share_male, dtype=np.float64)
+        return self.intercept + self.male * men + self.age * ages + self.age_squared * ages**2
 
 
 class Rules(_Strict):

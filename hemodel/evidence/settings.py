@@ -22,6 +22,14 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Cycles = Annotated[int, Field(ge=1, le=10_000)]
 
 
+Curve = Literal["weibull", "exponential", "gompertz", "log_logistic", "log_normal", "gamma"]
+"""Families of which a median and one more number make a curve."""
+Addition = Literal[
+    "second_cancers", "utility_loss_on_treatment", "utility_loss_near_death", "subsequent_treatment", "later_lenalidomide"
+]
+"""What may be counted besides; see `cohort.model`."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -32,6 +40,7 @@ class Strategy(_Strict):
     name: Name
     label: Text
     drugs: list[Literal["lenalidomide", "dexamethasone"]]
+    treatment_cycles: Cycles | None = None  # fixed duration; none: as long as `treatment_until` says
 
 
 class Population(_Strict):
@@ -39,6 +48,28 @@ class Population(_Strict):
 
     label: Text
     why: Text
+
+
+class Waning(_Strict):
+    """Treatment effect that fades: hazards go over to the comparator's between two times since the start of treatment."""
+
+    from_years: float = Field(ge=0, le=100)
+    to_years: float = Field(ge=0, le=100)
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Waning:
+        if self.to_years < self.from_years:
+            raise _refused(
+                f"the effect would be gone at {self.to_years:g} years, before it fades", "Give to_years from from_years on"
+            )
+        return self
+
+
+class FittedCurve(_Strict):
+    """A curve that was fitted to individual data, time in years; its coefficients are the parameters fit_<curve>_<number>."""
+
+    family: Text
+    knots: list[float] = []
 
 
 class Scheme(_Strict):
@@ -98,7 +129,18 @@ class Settings(_Strict):
     progression_shape: Literal["pfs", "ttp"]
     post_progression_mortality: Literal["by_strategy", "equal"]
     comparator_survival: Literal["median", "hazard_ratio"]
+    intervention_survival: Literal["median", "hazard_ratio"] = "median"
+    survival_target: Literal["median", "mean"] = "median"
+    pfs_curve: Curve | Literal["response_mixture"] = "weibull"
+    os_curve: Curve = "weibull"
+    fitted_curves: dict[str, FittedCurve] = {}  # pfs_<strategy> or os_<strategy> -> in place of the published median
+    effect_waning: Waning | None = None
+    post_progression_clock_cycles: Cycles | None = None
     treatment_until: Literal["progression", "progression_or_toxicity", "ttp_curve"]
+    stop_at_response_cycle: Cycles | None = None
+    dose: Literal["shares", "stepwise"] = "shares"
+    utility_age_adjustment: Literal["none", "general_population"] = "none"
+    also_counted: list[Addition] = []
     dexamethasone_high_dose_cycles: int = Field(ge=0, le=10_000)
     price_arrangements: list[str] = Field(min_length=1)
     scheme_counts: Literal["calendar", "dispensed"]
@@ -133,6 +175,12 @@ class Settings(_Strict):
             raise _refused(f"{years:g} years are less than a cycle of 28 days", "Give 0.08 years or more")
         return years
 
+    @field_validator("also_counted")
+    @classmethod
+    def _is_counted_once(cls, names: list[Addition]) -> list[Addition]:
+        _refuse_repeats("addition", list(names))
+        return names
+
     @field_validator("price_arrangements")
     @classmethod
     def _are_not_repeated(cls, names: list[str]) -> list[str]:
@@ -149,6 +197,44 @@ class Settings(_Strict):
             problem = f"there is no scheme for the price arrangement {', '.join(map(shown, unknown))}"
             raise _refused(problem, nearest(unknown[0], ["list", *schemes]))
         return schemes
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Settings:
+        by_ratio = "hazard_ratio" in (self.comparator_survival, self.intervention_survival)
+        if self.comparator_survival == self.intervention_survival == "hazard_ratio":
+            raise _refused("survival of both strategies would follow from the other's", "Leave the median to one of them")
+        if by_ratio and self.os_curve != "weibull":
+            raise _refused(f"a hazard ratio on a {self.os_curve} curve makes another family of it", 'Set os_curve = "weibull"')
+        curves = [f"{curve}_{name}" for curve in ("pfs", "os") for name in self.strategy_names]
+        for name in self.fitted_curves:
+            if name not in curves:
+                raise _refused(f"{shown(name)} is not a curve that can be fitted", nearest(name, curves))
+        if by_ratio and any(name.startswith("os_") for name in self.fitted_curves):
+            raise _refused(
+                "a fitted survival curve and one that follows by a hazard ratio exclude each other", "Choose one of them"
+            )
+        if self.progression_shape == "ttp" and self.pfs_curve != "weibull":
+            problem = f'progression_shape = "ttp" is a Weibull, pfs_curve is {self.pfs_curve}'
+            raise _refused(problem, 'Set progression_shape = "pfs"')
+        if self.post_progression_clock_cycles is not None and self.structure != "state_transition":
+            raise _refused("partitioned survival has no clock after progression", 'Set structure = "state_transition"')
+        needs_transitions = {"subsequent_treatment", "later_lenalidomide"} & set(self.also_counted)
+        if needs_transitions and self.structure != "state_transition":
+            what = " and ".join(sorted(needs_transitions))
+            raise _refused(f"partitioned survival does not know when people progress, which {what} needs", "Leave it out")
+        if "subsequent_treatment" in self.also_counted and self.post_progression_clock_cycles is None:
+            raise _refused("subsequent_treatment has no duration", "Give post_progression_clock_cycles")
+        kinds = {self.schemes[a].kind for a in self.price_arrangements if a in self.schemes}
+        if "response_refund" in kinds and self.scheme_counts == "dispensed":
+            raise _refused("a refund by response goes by the calendar", 'Set scheme_counts = "calendar"')
+        if "later_lenalidomide" in self.also_counted:
+            if self.scheme_counts == "dispensed":
+                raise _refused("packs of a later line are counted by the calendar", 'Set scheme_counts = "calendar"')
+            if "response_refund" in kinds:
+                raise _refused("a refund by response is not known for a later line", "Choose another scheme")
+            if self.post_progression_clock_cycles is not None:
+                raise _refused("a later line has its own clock", "Leave post_progression_clock_cycles out")
+        return self
 
     @property
     def n_cycles(self) -> int:
@@ -209,13 +295,19 @@ _BOUNDS = {
     "greater_than_equal": ("is too small", "Give {ge:g} or more"),
     "less_than_equal": ("is too large", "Give {le:g} or less"),
 }
-_TABLES: dict[object, type[BaseModel]] = {"strategies": Strategy, "populations": Population, "schemes": Scheme}
+_TABLES: dict[object, type[BaseModel]] = {
+    "strategies": Strategy,
+    "populations": Population,
+    "schemes": Scheme,
+    "effect_waning": Waning,
+    "fitted_curves": FittedCurve,
+}
 
 
 def _fault(where: str, table: str, details: Mapping[str, Any]) -> Fault:
     """The fault that one entry of pydantic's list of errors stands for, in the words of this package."""
     kind, path, given, terms = details["type"], details["loc"], details["input"], details.get("ctx", {})
-    place = f"{where} ({table}{_place(path)})"
+    place = f"{where} ({table}{_place(path)})" if path or table else where
     if kind == "refused":
         return Fault(place, terms["problem"], terms["remedy"])
     if kind == "missing":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
+from hemodel.evidence.parameters import Parameter
 from hemodel.evidence.settings import Settings
 
 COMPONENTS = {
@@ -53,6 +55,8 @@ DISTRIBUTIONS = {
 }
 ABBREVIATIONS = {
     "EVPI": "expected value of perfect information",
+    "EVPPI": "expected value of partial perfect information",
+    "EVSI": "expected value of sample information",
     "ICER": "incremental cost-effectiveness ratio",
     "LY": "life years",
     "LYG": "life years gained",
@@ -62,7 +66,44 @@ ABBREVIATIONS = {
     "QALY": "quality-adjusted life year",
     "QALYs": "quality-adjusted life years",
 }
+INDICES = {
+    "ST": "Total effect",
+    "ST_conf": "Total effect, half-width of the 95% interval",
+    "S1": "First-order effect",
+    "S1_conf": "First-order effect, half-width of the 95% interval",
+    "mu": "Mean effect",
+    "mu_star": "Mean absolute effect",
+    "mu_star_conf": "Mean absolute effect, half-width of the 95% interval",
+    "sigma": "Standard deviation of the effects",
+    "delta_balanced": "Delta",
+    "delta_balanced_conf": "Delta, half-width of the 95% interval",
+    "delta_raw": "Delta before correction for chance",
+    "minimum": "PAWN, minimum",
+    "mean": "PAWN, mean",
+    "median": "PAWN, median",
+    "maximum": "PAWN, maximum",
+    "CV": "PAWN, coefficient of variation",
+}
+METHODS = {
+    "sobol": "Sobol' indices",
+    "morris": "Morris' elementary effects",
+    "fast": "FAST indices",
+    "rbd_fast": "RBD-FAST indices",
+    "delta": "Borgonovo's delta",
+    "pawn": "PAWN indices",
+}
+INCREMENTS = {
+    "incremental_net_monetary_benefit": "Incremental net monetary benefit (£)",
+    "incremental_costs": "Incremental costs (£)",
+    "incremental_qalys": "Incremental QALYs",
+    "icer": "ICER (£/QALY)",
+}
+TURNED = {
+    "pack_price": "Price of the 25 mg pack, other strengths in proportion",
+    "charged_cycles": "Cycles charged under the scheme",
+}
 LIST_PRICE = "List price"
+_PEOPLE = ("Weibull",)
 _SETTING_VALUES = {
     "state_transition": "state transition",
     "partitioned_survival": "partitioned survival",
@@ -112,6 +153,47 @@ def arrangement_short(settings: Settings, name: str) -> str:
 def _short(label: str) -> str:
     head = label.partition(":")[0].strip()
     return "PAS" if head.lower() == "patient access scheme" else head
+
+
+def in_sentence(label: str) -> str:
+    """A label as it stands inside a sentence: its first letter small, unless it begins with an abbreviation or a person's name.
+
+    >>> in_sentence("Dexamethasone"), in_sentence("NHS care"), in_sentence("Weibull shape")
+    ('dexamethasone', 'NHS care', 'Weibull shape')
+    """
+    return label if label[:2].isupper() or label.startswith(_PEOPLE) else label[:1].lower() + label[1:]
+
+
+def priced(settings: Settings, arrangement: str) -> str:
+    """A price arrangement as it stands inside a sentence: "at list price", "with the patient access scheme"."""
+    if arrangement == "list":
+        return "at list price"
+    return f"with the {in_sentence(arrangement_label(settings, arrangement).partition(':')[0])}"
+
+
+def parameter_names(names: str | Iterable[str]) -> tuple[str, ...]:
+    """The names of a group, which may come joined by a plus sign or a comma.
+
+    >>> parameter_names("u_progressed + u_progression_free"), parameter_names(["c_anaemia"])
+    (('u_progressed', 'u_progression_free'), ('c_anaemia',))
+    """
+    return tuple(re.split(r"\s*[+,]\s*", names) if isinstance(names, str) else names)
+
+
+def parameters_label(parameters: Mapping[str, Parameter], names: str | Iterable[str]) -> str:
+    """A parameter, or a group of them, in words; of more than three the first two and the number of the others."""
+    found = [parameters[name].label if name in parameters else words(name) for name in parameter_names(names)]
+    shown = found if len(found) <= 3 else [*found[:2], f"{len(found) - 2} more"]
+    return listed([shown[0], *(in_sentence(label) for label in shown[1:])])
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Words one after the other, as in a sentence.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
 
 
 def component_label(name: str) -> str:
@@ -183,11 +265,57 @@ def plain(value: float) -> str:
     return "" if math.isnan(value) else f"{value:,.6g}"
 
 
+def in_words(unit: str) -> str:
+    """A unit as it stands in a heading.
+
+    >>> in_words("GBP per pack")
+    'pounds per pack'
+    """
+    return unit.replace("GBP", "pounds")
+
+
+def measured(unit: str, *values: float) -> str:
+    """Values of a parameter in its unit, to three significant digits, "to" between them; a missing value is a question mark.
+
+    >>> measured("months", 9.5314, 12), measured("GBP per visit", 162.84), measured("probability", 0.1253), measured("ratio", 2)
+    ('9.53 to 12 months', '£163 per visit', '12.5%', '2')
+    """
+    money, share = unit.startswith("GBP"), unit == "probability"
+    texts = []
+    for value in values:
+        number = 100 * value if share else value
+        text = "?" if math.isnan(number) else f"{number:,.0f}" if abs(number) >= 1000 else f"{number:,.3g}"
+        text = f"-£{text[1:]}" if money and text.startswith("-") else f"{'£' if money else ''}{text}"
+        texts.append(f"{text}{'%' if share else ''}")
+    rest = unit.removeprefix("GBP").strip() if money else "" if unit in ("probability", "ratio", "utility") else unit
+    return " to ".join(texts) + (f" {rest}" if rest else "")
+
+
+def millions(value: float) -> str:
+    """A sum for a population: in millions of pounds from one million on.
+
+    >>> millions(12_345_678), millions(-250_000)
+    ('£12.3 million', '-£250,000')
+    """
+    if math.isnan(value) or abs(value) < 999_500:
+        return gbp(value)
+    return f"{'-' if value < 0 else ''}£{abs(value) / 1e6:,.1f} million"
+
+
 def _decimals(value: float, decimals: int) -> str:
     if math.isnan(value):
         return ""
     text = f"{value:,.{decimals}f}"
     return text.removeprefix("-") if float(text.replace(",", "")) == 0 else text
+
+
+def in_pounds(reading: str) -> str:
+    """The words of a result with the sign of the pound.
+
+    >>> in_pounds("GBP 42,822 per QALY gained"), in_pounds("2,920 GBP per pack")
+    ('£42,822 per QALY gained', '2,920 GBP per pack')
+    """
+    return re.sub(r"GBP (?=[\d-])", "£", reading)
 
 
 def icer_text(value: float, reading: str) -> str:

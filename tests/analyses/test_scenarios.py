@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import hemodel as hm
+from hemodel.analyses.scenarios import run_comparison
+from hemodel.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +19,8 @@ def results():
 def test_every_scenario_has_a_row_for_each_price_arrangement(results):
     table = results.table
     assert table["scenario"].iloc[0] == "base_case"
-    assert set(table["scenario"]) == {"base_case", *hm.scenario_names()}
+    assert set(table["scenario"]) | set(results.not_applicable) == {"base_case", *hm.scenario_names()}
+    assert results.not_applicable == ("later_lenalidomide", "response_depth")
     counts = table.groupby("scenario")["price_arrangement"].count()
     assert counts.drop("no_scheme").eq(2).all()
     assert counts["no_scheme"] == 1
@@ -67,3 +70,25 @@ def test_chosen_scenarios_only():
 
 def test_the_result_shows_itself(results):
     assert "<table" in results._repr_html_()
+
+
+def test_the_comparison_holds_every_scenario_of_every_population():
+    seen = []
+    table = run_comparison(populations=["two_or_more_prior", "one_prior"], progress=seen.append)
+    assert seen == [1, 1]
+    for population, rows in table.groupby("population"):
+        alone = hm.run_scenarios("relapsed", population=population).table
+        assert rows.drop(columns=["population", "population_label"]).reset_index(drop=True).equals(alone)
+    assert set(table["population_label"]) == {"Two or more prior therapies", "One prior therapy"}
+
+
+def test_a_scenario_of_one_population_is_compared_where_it_holds_and_refused_where_it_never_does():
+    table = run_comparison(scenarios=["dexamethasone_os_hr_0_44"], populations=["two_or_more_prior", "pooled_trials"])
+    assert set(table["population"]) == {"two_or_more_prior", "pooled_trials"}
+    held = table.groupby("population")["scenario"].nunique()
+    assert held["two_or_more_prior"] == 2
+    nowhere = next(n for n in hm.run_scenarios("relapsed", population="one_prior").not_applicable)
+    with pytest.raises(InputError, match=r"holds? for none of these populations"):
+        run_comparison(scenarios=[nowhere], populations=["one_prior"])
+    with pytest.raises(InputError, match="no such scenario"):
+        run_comparison(scenarios=["horizon_10"])

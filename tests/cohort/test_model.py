@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 import hemodel as hm
-from hemodel.cohort import model
+from hemodel.cohort import hazards
 from hemodel.cohort.model import COMPONENT_STATES, evaluate, names_read, trace
+from hemodel.cohort.model.curves import os_median
 from hemodel.cohort.structures import state_transition
 from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws, sampler
 from hemodel.evidence.parameters import YEARS_PER
 from hemodel.evidence.settings import CYCLE_YEARS
 from hemodel.survival.background import hazard_increments
-from hemodel.survival.curves import log_times, weibull_median, weibull_rate
+from hemodel.survival.curves import log_times, weibull_rate
 
 STRUCTURES = ("state_transition", "partitioned_survival")
 
@@ -62,7 +63,8 @@ def test_no_hazard_of_death_falls_below_the_general_populations(inputs):
     """By state, from the probabilities of every cycle: leaving hazard less progression hazard, and hazard after progression."""
     rng, floor = np.random.default_rng(2), floor_at_63(inputs)
     shape, rate, share = rng.uniform(0.7, 1.6, 50), rng.uniform(0.1, 3, (2, 50)), rng.uniform(0.8, 1, (2, 50))
-    moves = state_transition(rate, shape, share, rng.uniform(0.9, 0.99999, (2, 50)), floor, log_times(391, CYCLE_YEARS))
+    pfs = hazards.weibull(rate, shape, log_times(391, CYCLE_YEARS))
+    moves = state_transition(pfs, share, hazards.constant(rng.uniform(1e-4, 1.3, (2, 50)), CYCLE_YEARS), floor)
     for cycle in range(391):
         stay, move = moves(cycle)
         leaving = -np.log(stay["progression_free"])
@@ -159,8 +161,9 @@ def test_every_parameter_that_a_run_reads_moves_its_outcomes_and_no_other_does(i
     draws = base_case_draws(inputs)
     base = evaluate(draws, inputs)
     read = names_read(inputs)
-    idle = {"median_os", "hr_death", "shape_os", "shape_ttp", "r_discontinuation_toxicity"}
-    assert {n for n in draws if n not in read} == {n for n in draws if any(n.startswith(prefix) for prefix in idle)}
+    idle = ("median_os", "hr_death", "shape_os", "shape_ttp", "r_discontinuation_toxicity", "d_mean_os")
+    says_when = {n for n, p in inputs.parameters.items() if p.group == "population size" or "Read only with" in p.note}
+    assert {n for n in draws if n not in read} == {n for n in draws if n.startswith(idle)} | says_when
     stuck, moved = [], []
     for name, value in draws.items():
         step = 0.01 if value[0] == 0 else value[0] * (0.99 if name.startswith(("p_", "ratio_")) else 1.01)
@@ -178,8 +181,12 @@ def test_every_parameter_that_a_run_reads_moves_its_outcomes_and_no_other_does(i
 
 
 def test_each_cost_component_belongs_to_a_state(inputs):
-    outcomes = hm.run_base_case(inputs).outcomes
-    assert set(outcomes.costs["pas"]) == set(COMPONENT_STATES)
+    seen = set()
+    for population, scenario in (("two_or_more_prior", "subsequent_treatment"), ("pooled_trials", "later_lenalidomide")):
+        other = hm.load_inputs("relapsed", population=population, scenario=scenario)
+        seen |= set(hm.run_base_case(other).outcomes.costs["pas"])
+    seen |= set(hm.run_base_case(hm.load_inputs("relapsed", scenario="second_cancers")).outcomes.costs["pas"])
+    assert seen == set(COMPONENT_STATES) - {"other_drugs"}
 
 
 @pytest.mark.parametrize("block", [1, 7, 100, 399])
@@ -221,7 +228,7 @@ def test_a_result_that_is_not_a_number_is_named_with_strategy_and_draw(inputs):
 def test_progression_and_death_split_the_hazard_in_proportion():
     """One cycle by hand: rate 2 a year, shape 1, three quarters of it progression, no background mortality."""
     one = np.ones((1, 1))
-    moves = state_transition(2 * one, np.ones(1), 0.75 * one, 0.5 * one, np.zeros((1, 1)), log_times(1, 0.1))
+    moves = state_transition(lambda _: -0.2 * one, 0.75 * one, lambda _: np.log(0.5) * one, np.zeros((1, 1)))
     stay, move = moves(0)
     assert stay["progression_free"][0, 0] == pytest.approx(np.exp(-0.2), rel=1e-14)
     assert move["progression_free", "progressed"][0, 0] == pytest.approx(0.75 * (1 - np.exp(-0.2)), rel=1e-13)
@@ -231,7 +238,7 @@ def test_progression_and_death_split_the_hazard_in_proportion():
 def test_the_floor_takes_the_place_of_a_lower_hazard_of_death():
     """Death 0.05 in the cycle by the disease, 0.3 by the general population: leave with 0.15 + 0.3, a third of it progression."""
     one = np.ones((1, 1))
-    moves = state_transition(2 * one, np.ones(1), 0.75 * one, 0.9 * one, np.full((1, 1), 0.3), log_times(1, 0.1))
+    moves = state_transition(lambda _: -0.2 * one, 0.75 * one, lambda _: np.log(0.9) * one, np.full((1, 1), 0.3))
     stay, move = moves(0)
     assert stay["progression_free"][0, 0] == pytest.approx(np.exp(-0.45), rel=1e-14)
     assert move["progression_free", "progressed"][0, 0] == pytest.approx((1 - np.exp(-0.45)) / 3, rel=1e-13)
@@ -243,8 +250,7 @@ def test_the_hazard_ratio_divides_the_cumulative_hazard_of_the_other_strategy(in
     pooled = hm.load_inputs("relapsed", population="pooled_trials").with_settings(comparator_survival="hazard_ratio")
     for ratio, months in ((0.833, 32.0), (0.66, 25.8), (0.44, 17.8)):
         draws = base_case_draws(pooled) | {"hr_death_lenalidomide_dexamethasone": np.array([ratio])}
-        median = weibull_median(model.overall_survival_rate(draws, pooled), draws["shape_os"])[1, 0]
-        assert round(12 * median, 1) == months
+        assert round(12 * os_median(draws, pooled)[1, 0], 1) == months
 
 
 def test_a_weibull_has_the_median_and_the_landmarks_of_the_evidence():

@@ -7,7 +7,7 @@ decides; the ICER multiplied where it should be divided.
 import pytest
 
 import hemodel as hm
-from hemodel.analyses.severity import norm_utility, run_modifiers
+from hemodel.analyses.severity import run_modifiers
 from hemodel.decision.severity import end_of_life, severity
 from hemodel.evidence.rules import load_rules
 from hemodel.survival.background import quality_adjusted_life_expectancy
@@ -66,7 +66,7 @@ def test_quality_adjusted_life_expectancy_is_that_of_the_evidence():
         found = quality_adjusted_life_expectancy(
             table.male,
             table.female,
-            lambda ages, is_male: norm_utility(norm, ages, is_male),
+            norm.at,
             age=age,
             share_male=0.59,
             discount_rate=0.035,

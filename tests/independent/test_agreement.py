@@ -1,10 +1,12 @@
-"""The engine against the second implementation, on base cases and on random draws.
+"""The engine against the second implementation, on every population and scenario and on random draws.
 
 Pitfalls guarded: everything that two programs written apart would not get wrong in the same way.
 """
 
 import importlib.util
 import sys
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,74 +14,158 @@ import pytest
 
 import hemodel as hm
 from hemodel.cohort.model import evaluate
+from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws, sampler
 from hemodel.evidence.parameters import YEARS_PER
+from hemodel.evidence.reading import data_folder
 
 spec = importlib.util.spec_from_file_location("plain_model", Path(__file__).with_name("plain_model.py"))
 assert spec is not None and spec.loader is not None
 plain_model = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(plain_model)
 
-CASES = [(population, None) for population in hm.load_inputs("relapsed").settings.populations]
-CASES += [("two_or_more_prior", scenario) for scenario in hm.scenario_names()]
-OTHER = {"lenalidomide_dexamethasone": "lenalidomide_dexamethasone", "dexamethasone": "lenalidomide_dexamethasone"}
+
+def loads(problem):
+    """Whether the files of a decision problem can be read: what is wrong with them is for the tests of the inputs to say."""
+    try:
+        hm.load_inputs(problem)
+    except InputError:
+        return False
+    return True
 
 
-def settings_of(inputs):
-    s = inputs.settings
-    names = (
-        "n_cycles",
-        "structure",
-        "post_progression_mortality",
-        "comparator_survival",
-        "treatment_until",
-        "scheme_counts",
-        "time_in_state",
-    )
-    cap = s.schemes["pas"].drug_cost_cap_cycles
-    return {name: getattr(s, name) for name in names} | {"cap": cap, "high_dose_cycles": s.dexamethasone_high_dose_cycles}
+PROBLEMS = [problem for problem in ("relapsed", "maintenance", "first_line") if loads(problem)]
 
 
-def both(inputs, draws, i, discounted):
-    """Rows (arrangement, strategy) x (costs, life-years, QALYs) from the engine and from the second implementation, draw i."""
+def cases(problem):
+    """The base case of every population, and every scenario in a population for which it holds."""
+    yield from ((problem, population, None) for population in hm.load_inputs(problem).settings.populations)
+    for name in hm.scenario_names(problem):
+        file = data_folder("scenarios") / f"{name}.toml"
+        yield problem, tomllib.loads(file.read_text(encoding="utf-8")).get("populations", [None])[0], name
+
+
+def plain(inputs, p):
+    """Costs, life-years and QALYs from the second implementation by strategy, arrangement and whether discounted."""
+    settings, table = inputs.settings, inputs.life_table
+    s = settings.model_dump() | {"n_cycles": settings.n_cycles, "utility_norm": inputs.utility_norm.model_dump()}
+    floors = plain_model.background(table.male.tolist(), table.female.tolist(), p["age_start"], p["p_male"], settings.n_cycles)
+    rates = {"discounted": (settings.discount_rate_costs, settings.discount_rate_effects), "undiscounted": (0.0, 0.0)}
+    found = {}
+    for strategy in settings.strategy_names:
+        lived = plain_model.follow(p, s, strategy, floors)
+        for a in settings.price_arrangements:
+            for words, r in rates.items():
+                found[strategy, a, words] = plain_model.value(p, s, strategy, lived, a, *r)
+    return found
+
+
+def check(inputs, draws):
+    """Every draw: the engine's costs, life-years and QALYs are those of the second implementation."""
     outcomes = evaluate(draws, inputs)
-    outcomes = outcomes if discounted else outcomes.undiscounted
-    p = {name: float(values[i]) for name, values in draws.items()}
-    years = {name: p[name] * YEARS_PER[x.unit] for name, x in inputs.parameters.items() if x.unit in YEARS_PER}
-    s = settings_of(inputs)
-    table = inputs.life_table
-    floor = plain_model.background(table.male.tolist(), table.female.tolist(), p["age_start"], p["p_male"], s["n_cycles"])
-    r = [inputs.settings.discount_rate_costs, inputs.settings.discount_rate_effects] if discounted else [0.0, 0.0]
-    ours, theirs = [], []
-    for a in outcomes.price_arrangements:
-        for j, strategy in enumerate(outcomes.strategies):
-            ours.append([outcomes.total_costs(a)[j, i], outcomes.total_life_years[j, i], outcomes.total_qalys[j, i]])
-            theirs.append(plain_model.outcome(p, years, s, strategy, OTHER[strategy], floor, a, *r))
-    return np.array(ours), np.array(theirs)
+    kinds = {"discounted": outcomes, "undiscounted": outcomes.undiscounted}
+    for i in range(len(draws["age_start"])):
+        p = {name: float(values[i]) * YEARS_PER.get(inputs.parameters[name].unit, 1) for name, values in draws.items()}
+        for (strategy, a, words), theirs in plain(inputs, p).items():
+            of, j = kinds[words], outcomes.strategies.index(strategy)
+            ours = [of.total_costs(a)[j, i], of.total_life_years[j, i], of.total_qalys[j, i]]
+            np.testing.assert_allclose(ours, theirs, rtol=1e-10, err_msg=f"draw {i}, {strategy}, {a}, {words}")
 
 
-@pytest.mark.parametrize(("population", "scenario"), CASES)
-@pytest.mark.parametrize("discounted", [True, False])
-def test_base_cases_agree_to_ten_digits(population, scenario, discounted):
-    inputs = hm.load_inputs("relapsed", population=population, scenario=scenario)
-    ours, theirs = both(inputs, base_case_draws(inputs), 0, discounted)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+@pytest.mark.parametrize(("problem", "population", "scenario"), [case for problem in PROBLEMS for case in cases(problem)])
+def test_base_cases_agree_to_ten_digits(problem, population, scenario):
+    inputs = hm.load_inputs(problem, population=population, scenario=scenario)
+    check(inputs, base_case_draws(inputs))
 
 
 @pytest.mark.parametrize(
-    "scenario", [None, "partitioned_survival", "dose_interruptions_counted_as_dispensed", "treatment_until_ttp"]
+    ("population", "scenario"),
+    [
+        ("two_or_more_prior", None),
+        ("two_or_more_prior", "partitioned_survival"),
+        ("two_or_more_prior", "os_log_normal"),
+        ("two_or_more_prior", "dose_interruptions_counted_as_dispensed"),
+        ("two_or_more_prior", "dose_stepwise"),
+        ("two_or_more_prior", "effect_waning"),
+        ("two_or_more_prior", "post_progression_clock"),
+        ("two_or_more_prior", "subsequent_treatment"),
+        ("two_or_more_prior", "treatment_until_ttp"),
+        ("two_or_more_prior", "utilities_by_age"),
+        ("pooled_trials", "later_lenalidomide"),
+        ("pooled_trials", "response_depth"),
+    ],
 )
-def test_random_draws_agree_to_ten_digits(scenario):
-    inputs = hm.load_inputs("relapsed", scenario=scenario)
-    draws = sampler(inputs, seed=5).block(0, 6)
-    for i in range(6):
-        np.testing.assert_allclose(*both(inputs, draws, i, True), rtol=1e-10)
+def test_random_draws_agree_to_ten_digits(population, scenario):
+    inputs = hm.load_inputs("relapsed", population=population, scenario=scenario).with_settings(horizon_years=12.0)
+    check(inputs, sampler(inputs, seed=5).block(0, 4))
 
 
-@pytest.mark.parametrize("count", ["start", "end"])
-def test_the_other_ways_of_counting_time_agree(count):
-    inputs = hm.load_inputs("relapsed").with_settings(time_in_state=count, discount_rate_costs=0.06, discount_rate_effects=0.015)
-    np.testing.assert_allclose(*both(inputs, base_case_draws(inputs), 0, True), rtol=1e-10)
+def with_new(inputs, new):
+    """`inputs` with parameters that the files do not have: name -> (a parameter that it is like, value)."""
+    rows = {name: replace(inputs.parameters[like], name=name, value=value) for name, (like, value) in new.items()}
+    return replace(inputs, parameters={**inputs.parameters, **rows})
+
+
+STRATEGIES = ("lenalidomide_dexamethasone", "dexamethasone")
+PARTITIONED = {"structure": "partitioned_survival"}
+LOSSES = ["second_cancers", "utility_loss_on_treatment", "utility_loss_near_death"]
+CLOCK = {"post_progression_clock_cycles": 5, "also_counted": ["subsequent_treatment"]}
+SCHEMES = {
+    "capped": {"kind": "drug_cost_cap", "label": "Capped", "drug_cost_cap_cycles": 9},
+    "free": {"kind": "free_start", "label": "First cycles free", "free_cycles": 3},
+    "off": {"kind": "price_discount", "label": "A third off", "price_discount": 1 / 3},
+    "refund": {"kind": "response_refund", "label": "Refund", "response_by_cycle": 4, "p_response": 0.6},
+}
+BOUGHT = {"schemes": SCHEMES, "price_arrangements": ["list", *SCHEMES]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "new"),
+    [
+        ({"time_in_state": "start", "discount_rate_costs": 0.06, "discount_rate_effects": 0.015}, {}),
+        ({"time_in_state": "end", "also_counted": LOSSES}, {}),
+        ({"pfs_curve": "log_logistic"}, {"shape_pfs_log_logistic": ("shape_pfs", 1.4)}),
+        ({"pfs_curve": "log_normal"}, {"shape_pfs_log_normal": ("shape_pfs", 1.1)}),
+        ({"pfs_curve": "gompertz"}, {"shape_pfs_gompertz": ("shape_pfs", 0.1)}),
+        ({"pfs_curve": "gamma"}, {"shape_pfs_gamma": ("shape_pfs", 1.3)}),
+        (PARTITIONED | {"os_curve": "exponential", "pfs_curve": "exponential"}, {}),
+        (PARTITIONED | {"os_curve": "gompertz", "pfs_curve": "response_mixture"}, {"shape_os_gompertz": ("shape_os", 0.05)}),
+        (PARTITIONED | {"os_curve": "gamma", "treatment_until": "ttp_curve"}, {"shape_os_gamma": ("shape_os", 0.8)}),
+        (PARTITIONED | {"comparator_survival": "hazard_ratio"}, {}),
+        (PARTITIONED | {"intervention_survival": "hazard_ratio"}, {}),
+        (PARTITIONED | {"effect_waning": {"from_years": 1.0, "to_years": 1.0}}, {}),
+        (
+            {"progression_shape": "ttp", "treatment_until": "ttp_curve"},
+            {f"shape_{x}_{s}": ("shape_pfs", 1.1) for x in ("pfs", "ttp") for s in STRATEGIES},
+        ),
+        ({}, {"c_other_drugs_dexamethasone": ("c_heparin", 123.0)}),
+        (BOUGHT | {"dose": "stepwise"}, {"p_pack_dispensed": ("p_pack_dispensed", 0.8)}),
+        (BOUGHT | {"also_counted": LOSSES, "utility_age_adjustment": "general_population", "stop_at_response_cycle": 7}, {}),
+        (CLOCK | {"dose": "stepwise"}, {}),
+    ],
+)
+def test_what_no_scenario_asks_for_agrees_too(settings, new):
+    inputs = with_new(hm.load_inputs("relapsed").with_settings(**{"horizon_years": 15.0} | settings), new)
+    check(inputs, base_case_draws(inputs))
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, PARTITIONED | {"intervention_survival": "hazard_ratio"}, {"effect_waning": {"from_years": 1, "to_years": 2}}]
+)
+def test_three_strategies_one_without_drugs_agree(settings):
+    """A third strategy, `observation`, whose numbers are nine tenths of the first's; every strategy with shapes of its own."""
+    inputs = hm.load_inputs("relapsed")
+    new = {}
+    for name, parameter in inputs.parameters.items():
+        if name.endswith(STRATEGIES[0]):
+            new[name.replace(STRATEGIES[0], "observation")] = (name, 0.9 * parameter.value)
+    for strategy, k in {STRATEGIES[0]: 1.1, STRATEGIES[1]: 1.0, "observation": 0.9}.items():
+        new |= {f"shape_{x}_{strategy}": ("shape_pfs", k) for x in ("pfs", "os")}
+        new[f"c_other_drugs_{strategy}"] = ("c_heparin", 50 * k)
+    third = {"name": "observation", "label": "Observation", "drugs": []}
+    strategies = [third, *(x.model_dump() for x in inputs.settings.strategies)]
+    inputs = with_new(inputs, new).with_settings(**{"horizon_years": 15.0, "strategies": strategies} | settings)
+    check(inputs, base_case_draws(inputs))
 
 
 def test_the_second_implementation_does_not_import_the_first():

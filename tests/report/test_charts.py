@@ -330,7 +330,7 @@ def test_colours_stay_apart_for_readers_without_red_or_green_receptors():
     for matrix in matrices.values():
         seen = np.clip(linear @ np.array(matrix).T, 0, 1)
         shown = np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)
-        gaps = [np.linalg.norm(shown[i] - shown[j]) for i in range(4) for j in range(i)]
+        gaps = [np.linalg.norm(shown[i] - shown[j]) for i in range(len(colours)) for j in range(i)]
         assert min(gaps) > 0.15
 
 

@@ -31,9 +31,8 @@ from hemodel.analyses.scenarios import Scenarios, run_scenarios
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs, load_inputs
 from hemodel.evidence.reading import data_folder
-from hemodel.report import workbook
 from hemodel.report.manifest import manifest
-from hemodel.report.workbook import workbook_bytes, write_workbook
+from hemodel.report.workbook import probabilistic, workbook_bytes, write_workbook
 
 INTERVENTION, COMPARATOR = "lenalidomide_dexamethasone", "dexamethasone"
 DRAWS = 120
@@ -204,7 +203,7 @@ def test_draws_are_the_paired_increments_of_the_analysis() -> None:
 
 
 def test_no_more_draws_are_written_than_a_sheet_should_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbook, "MOST_DRAWS", 50)
+    monkeypatch.setattr(probabilistic, "MOST_DRAWS", 50)
     sheet = opened(workbook_bytes(base(), psa()))["PSA draws"]
     first = row_of(sheet, "Draw") + 1
     assert [sheet.cell(row, 1).value for row in (first, first + 49, first + 50)] == [0, 49, None]
@@ -212,7 +211,7 @@ def test_no_more_draws_are_written_than_a_sheet_should_hold(monkeypatch: pytest.
 
 
 def test_a_chart_shows_no_more_points_than_can_be_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbook, "MOST_POINTS", 50)
+    monkeypatch.setattr(probabilistic, "MOST_POINTS", 50)
     data = workbook_bytes(base(), psa())
     with zipfile.ZipFile(io.BytesIO(data)) as file:
         chart = file.read("xl/charts/chart1.xml").decode()

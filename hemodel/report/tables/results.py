@@ -1,33 +1,33 @@
-"""The tables of a NICE submission, from the results of a run: NICE's columns and order, numbers unrounded.
-
-Rounding is a step of its own (`rounded`) and goes by the heading of a column (`kind_of`), so that app, command line, workbook and
-HTML show the same digits. A cell of an ICER column holds a number where it is the price of a QALY gained, and words where a
-number would mislead: dominant, dominated, saved per QALY forgone.
-"""
+"""The base case in NICE's tables, its parts by category and state, its inputs and its trace."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from hemodel.analyses.base_case import BaseCase
-from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
 from hemodel.cohort.model import ON_TREATMENT, names_read
 from hemodel.decision.incremental import DOMINATED, EXTENDEDLY_DOMINATED
-from hemodel.decision.net_benefit import net_health_benefit
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import STATUSES
 from hemodel.evidence.settings import CYCLE_YEARS, Settings
 from hemodel.report import labels
+from hemodel.report.tables.cells import (
+    DISCOUNTING_NOTE,
+    NAN,
+    TECHNOLOGIES,
+    TOTAL,
+    by_strategy,
+    drop_lone_technology,
+    framed,
+    icer_cell,
+    interventions,
+    per_qaly,
+)
 
-NAN = float("nan")
-TECHNOLOGIES = "Technologies"
 BASE_CASE_COLUMNS = (
     TECHNOLOGIES,
     "Total costs (£)",
@@ -39,12 +39,9 @@ BASE_CASE_COLUMNS = (
     "ICER versus baseline (£/QALY)",
     "ICER incremental (£/QALY)",
 )
-TOTAL = "Total"
 SHARE_OF_INCREMENT = "% absolute increment"
 NOT_APPLICABLE = "not applicable"
-
 ROUNDING_NOTE = "Discrepancies in sums due to rounding: totals are calculated on unrounded numbers."
-DISCOUNTING_NOTE = "Costs and QALYs are discounted; LYG are not."
 BASE_CASE_FOOTER = (
     f"{labels.abbreviations('ICER', 'LYG', 'QALYs')} {DISCOUNTING_NOTE} By increasing cost; increments and incremental ICER "
     "against the row before that is not dominated. Baseline: the comparator."
@@ -54,13 +51,6 @@ NET_HEALTH_BENEFIT_FOOTER = (
 )
 PAS_IMPACT_FOOTER = f"{labels.abbreviations('ICER', 'PAS', 'QALY')} ICERs against the comparator."
 DISAGGREGATED_FOOTER = "% absolute increment: share of the sum of absolute increments."
-PSA_FOOTER = (
-    f"{labels.abbreviations('ICER', 'LYG', 'PSA', 'QALYs')} {DISCOUNTING_NOTE} Increments against the comparator, draw by draw. "
-    "95% interval: percentiles of the draws, what is not known; Monte Carlo error: standard error of the mean, what more draws "
-    "would remove. The ICER is the ratio of the mean increments."
-)
-EVPI_FOOTER = f"{labels.abbreviations('EVPI', 'QALY')} EVPI per person to whom the decision applies."
-SCENARIO_FOOTER = f"{labels.abbreviations('ICER', 'LYG', 'NHB', 'QALYs')} {DISCOUNTING_NOTE} Against the comparator."
 PARAMETER_FOOTER = (
     "95% interval: percentiles of the distribution. Used in this run: no, where the settings of the run do not read the "
     "parameter; it may have served to derive another one (see the notes). "
@@ -76,16 +66,13 @@ TRACE_FOOTER = (
 )
 
 
-# --- base case -------------------------------------------------------------------------------------------------------------
-
-
 def base_case_table(base: BaseCase, price_arrangement: str) -> pd.DataFrame:
     """Base-case results in NICE's columns: fully incremental, by increasing cost; dominated rows have words for increments.
 
     LYG are undiscounted, costs and QALYs discounted. Increments and incremental ICER are against the frontier row before;
     "ICER versus baseline" is against the comparator.
     """
-    pairs = _by_strategy(base, price_arrangement)
+    pairs = by_strategy(base, price_arrangement)
     rows: list[tuple[object, ...]] = []
     previous = None
     for step in base.incremental(price_arrangement).to_dict("records"):
@@ -100,12 +87,12 @@ def base_case_table(base: BaseCase, price_arrangement: str) -> pd.DataFrame:
                 step["incremental_costs"],
                 NAN if dominated or previous is None else life_years - pairs[previous]["life_years"],
                 step["incremental_effects"],
-                _icer_cell(pairs[name]),
+                icer_cell(pairs[name]),
                 step["status"] if dominated else step["icer"],
             )
         )
         previous = previous if dominated else name
-    return _frame(BASE_CASE_COLUMNS, rows)
+    return framed(BASE_CASE_COLUMNS, rows)
 
 
 def net_health_benefit_table(base: BaseCase, price_arrangement: str) -> pd.DataFrame:
@@ -114,15 +101,15 @@ def net_health_benefit_table(base: BaseCase, price_arrangement: str) -> pd.DataF
     benefit = base.net_benefit(price_arrangement).set_index("strategy").to_dict("index")
     names = [f"net_health_benefit_{threshold:.0f}" for threshold in settings.thresholds_gbp]
     rows = []
-    for strategy, row in _by_strategy(base, price_arrangement).items():
+    for strategy, row in by_strategy(base, price_arrangement).items():
         totals = [benefit[strategy][name] for name in names]
         others = [benefit[settings.comparator][name] for name in names]
         steps = [NAN if strategy == settings.comparator else x - y for x, y in zip(totals, others, strict=True)]
         money = [row[name] for name in ("costs", "qalys", "incremental_costs", "incremental_qalys")]
         rows.append((labels.strategy_label(settings, strategy), *money, *totals, *steps))
-    headings = [f"NHB at {_per_qaly(threshold)}" for threshold in settings.thresholds_gbp]
+    headings = [f"NHB at {per_qaly(threshold)}" for threshold in settings.thresholds_gbp]
     columns = (TECHNOLOGIES, "Total costs (£)", "Total QALYs", "Incremental costs (£)", "Incremental QALYs")
-    frame = _frame((*columns, *headings, *(f"Incremental {heading}" for heading in headings)), rows)
+    frame = framed((*columns, *headings, *(f"Incremental {heading}" for heading in headings)), rows)
     return frame.sort_values("Total costs (£)", kind="stable", ignore_index=True)
 
 
@@ -136,12 +123,7 @@ def pas_impact_table(base: BaseCase, scenarios: Scenarios | None = None) -> pd.D
             cells = [_icer_of(result, arrangement, name) for arrangement in arrangements]
             rows.append((result.inputs.scenario.label, labels.strategy_label(settings, name), *cells))
     headings = [_impact_heading(settings, arrangement) for arrangement in arrangements]
-    return _drop_lone_technology(_frame(("Analysis", TECHNOLOGIES, *headings), rows), settings)
-
-
-def interventions(settings: Settings) -> list[str]:
-    """Names of the strategies other than the comparator."""
-    return [name for name in settings.strategy_names if name != settings.comparator]
+    return drop_lone_technology(framed(("Analysis", TECHNOLOGIES, *headings), rows), settings)
 
 
 def _impact_heading(settings: Settings, arrangement: str) -> str:
@@ -150,37 +132,13 @@ def _impact_heading(settings: Settings, arrangement: str) -> str:
 
 
 def _icer_of(result: BaseCase, arrangement: str, strategy: str) -> object:
-    found = _by_strategy(result, arrangement)
-    return _icer_cell(found[strategy]) if strategy in found else NOT_APPLICABLE
-
-
-def _by_strategy(base: BaseCase, arrangement: str) -> dict[str, dict[str, Any]]:
-    """Strategy -> its row in the table of the base case under one price arrangement; empty where that was not run."""
-    rows = base.table.to_dict("records")
-    return {row["strategy"]: {str(k): v for k, v in row.items()} for row in rows if row["price_arrangement"] == arrangement}
-
-
-def _icer_cell(row: Mapping[Any, Any]) -> object:
-    """ICER of a result's row: a number where it is the price of a QALY gained (or there is nothing to say), else words."""
-    value, reading = float(row["icer"]), str(row["reading"])
-    return value if "QALY gained" in reading or reading == "comparator" else labels.icer_text(value, reading)
+    found = by_strategy(result, arrangement)
+    return icer_cell(found[strategy]) if strategy in found else NOT_APPLICABLE
 
 
 def _other_results(scenarios: Scenarios | None) -> tuple[BaseCase, ...]:
     """The results of the scenarios without the base case, which comes first in them."""
     return () if scenarios is None else scenarios.results[1:]
-
-
-def _per_qaly(threshold: float) -> str:
-    return f"{labels.gbp(threshold)}/QALY"
-
-
-def _drop_lone_technology(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Without the column of technologies where there are two strategies only, so that it says the same in every row."""
-    return frame if len(settings.strategies) > 2 else frame.drop(columns=TECHNOLOGIES)
-
-
-# --- disaggregated results -------------------------------------------------------------------------------------------------
 
 
 def costs_by_component_table(
@@ -230,129 +188,6 @@ def _disaggregated(base: BaseCase, values: pd.DataFrame, key: str, heading: str,
     return frame
 
 
-# --- uncertainty -----------------------------------------------------------------------------------------------------------
-
-
-def psa_table(psa: PSA, price_arrangement: str, base: BaseCase | None = None) -> pd.DataFrame:
-    """Means over draws with Monte Carlo errors and 95% intervals, NICE's columns; the deterministic result beside them.
-
-    By increasing mean cost. Intervals of increments are of the draws' paired differences, against the comparator.
-    """
-    found = psa.table[psa.table["price_arrangement"] == price_arrangement].to_dict("records")
-    rows: list[tuple[object, ...]] = []
-    for row in sorted(found, key=lambda row: float(row["costs"])):
-        label = labels.strategy_label(psa.inputs.settings, row["strategy"])
-        if base is not None:
-            rows.append((label, "Deterministic", *_deterministic_cells(base, price_arrangement, row["strategy"])))
-        rows += [(label, *cells) for cells in _probabilistic_cells(psa, price_arrangement, row)]
-    chances = [f"Probability cost-effective at {_per_qaly(t)}" for t in psa.inputs.settings.thresholds_gbp]
-    return _frame((TECHNOLOGIES, "Analysis", *BASE_CASE_COLUMNS[1:8], *chances), rows)
-
-
-_QUANTITIES = ("costs", "life_years", "qalys")
-
-
-def _deterministic_cells(base: BaseCase, arrangement: str, strategy: str) -> list[object]:
-    row = _by_strategy(base, arrangement)[strategy]
-    cells = [row[name] for name in (*_QUANTITIES, *(f"incremental_{q}" for q in _QUANTITIES))]
-    return [*cells, _icer_cell(row), NAN, NAN]
-
-
-def _probabilistic_cells(psa: PSA, arrangement: str, row: Mapping[Any, Any]) -> list[tuple[object, ...]]:
-    """Mean, Monte Carlo error and the ends of the interval, for one strategy; a cell per column from the total costs on."""
-    thresholds = [f"{t:.0f}" for t in psa.inputs.settings.thresholds_gbp]
-    place = psa.strategies.index(str(row["strategy"]))
-    steps = [f"incremental_{q}" for q in _QUANTITIES]
-    mean = [row[name] for name in (*_QUANTITIES, *steps)]
-    error = [row[f"se_{name}"] for name in (*_QUANTITIES, *steps)]
-    chance = [row[f"probability_cost_effective_{t}"] for t in thresholds]
-    chance_error = [row[f"se_probability_{t}"] for t in thresholds]
-    found = [
-        ("Probabilistic: mean", *mean, _icer_cell(row), *chance),
-        ("Probabilistic: Monte Carlo error", *error, row["se_icer"], *chance_error),
-    ]
-    for words, end, share in (("lower", "low", 0.025), ("upper", "high", 0.975)):
-        totals = [np.quantile(x[place], share) for x in (psa.costs[arrangement], psa.life_years, psa.qalys)]
-        cells = [row[f"{name}_{end}"] for name in steps]
-        found.append((f"Probabilistic: 95% interval, {words}", *totals, *cells, NAN, NAN, NAN))
-    return found
-
-
-def probability_table(psa: PSA) -> pd.DataFrame:
-    """Probability of being cost-effective at both thresholds, by price arrangement and strategy."""
-    settings, found = psa.inputs.settings, psa.table
-    frame = pd.DataFrame(
-        {
-            TECHNOLOGIES: [labels.strategy_label(settings, str(name)) for name in found["strategy"]],
-            "Price arrangement": [labels.arrangement_short(settings, str(name)) for name in found["price_arrangement"]],
-        }
-    )
-    for threshold in settings.thresholds_gbp:
-        chance = found[f"probability_cost_effective_{threshold:.0f}"]
-        frame[f"Probability cost-effective at {_per_qaly(threshold)}"] = chance.to_numpy()
-    return frame
-
-
-def evpi_table(psa: PSA) -> pd.DataFrame:
-    """The choice by expected net benefit and what perfect information would be worth, by price arrangement and threshold."""
-    settings, rows = psa.inputs.settings, []
-    for arrangement in psa.price_arrangements:
-        frontier = psa.acceptability_frontier(arrangement, settings.thresholds_gbp)
-        for threshold in settings.thresholds_gbp:
-            value, choice = psa.evpi(arrangement, threshold), frontier.loc[threshold]
-            rows.append(
-                (
-                    labels.arrangement_short(settings, arrangement),
-                    labels.strategy_label(settings, str(choice["strategy"])),
-                    threshold,
-                    choice["probability"],
-                    value.value,
-                    value.standard_error,
-                )
-            )
-    columns = (
-        "Price arrangement",
-        "Highest expected net benefit",
-        "Threshold (£/QALY)",
-        "Probability cost-effective of that choice",
-        "EVPI per person (£)",
-        "Monte Carlo error of the EVPI (£)",
-    )
-    return _frame(columns, rows)
-
-
-def scenario_table(scenarios: Scenarios, price_arrangement: str) -> pd.DataFrame:
-    """Every scenario beside the base case under one price arrangement, with its reason; against the comparator.
-
-    The change in the ICER is missing where one of the two is not the price of a QALY gained.
-    """
-    settings = scenarios.results[0].inputs.settings
-    table = scenarios.table
-    table = table[table["price_arrangement"] == price_arrangement]
-    costs, qalys = table["incremental_costs"].to_numpy(), table["incremental_qalys"].to_numpy()
-    icers = table["icer"].where(table["reading"].str.contains("QALY gained"))
-    of_base_case = table["scenario"] == scenarios.results[0].inputs.scenario.name
-    base = dict(zip(table["strategy"][of_base_case], icers[of_base_case], strict=True))
-    frame = pd.DataFrame(
-        {
-            "Scenario": table["label"].to_list(),
-            TECHNOLOGIES: [labels.strategy_label(settings, str(name)) for name in table["strategy"]],
-            "Incremental costs (£)": costs,
-            "Incremental LYG": table["incremental_life_years"].to_numpy(),
-            "Incremental QALYs": qalys,
-            "ICER (£/QALY)": _objects(_icer_cell(row) for row in table.to_dict("records")),
-            "Change in ICER (£/QALY)": (icers - table["strategy"].map(base)).to_numpy(dtype=np.float64),
-        }
-    )
-    for threshold in settings.thresholds_gbp:
-        frame[f"Incremental NHB at {_per_qaly(threshold)}"] = net_health_benefit(costs, qalys, threshold)
-    frame["Why"] = table["why"].to_list()
-    return _drop_lone_technology(frame, settings)
-
-
-# --- inputs ----------------------------------------------------------------------------------------------------------------
-
-
 def parameter_table(inputs: Inputs) -> pd.DataFrame:
     """Every parameter with unit, value, 95% interval (missing where fixed), source and status, and whether this run reads it."""
     read, rows = names_read(inputs), []
@@ -374,7 +209,7 @@ def parameter_table(inputs: Inputs) -> pd.DataFrame:
             )
         )
     columns = ("Parameter", "Name", "Unit", "Value", "95% low", "95% high", "Distribution", "Source", "Status")
-    return _frame((*columns, "Used in this run", "Note"), rows)
+    return framed((*columns, "Used in this run", "Note"), rows)
 
 
 def status_counts(inputs: Inputs) -> pd.DataFrame:
@@ -383,7 +218,7 @@ def status_counts(inputs: Inputs) -> pd.DataFrame:
     everything = Counter(parameter.status for parameter in inputs.parameters.values())
     used = Counter(parameter.status for name, parameter in inputs.parameters.items() if name in read)
     rows = [(status, labels.STATUSES[status], everything[status], used[status]) for status in STATUSES]
-    return _frame(("Status", "Meaning", "Parameters", "Used in this run"), rows)
+    return framed(("Status", "Meaning", "Parameters", "Used in this run"), rows)
 
 
 def settings_table(settings: Settings) -> pd.DataFrame:
@@ -403,10 +238,10 @@ def settings_table(settings: Settings) -> pd.DataFrame:
         ("High-dose dexamethasone", f"{settings.dexamethasone_high_dose_cycles} cycles"),
         ("Time in a state", value(settings.time_in_state)),
         ("The scheme counts", value(settings.scheme_counts)),
-        ("Thresholds", " and ".join(_per_qaly(t) for t in settings.thresholds_gbp)),
+        ("Thresholds", " and ".join(per_qaly(t) for t in settings.thresholds_gbp)),
         ("Price year", settings.price_year),
     ]
-    return _frame(("Setting", "Choice"), rows)
+    return framed(("Setting", "Choice"), rows)
 
 
 def against_source_table(base: BaseCase) -> pd.DataFrame:
@@ -460,71 +295,3 @@ def charging(settings: Settings, price_arrangement: str, cycle: int) -> str:
     if cycle < window:
         return first
     return f"{then} after {window} packs" if dispensed else then
-
-
-# --- rounding --------------------------------------------------------------------------------------------------------------
-
-_KINDS = (
-    (r"^% ", "percent"),
-    (r"probability|^relative difference$", "share"),
-    (r"NHB", "qalys"),
-    (r"\(£|^Cost ", "gbp"),
-    (r"LYG|QALYs|^QALY |^LY ", "qalys"),
-    (r"^(Published|Model)$", "qalys"),
-    (r"^(Parameters|Used in this run|Draw|Cycle)$", "count"),
-)
-_FORMATS = {
-    "gbp": labels.gbp,
-    "qalys": labels.qalys,
-    "share": labels.percent,
-    "percent": lambda share: labels.percent(share, 0),
-    "count": lambda number: f"{number:,.0f}",
-    "plain": labels.plain,
-}
-
-
-def kind_of(heading: str, headings: Sequence[str] = ()) -> str:
-    """What the numbers of a column are: "gbp", "qalys" (3 decimals), "share" (percent, 1 decimal), "percent", "count" or "plain".
-
-    The columns "Increment" and "Absolute increment" are in the unit of the second column of their table.
-
-    >>> kind_of("Total costs (£)"), kind_of("Increment", ["Item", "QALY intervention (X)"])
-    ('gbp', 'qalys')
-    """
-    if heading in ("Increment", "Absolute increment") and len(headings) > 1:
-        return kind_of(headings[1])
-    return next((kind for pattern, kind in _KINDS if re.search(pattern, heading, re.IGNORECASE)), "plain")
-
-
-def rounded(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table as text with NICE's rounding, which goes by the heading of each column; missing values are empty.
-
-    >>> rounded(pd.DataFrame({"Total costs (£)": [89_848.48], "Total QALYs": [2.372549]})).values.tolist()
-    [['£89,848', '2.373']]
-    """
-    headings = [str(heading) for heading in frame.columns]
-    columns = {}
-    for place, heading in enumerate(headings):
-        form = _FORMATS[kind_of(heading, headings)]
-        columns[heading] = [_as_text(cell, form) for cell in frame.iloc[:, place]]
-    return pd.DataFrame(columns, index=frame.index, dtype=str)
-
-
-def _as_text(cell: object, form: object) -> str:
-    if isinstance(cell, (bool, np.bool_)):
-        return "yes" if cell else "no"
-    if isinstance(cell, (int, float, np.integer, np.floating)):
-        assert callable(form)
-        return "" if np.isnan(cell) else str(form(float(cell)))
-    return "" if cell is None or cell is pd.NaT else str(cell)
-
-
-def _frame(columns: Iterable[str], rows: Sequence[Sequence[object]]) -> pd.DataFrame:
-    """A table from rows; a column of numbers is a column of numbers, one of numbers and words holds both."""
-    names = list(columns)
-    return pd.DataFrame({name: _objects(row[place] for row in rows) for place, name in enumerate(names)}, columns=names)
-
-
-def _objects(cells: Iterable[object]) -> pd.Series:
-    """A column as floats if all cells are numbers, else as they are."""
-    return pd.Series(list(cells), dtype=object).infer_objects()

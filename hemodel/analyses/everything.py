@@ -1,0 +1,73 @@
+"""All analyses of uncertainty of one run, for a workbook that answers every question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hemodel.analyses.budget import run_budget
+from hemodel.analyses.convergence import running_means
+from hemodel.analyses.global_sensitivity import run_global
+from hemodel.analyses.one_way import run_one_way, run_two_way
+from hemodel.analyses.psa import PSA, run_psa
+from hemodel.analyses.scenarios import run_comparison
+from hemodel.analyses.thresholds import (
+    PACK_PRICE,
+    Threshold,
+    charged_cycles,
+    decision_drivers,
+    price_and_probability,
+    threshold_value,
+)
+from hemodel.analyses.value_of_information import evpi_curve, evppi_table
+from hemodel.errors import InputError
+from hemodel.evidence.inputs import Inputs
+
+STEPS = 13
+
+
+def run_everything(inputs: Inputs, psa: PSA, *, progress: Callable[[int], None] | None = None) -> dict[str, Any]:
+    """Results by the name of their analysis, under the last price arrangement and at the upper threshold.
+
+    The two-way grid is of the two parameters with the widest swing that can move apart. EVSI needs a study to be described and is left out.
+    The comparison of all populations is made for inputs as they are filed only. `progress` is called with 1 after each analysis.
+    """
+    settings = inputs.settings
+    found: dict[str, Any] = {}
+
+    def add(name: str, result: object) -> None:
+        found[name] = result
+        if progress is not None:
+            progress(1)
+
+    add("convergence", running_means(psa))
+    one_way = run_one_way(inputs)
+    add("one_way", one_way)
+    first, second = one_way.tornado(top=2)["parameter"]
+    add("two_way", run_two_way(inputs, str(first), str(second), steps=STEPS))
+    add("drivers", decision_drivers(inputs))
+    add("thresholds", _thresholds(inputs))
+    parts = run_psa(inputs, psa.n_draws, seed=psa.seed, design=psa.design, keep_components=True)
+    add("price", {a: price_and_probability(parts, a) for a in settings.price_arrangements})
+    add("sensitivity", run_global(inputs, "sobol", size=512, seed=psa.seed))
+    add("evpi", {a: evpi_curve(psa, price_arrangement=a) for a in settings.price_arrangements})
+    add("evppi", evppi_table(psa))
+    add("budget", run_budget(inputs).table)
+    if inputs.scenario.name == "base_case" and not inputs.changed:
+        add("comparison", run_comparison(settings.problem))
+    return found
+
+
+ANALYSES = 11
+"""How many analyses `run_everything` makes."""
+
+
+def _thresholds(inputs: Inputs) -> tuple[Threshold, ...]:
+    """The pack price at both thresholds, and the charged cycles where a scheme caps them."""
+    found = [threshold_value(inputs, PACK_PRICE, threshold=t) for t in inputs.settings.thresholds_gbp]
+    try:
+        arrangement = inputs.settings.price_arrangements[-1]
+        found += [charged_cycles(inputs, price_arrangement=arrangement, threshold=t) for t in inputs.settings.thresholds_gbp]
+    except InputError:  # the arrangement is no cap
+        pass
+    return tuple(found)

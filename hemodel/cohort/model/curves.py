@@ -1,0 +1,258 @@
+"""Which curves patients follow: parameters of the evidence as changes of ln S over each cycle, (strategy, draw)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemodel.cohort import hazards
+from hemodel.cohort.hazards import LogSteps
+from hemodel.evidence.draws import Draws
+from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.settings import CYCLE_YEARS, FittedCurve
+from hemodel.survival import curves, families
+
+Array = NDArray[np.float64]
+
+
+def by_strategy(draws: Draws, inputs: Inputs, quantity: str) -> Array:
+    """Values of `<quantity>_<strategy>`, shape (strategy, draw)."""
+    return np.stack([draws[f"{quantity}_{strategy}"] for strategy in inputs.settings.strategy_names])
+
+
+def years_by_strategy(draws: Draws, inputs: Inputs, quantity: str) -> Array:
+    """Values of the time `<quantity>_<strategy>` in years, shape (strategy, draw)."""
+    names = [f"{quantity}_{strategy}" for strategy in inputs.settings.strategy_names]
+    return np.stack([inputs.years(name, draws[name]) for name in names])
+
+
+def intervention(inputs: Inputs) -> int:
+    """Position of the first strategy that is not the comparator."""
+    return next(i for i, name in enumerate(inputs.settings.strategy_names) if name != inputs.settings.comparator)
+
+
+def comparator(inputs: Inputs) -> int:
+    """Position of the comparator."""
+    return inputs.settings.strategy_names.index(inputs.settings.comparator)
+
+
+def pfs_steps(draws: Draws, inputs: Inputs) -> LogSteps:
+    """The PFS curves, from published medians and shapes, from the response classes, or fitted; with waning."""
+    return _waned(_lasting_pfs(draws, inputs), inputs)
+
+
+def own_progression(draws: Draws, inputs: Inputs) -> LogSteps | None:
+    """The hazard of progression where it is not a constant share of that of PFS: with a shape of its own, or under waning, when each
+    strategy's progression goes over to the comparator's; None elsewhere.
+    """
+    if inputs.settings.progression_shape == "ttp":
+        return ttp_steps(draws, inputs)
+    if inputs.settings.effect_waning is None:
+        return None
+    pfs, share = _lasting_pfs(draws, inputs), progression_share(draws, inputs)
+    return _waned(lambda cycle: share * pfs(cycle), inputs)
+
+
+def _lasting_pfs(draws: Draws, inputs: Inputs) -> LogSteps:
+    """The PFS curves without waning."""
+    steps = _from_median(draws, inputs, "pfs", years_by_strategy(draws, inputs, "median_pfs"))
+    if inputs.settings.pfs_curve == "response_mixture":
+        rows = len(inputs.settings.strategies)
+        mixed = _responders(draws, inputs)
+        first = intervention(inputs)
+        others = [i for i in range(rows) if i != first]
+        steps = hazards.chosen([(mixed, [first]), (steps, others)], (rows, len(draws["age_start"])))
+    return _with_fitted(steps, draws, inputs, "pfs")
+
+
+def ttp_steps(draws: Draws, inputs: Inputs) -> LogSteps:
+    """TTP curves with a shape of their own; their median is that of PFS divided by the published ratio."""
+    rate = ttp_rate(draws, inputs)
+    return _waned(hazards.weibull(rate, _shape(draws, inputs, "ttp"), _log_time(inputs)), inputs)
+
+
+def os_steps(draws: Draws, inputs: Inputs) -> LogSteps:
+    """Overall-survival curves: of the published medians, or some from another's by a hazard ratio (see `_os_sources`)."""
+    steps = _from_median(draws, inputs, "os", years_by_strategy(draws, inputs, "median_os"))
+    source, factor = _os_sources(draws, inputs)
+    if factor is None:
+        return _waned(_with_fitted(steps, draws, inputs, "os"), inputs)
+    return _waned(lambda cycle: factor * steps(cycle)[source], inputs)
+
+
+def os_median(draws: Draws, inputs: Inputs) -> Array:
+    """Median of each overall-survival curve in years, (strategy, draw), without waning or floor: the target of the calibration."""
+    median = years_by_strategy(draws, inputs, "median_os")
+    source, factor = _os_sources(draws, inputs)
+    if factor is None:
+        return _with_fitted_medians(median, draws, inputs)
+    shape = _shape(draws, inputs, "os")  # of a Weibull: the settings refuse hazard ratios on other families
+    result: Array = median[source] * factor ** (-1.0 / (shape if shape.ndim == 1 else shape[source]))
+    return result
+
+
+def _with_fitted_medians(median: Array, draws: Draws, inputs: Inputs) -> Array:
+    """`median` with those of the overall-survival curves that were fitted to individual data."""
+    median = median.copy()
+    for i, name in enumerate(inputs.settings.strategy_names):
+        terms = inputs.settings.fitted_curves.get(f"os_{name}")
+        if terms is not None:
+            known, parameters = _fitted(terms, draws, f"os_{name}")
+            median[i] = np.asarray(families.quantile(known, 0.5, parameters), dtype=np.float64)
+    return median
+
+
+def _fitted(terms: FittedCurve, draws: Draws, curve: str) -> tuple[families.Family, tuple[Array, ...]]:
+    """Family and parameters, each (draw,), of a curve that was fitted; in the draws its coefficients are on the estimation scale."""
+    known = families.family(terms.family, knots=terms.knots or None)
+    coefficients = np.stack([draws[f"fit_{curve}_{k}"] for k in range(len(known.parameters))])
+    return known, families.natural(known, coefficients)
+
+
+def death_steps(draws: Draws, inputs: Inputs) -> LogSteps:
+    """Death after progression, at a constant rate."""
+    rate = by_strategy(draws, inputs, "r_death_progressed")
+    if inputs.settings.post_progression_mortality == "equal":
+        rate = np.broadcast_to(rate[intervention(inputs)], rate.shape)
+    return _waned(hazards.constant(rate, CYCLE_YEARS), inputs)
+
+
+def progression_share(draws: Draws, inputs: Inputs) -> Array:
+    """Share of PFS events that are progressions, (strategy, draw): (median PFS / median TTP) to the power of the shape they share.
+
+    Of a curve that is not Weibull the shape is taken as 1: then it is the ratio itself.
+    """
+    shape = _shape(draws, inputs, "pfs") if inputs.settings.pfs_curve in ("weibull", "response_mixture") else 1.0
+    return np.asarray(by_strategy(draws, inputs, "ratio_pfs_to_ttp") ** shape, dtype=np.float64)
+
+
+def ttp_rate(draws: Draws, inputs: Inputs) -> Array:
+    """Coefficient of the TTP cumulative hazard m t^shape_ttp; its median is that of PFS divided by the published ratio."""
+    median = years_by_strategy(draws, inputs, "median_pfs") / by_strategy(draws, inputs, "ratio_pfs_to_ttp")
+    return curves.weibull_rate(median, _shape(draws, inputs, "ttp"))
+
+
+def ttp_median(draws: Draws, inputs: Inputs) -> Array:
+    """Median of the time to progression, deaths censored, with the shape of PFS: in years, (strategy, draw)."""
+    return years_by_strategy(draws, inputs, "median_pfs") / by_strategy(draws, inputs, "ratio_pfs_to_ttp")
+
+
+def boundaries(inputs: Inputs) -> Array:
+    """Cycle boundaries in years, shape (n_cycles + 1,)."""
+    return np.arange(inputs.settings.n_cycles + 1, dtype=np.float64) * CYCLE_YEARS
+
+
+def _log_time(inputs: Inputs) -> Array:
+    return curves.log_times(inputs.settings.n_cycles, CYCLE_YEARS)
+
+
+def _shape(draws: Draws, inputs: Inputs, curve: str) -> Array:
+    """The second parameter of a family: shape_<curve>, (draw,), or that of each strategy, (strategy, draw), where there are such.
+
+    Families other than the Weibull have it under their own name, shape_<curve>_<family>.
+    """
+    family = {"pfs": inputs.settings.pfs_curve, "os": inputs.settings.os_curve}.get(curve, "weibull")
+    name = f"shape_{curve}" if family in ("weibull", "response_mixture") else f"shape_{curve}_{family}"
+    if f"{name}_{inputs.settings.strategy_names[0]}" in inputs.parameters:
+        return by_strategy(draws, inputs, name)
+    return draws[name]
+
+
+def _from_median(draws: Draws, inputs: Inputs, curve: str, median: Array) -> LogSteps:
+    """Curves of the family that the settings name, with these medians, (strategy, draw)."""
+    family = {"pfs": inputs.settings.pfs_curve, "os": inputs.settings.os_curve}[curve]
+    if family in ("weibull", "response_mixture"):
+        shape = _shape(draws, inputs, curve)
+        return hazards.weibull(curves.weibull_rate(median, shape), shape, _log_time(inputs))
+    if family == "exponential":
+        return hazards.constant(curves.LN_2 / median, CYCLE_YEARS)
+    second = _shape(draws, inputs, curve)
+    parameters: tuple[Array, Array]
+    match family:
+        case "log_logistic":
+            parameters = second, median
+        case "log_normal":
+            parameters = np.log(median), second
+        case "gompertz":
+            parameters = second, curves.LN_2 * second / np.expm1(second * median)
+        case _:
+            of_rate_one = families.quantile("gamma", 0.5, [second, np.ones_like(second)])
+            parameters = second, of_rate_one / median
+    return hazards.of_family(families.family(family), parameters, boundaries(inputs))
+
+
+def _with_fitted(steps: LogSteps, draws: Draws, inputs: Inputs, curve: str) -> LogSteps:
+    """`steps` with the rows of those strategies whose curve was fitted to individual data."""
+    names = inputs.settings.strategy_names
+    fitted = {i: terms for i, name in enumerate(names) if (terms := inputs.settings.fitted_curves.get(f"{curve}_{name}"))}
+    if not fitted:
+        return steps
+    rows = []
+    for i, terms in fitted.items():
+        known, parameters = _fitted(terms, draws, f"{curve}_{names[i]}")
+        families.cumulative_hazard(known, [1.0], parameters)  # refuses draws that are no curve
+        own = hazards.of_family(known, [p[None] for p in parameters], boundaries(inputs))
+        rows.append((_spread(own, len(names)), [i]))
+    published = [i for i in range(len(names)) if i not in fitted]
+    return hazards.chosen([*rows, (steps, published)], (len(names), len(draws["age_start"])))
+
+
+def _spread(steps: LogSteps, rows: int) -> LogSteps:
+    """The curve of one strategy, (1, draw), as if all had it."""
+
+    def over(cycle: int) -> Array:
+        one = steps(cycle)
+        return np.broadcast_to(one, (rows, one.shape[1]))
+
+    return over
+
+
+def _responders(draws: Draws, inputs: Inputs) -> LogSteps:
+    """PFS of the first intervention from its response classes: time to progression is a mixture of exponentials, one a class, and
+    its cumulative hazard is the share `progression_share` of that of PFS.
+    """
+    rows = len(inputs.settings.strategies)
+    shares = [np.broadcast_to(x, (rows, len(x))) for x in response_shares(draws)]
+    medians = [inputs.years(name, draws[name]) for name in ("median_ttp_cr_vgpr", "median_ttp_pr", "median_ttp_less")]
+    rates = [np.broadcast_to(curves.LN_2 / m, (rows, len(m))) for m in medians]
+    progression = hazards.of_mixture(shares, rates, boundaries(inputs))
+    share = progression_share(draws, inputs)
+    return lambda cycle: progression(cycle) / share
+
+
+def response_shares(draws: Draws) -> tuple[Array, Array, Array]:
+    """Shares with a complete or very good partial response, a partial one, and less, each (draw,)."""
+    deep = draws["p_response_cr_vgpr"]
+    partial = (1.0 - deep) * draws["p_response_pr_of_others"]
+    return deep, partial, 1.0 - deep - partial
+
+
+def _os_sources(draws: Draws, inputs: Inputs) -> tuple[list[int], Array | None]:
+    """Whose overall-survival curve each strategy's is made from, and the factor on that curve's hazard, (strategy, draw) or None.
+
+    With `comparator_survival = "hazard_ratio"` the comparator's is that of the first intervention divided by its `hr_death_...`; with
+    `intervention_survival = "hazard_ratio"` each intervention's is the comparator's times its own.
+    """
+    settings, reference = inputs.settings, comparator(inputs)
+    names = settings.strategy_names
+    source = list(range(len(names)))
+    factor = np.ones((len(names), len(draws["age_start"])))
+    if settings.comparator_survival == "hazard_ratio":
+        source[reference] = intervention(inputs)
+        factor[reference] = 1.0 / draws[f"hr_death_{names[source[reference]]}"]
+    elif settings.intervention_survival == "hazard_ratio":
+        for i, name in enumerate(names):
+            if i != reference:
+                source[i], factor[i] = reference, draws[f"hr_death_{name}"]
+    else:
+        return source, None
+    return source, factor
+
+
+def _waned(steps: LogSteps, inputs: Inputs) -> LogSteps:
+    """The treatment effect fades, if the settings say so: all hazards go over to the comparator's."""
+    terms = inputs.settings.effect_waning
+    if terms is None:
+        return steps
+    gone = hazards.ramp(terms.from_years, terms.to_years, boundaries(inputs))
+    return hazards.with_waning(steps, comparator(inputs), gone)
