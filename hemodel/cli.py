@@ -46,6 +46,9 @@ Seed = Annotated[int, typer.Option(help="Seed of the draws.")]
 Design = Annotated[str, typer.Option(help="monte_carlo, latin_hypercube or sobol.")]
 
 Arrangement = Annotated[str | None, typer.Option("--arrangement", help="Price arrangement; default: the scheme.")]
+StrategyName = Annotated[
+    str | None, typer.Option("--strategy", help="Compared with the comparator; default: the first that is not it.")
+]
 Threshold = Annotated[float | None, typer.Option(help="GBP per QALY; default: the upper threshold.")]
 ProblemOption = Annotated[str, typer.Option("--problem", help="Decision problem.")]
 Top = Annotated[int, typer.Option(help="How many rows to print.", min=1)]
@@ -171,6 +174,7 @@ def one_way(
     population: Population = None,
     scenario: ScenarioName = None,
     arrangement: Arrangement = None,
+    strategy: StrategyName = None,
     threshold: Threshold = None,
     outcome: Annotated[str, typer.Option(help="What the tornado is sorted by.")] = "incremental_net_monetary_benefit",
     top: Top = 15,
@@ -183,7 +187,7 @@ def one_way(
 
     _refuse_target(out, force, ".csv")
     inputs = _inputs(problem, population, scenario, None)
-    result = run_one_way(inputs, price_arrangement=arrangement, threshold=threshold)
+    result = run_one_way(inputs, price_arrangement=arrangement, strategy=strategy, threshold=threshold)
     frame = result.tornado(outcome)
     shown = frame.head(top)[["label", "unit", "low", "high", f"{outcome}_low", f"{outcome}_high", "reading_low", "reading_high"]]
     title = f"{outcome} ({result.price_arrangement}), base case {_plain(result.base[outcome])}"
@@ -199,6 +203,7 @@ def two_way(
     problem: ProblemOption = "relapsed",
     population: Population = None,
     arrangement: Arrangement = None,
+    strategy: StrategyName = None,
     threshold: Threshold = None,
     steps: Annotated[int, typer.Option(help="Values of each.")] = 5,
     as_json: AsJson = False,
@@ -210,7 +215,7 @@ def two_way(
 
     _refuse_target(out, force, ".csv")
     inputs = _inputs(problem, population, None, None)
-    frame = run_two_way(inputs, first, second, steps=steps, price_arrangement=arrangement, threshold=threshold)
+    frame = run_two_way(inputs, first, second, steps=steps, price_arrangement=arrangement, strategy=strategy, threshold=threshold)
     _deliver(inputs, frame, frame, _title(inputs), as_json, out, force)
 
 
@@ -221,6 +226,7 @@ def threshold(
     population: Population = None,
     scenario: ScenarioName = None,
     arrangement: Arrangement = None,
+    strategy: StrategyName = None,
     at: Annotated[float | None, typer.Option(help="GBP per QALY; default: the upper threshold.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -231,9 +237,9 @@ def threshold(
 
     inputs = _inputs(problem, population, scenario, None)
     if what == "charged_cycles":
-        found = charged_cycles(inputs, price_arrangement=arrangement or "pas", threshold=at)
+        found = charged_cycles(inputs, price_arrangement=arrangement or "pas", strategy=strategy, threshold=at)
     else:
-        found = threshold_value(inputs, what, price_arrangement=arrangement, threshold=at)
+        found = threshold_value(inputs, what, price_arrangement=arrangement, strategy=strategy, threshold=at)
     if as_json:
         _print_json({"results": [{k: _missing_to_none(v) for k, v in asdict(found).items()}], "manifest": _manifest(inputs)})
     else:
@@ -246,6 +252,7 @@ def drivers(
     population: Population = None,
     scenario: ScenarioName = None,
     arrangement: Arrangement = None,
+    strategy: StrategyName = None,
     threshold: Threshold = None,
     as_json: AsJson = False,
     out: OutCsv = None,
@@ -256,7 +263,7 @@ def drivers(
 
     _refuse_target(out, force, ".csv")
     inputs = _inputs(problem, population, scenario, None)
-    frame = decision_drivers(inputs, price_arrangement=arrangement, threshold=threshold)
+    frame = decision_drivers(inputs, price_arrangement=arrangement, strategy=strategy, threshold=threshold)
     reached = frame[frame["flips_at"].notna()]
     title = f"What would change the decision: {_title(inputs)}"
     _deliver(inputs, frame, reached.drop(columns="parameter"), title, as_json, out, force)
@@ -350,6 +357,7 @@ def convergence(
     population: Population = None,
     scenario: ScenarioName = None,
     arrangement: Arrangement = None,
+    strategy: StrategyName = None,
     threshold: Threshold = None,
     draws: Draws = DEFAULT_DRAWS,
     seed: Seed = DEFAULT_SEED,
@@ -366,7 +374,7 @@ def convergence(
 
     _refuse_target(out, force, ".csv")
     inputs = _inputs(problem, population, scenario, None)
-    about: dict[str, Any] = {"price_arrangement": arrangement, "threshold": threshold}
+    about: dict[str, Any] = {"price_arrangement": arrangement, "strategy": strategy, "threshold": threshold}
     if replicates:
         with _progress("Replicates", replicates, quiet) as advance:
             frame = run_replicates(inputs, draws, design=design, replicates=replicates, seed=seed, progress=advance, **about)
@@ -384,6 +392,7 @@ def global_(
     population: Population = None,
     scenario: ScenarioName = None,
     arrangement: Arrangement = None,
+    strategy: StrategyName = None,
     threshold: Threshold = None,
     method: Annotated[str, typer.Option(help="sobol, morris, fast, rbd_fast; from an ordinary analysis: delta, pawn.")] = "sobol",
     size: Annotated[int, typer.Option(help="Size of the design (for sobol a power of 2), or number of draws.")] = 1024,
@@ -401,7 +410,7 @@ def global_(
 
     _refuse_target(out, force, ".csv")
     inputs = _inputs(problem, population, scenario, None)
-    about: dict[str, Any] = {"outcome": outcome, "price_arrangement": arrangement, "threshold": threshold}
+    about: dict[str, Any] = {"outcome": outcome, "price_arrangement": arrangement, "strategy": strategy, "threshold": threshold}
     if method in GIVEN_DATA_METHODS:
         result = run_given_data(run_psa(inputs, size, seed=seed), method, **about)
     else:

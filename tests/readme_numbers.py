@@ -4,6 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 import hemodel as hm
 from hemodel.report import labels, tables
 
@@ -38,19 +40,38 @@ def answer():
     return "\n\n".join(parts)
 
 
+def problems():
+    """The answers of the other decision problems: their incremental analysis under both price arrangements."""
+    parts = []
+    for problem in ("maintenance", "first_line"):
+        base = hm.run_base_case(hm.load_inputs(problem))
+        settings, rows = base.inputs.settings, []
+        for arrangement in base.outcomes.price_arrangements:
+            table = tables.rounded(tables.base_case_table(base, arrangement))
+            table.insert(0, "Price", labels.arrangement_short(settings, arrangement))
+            rows.append(table.drop(columns=["Incremental costs (£)", "Incremental LYG", "Incremental QALYs"]))
+        parts.append(f"*{settings.question}* (`hemodel run {problem}`)\n\n{markdown(pd.concat(rows))}")
+    return "\n\n".join(parts)
+
+
 def _icers(problem):
-    """A row a scenario: label, why, and the ICER of each price arrangement as a number."""
+    """A row a scenario and intervention: label, strategy, why, and the ICER (a number or words) of each price arrangement."""
     table = hm.run_scenarios(problem).table
-    wide = table.pivot(index="label", columns="price_arrangement", values="icer").reindex(table["label"].unique())
-    return wide.assign(why=table.drop_duplicates("label").set_index("label")["why"])
+    rows = {}
+    for row in table.to_dict("records"):
+        found = rows.setdefault((row["label"], row["strategy"]), {"why": row["why"]})
+        found[row["price_arrangement"]] = labels.icer_text(row["icer"], row["reading"])
+        found[f"{row['price_arrangement']}_value"] = row["icer"]
+    frame = pd.DataFrame(rows).T.rename_axis(["label", "strategy"])
+    return frame.fillna("").reset_index()
 
 
 def scenarios():
     """The base case and the scenarios that move its ICER under the scheme by a tenth or more."""
     wide = _icers("relapsed")
-    base = wide["pas"].iloc[0]
-    moved = (wide["pas"] / base - 1).abs() >= 0.1
-    shown = wide[moved | (wide.index == wide.index[0])].sort_values("pas")[["list", "pas"]].map(labels.gbp).reset_index()
+    value = pd.to_numeric(wide["pas_value"], errors="coerce")
+    moved = (value / value.iloc[0] - 1).abs() >= 0.1
+    shown = wide.assign(value=value)[moved | (wide.index == 0)].sort_values("value")[["label", "list", "pas"]]
     shown.columns = ["Scenario", "ICER, list price (£/QALY)", "ICER, scheme (£/QALY)"]
     rest = f"The other {len(wide) - len(shown)} scenarios move the ICER under the scheme by less than a tenth"
     return f"{markdown(shown)}\n\n{rest}: [docs/methods.md](docs/methods.md), section 9."
@@ -59,12 +80,16 @@ def scenarios():
 def choices():
     """Every scenario of every problem with its reason and its effect."""
     parts = []
-    for problem in ("relapsed",):
-        wide = _icers(problem).reset_index()
-        shown = wide[["label", "why"]].rename(columns={"label": "Choice", "why": "Why look"})
-        for arrangement, heading in (("list", "ICER, list price (£/QALY)"), ("pas", "ICER, scheme (£/QALY)")):
-            shown[heading] = ["" if x != x else labels.gbp(x) for x in wide[arrangement]]
-        parts.append(f"**{problem}**\n\n{markdown(shown)}")
+    for problem in ("relapsed", "maintenance", "first_line"):
+        wide, settings = _icers(problem), hm.load_inputs(problem).settings
+        shown = pd.DataFrame({"Choice": wide["label"]})
+        if len(settings.strategies) > 2:
+            shown["Technology"] = [labels.strategy_label(settings, name) for name in wide["strategy"]]
+        for name in wide.columns[wide.columns.str.endswith("_value")].str.removesuffix("_value"):
+            heading = "scheme" if name == "pas" else "list price" if name == "list" else name.replace("_", " ")
+            shown[f"ICER, {heading} (£/QALY)"] = wide[name].to_numpy()
+        shown["Why look"] = wide["why"].to_numpy()
+        parts.append(f"**{problem}**, against {labels.strategy_label(settings, settings.comparator)}\n\n{markdown(shown)}")
     return "\n\n".join(parts)
 
 
@@ -73,7 +98,7 @@ def statuses():
 
 
 PAGES = {
-    "README.md": {"answer": answer, "scenarios": scenarios, "statuses": statuses},
+    "README.md": {"answer": answer, "scenarios": scenarios, "problems": problems, "statuses": statuses},
     "docs/methods.md": {"choices": choices},
 }
 

@@ -16,7 +16,7 @@ from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.decision.incremental import incremental_analysis, pairwise
 from hemodel.decision.net_benefit import net_health_benefit, net_monetary_benefit
 from hemodel.evidence.draws import base_case_draws
-from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.inputs import SHARES_PUBLISHED, Inputs
 from hemodel.evidence.parameters import YEARS_PER
 from hemodel.evidence.settings import CYCLE_YEARS
 from hemodel.outcomes import Outcomes
@@ -175,6 +175,10 @@ class BaseCase:
             self.trace[PROGRESSION_FREE][:, i] + self.trace[PROGRESSED][:, i],
         )
         treated = self.trace[ON_TREATMENT][:, i]
+        curve, _, years = outcome.partition("_")
+        if outcome in SHARES_PUBLISHED:
+            share = {"survival": alive, "pfs": free}[curve]
+            return float(np.interp(int(years.partition("_")[0]), np.arange(len(share)) * CYCLE_YEARS, share))
         match outcome:
             case "median_pfs":
                 return median_time(free, CYCLE_YEARS)
@@ -182,8 +186,6 @@ class BaseCase:
                 return median_time(alive, CYCLE_YEARS)
             case "median_exposure":
                 return median_time(treated, CYCLE_YEARS)
-            case "survival_1_year":
-                return float(np.interp(1.0, np.arange(len(alive)) * CYCLE_YEARS, alive))
             case "on_treatment_at_cycle_26":
                 return float(treated[26]) if len(treated) > 26 else float("nan")
             case "alive_at_end":

@@ -20,6 +20,7 @@ from hemodel.analyses.psa import PSA
 from hemodel.analyses.request import request
 from hemodel.cohort import model
 from hemodel.cohort.model import STRENGTHS
+from hemodel.cohort.model.treatment import main_pack
 from hemodel.decision.net_benefit import net_monetary_benefit
 from hemodel.errors import InputError, nearest
 from hemodel.evidence.distributions import quantile_tables, values_at
@@ -63,7 +64,7 @@ def threshold_value(
 ) -> Threshold:
     """The value of a parameter, or of the pack price, at which the ICER equals `threshold` (GBP per QALY).
 
-    `what`: a parameter's name, or "pack_price": the list price of the 25 mg pack, the other strengths in proportion. `low`, `high`:
+    `what`: a parameter's name, or "pack_price": the list price of the pack that is dispensed most, the other strengths in proportion. `low`, `high`:
     the range, default 0 to ten times the value, within what the kind of quantity allows. Where the decision turns more than once,
     the value nearest to the base value is given.
     """
@@ -165,7 +166,7 @@ def decision_drivers(
 
 
 def price_and_probability(psa: PSA, price_arrangement: str, prices: ArrayLike | None = None) -> pd.DataFrame:
-    """Probability of being cost-effective at both thresholds, and the ICER, by the price of the 25 mg pack (others in proportion).
+    """Probability of being cost-effective at both thresholds, and the ICER, by the price of the pack dispensed most (others in proportion).
 
     `psa` must have kept its components: costs are linear in the price, so one analysis serves every price, on the same draws.
     `prices`: GBP a pack, default 41 prices from 0 to the list price.
@@ -173,9 +174,10 @@ def price_and_probability(psa: PSA, price_arrangement: str, prices: ArrayLike | 
     if psa.components is None:
         raise InputError("psa", "it has not kept costs by component", "Run it with keep_components=True")
     settings = psa.inputs.settings
-    list_price = psa.inputs.parameters["c_lenalidomide_25mg_pack"].value
+    list_price = psa.inputs.parameters[main_pack(psa.inputs)].value
     grid = np.linspace(0, list_price, 41) if prices is None else np.asarray(prices, dtype=np.float64)
-    drug = psa.components[price_arrangement]["lenalidomide"]
+    parts = psa.components[price_arrangement]
+    drug = parts["lenalidomide"] + parts.get("later_lenalidomide", 0.0)
     others = psa.costs[price_arrangement] - drug
     rows = []
     for price in grid:
@@ -190,7 +192,7 @@ def price_and_probability(psa: PSA, price_arrangement: str, prices: ArrayLike | 
 
 
 def _parameter(inputs: Inputs, what: str) -> Parameter:
-    name = "c_lenalidomide_25mg_pack" if what == PACK_PRICE else what
+    name = main_pack(inputs) if what == PACK_PRICE else what
     if name not in inputs.parameters:
         raise InputError(f"threshold of {what!r}", "there is no such parameter", nearest(what, [*inputs.parameters, PACK_PRICE]))
     return inputs.parameters[name]
@@ -200,7 +202,7 @@ def _change(inputs: Inputs, what: str, value: float) -> Mapping[str, float]:
     if what != PACK_PRICE:
         return {what: value}
     names = [f"c_lenalidomide_{strength}_pack" for strength in STRENGTHS]
-    factor = value / inputs.parameters[names[0]].value
+    factor = value / inputs.parameters[main_pack(inputs)].value
     return {name: factor * inputs.parameters[name].value for name in names}
 
 

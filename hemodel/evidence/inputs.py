@@ -32,7 +32,10 @@ from hemodel.evidence.settings import FIXED_BY_FILES, Settings, changed_settings
 POPULATION_COLUMNS = ("population", "name", *rows.OVERRIDABLE)
 CORRELATION_COLUMNS = ("population", "first", "second", "rank_correlation", "source", "status", "note")
 PUBLISHED_COLUMNS = ("population", "strategy", "outcome", "unit", "value", "source", "status", "note")
-PUBLISHED_OUTCOMES = ("median_pfs", "median_ttp", "median_os", "survival_1_year", "median_exposure")
+SHARES_PUBLISHED = tuple(
+    f"{curve}_{years}" for curve in ("survival", "pfs") for years in ("1_year", *(f"{n}_years" for n in range(2, 11)))
+)
+PUBLISHED_OUTCOMES = ("median_pfs", "median_ttp", "median_os", "median_exposure", *SHARES_PUBLISHED)
 LIFE_TABLE_COLUMNS = ("age", "qx_male", "qx_female")
 LAST_AGE = 100  # the last that a life table must have
 
@@ -262,9 +265,13 @@ def _read_toml(path: Path, faults: list[Fault]) -> dict[str, Any] | None:
     return None if text is None else toml_values(place(path), text, faults)
 
 
-def _read_rows(path: Path, columns: Collection[str], faults: list[Fault], *, comments: bool = False) -> Table:
+def _read_rows(
+    path: Path, columns: Collection[str], faults: list[Fault], *, comments: bool = False, may_be_empty: bool = False
+) -> Table:
     text = read_text(path, faults)
-    return Table((), whole=False) if text is None else csv_rows(place(path), text, columns, faults, comments=comments)
+    if text is None:
+        return Table((), whole=False)
+    return csv_rows(place(path), text, columns, faults, comments=comments, may_be_empty=may_be_empty)
 
 
 def _problem_names() -> list[str]:
@@ -345,7 +352,8 @@ def _read_populations(
     """Parameters of each population: the base with the population's rows in place."""
     result: dict[str, dict[str, Parameter]] = {name: dict(base) for name in names.populations or ()}
     seen: set[tuple[str, str]] = set()
-    for place_of_row, cells in _read_rows(path, POPULATION_COLUMNS, faults).rows:
+    is_alone = len(result) == 1  # of several populations one at least must differ from the base case
+    for place_of_row, cells in _read_rows(path, POPULATION_COLUMNS, faults, may_be_empty=is_alone).rows:
         owner, name = cells["population"].strip(), cells["name"].strip()
         where = _name_row(place_of_row, owner, name)
         values, found = rows.parse(where, {column: cells[column] for column in rows.OVERRIDABLE})
@@ -400,7 +408,7 @@ def _read_published(path: Path, names: _Names, faults: list[Fault]) -> list[tupl
     for where, cells in _read_rows(path, PUBLISHED_COLUMNS, faults).rows:
         text = {column: cell.strip() for column, cell in cells.items()}
         values, found = rows.parse(where, {"value": cells["value"]})
-        is_share, value = text["outcome"].startswith("survival_"), values["value"]
+        is_share, value = text["outcome"] in SHARES_PUBLISHED, values["value"]
         for column, valid in (
             ("population", names.populations),
             ("strategy", names.strategies),

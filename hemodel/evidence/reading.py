@@ -96,8 +96,11 @@ def toml_values(where: str, text: str, faults: list[Fault]) -> dict[str, Any] | 
     return None
 
 
-def csv_rows(where: str, text: str, columns: Collection[str], faults: list[Fault], *, comments: bool = False) -> Table:
+def csv_rows(
+    where: str, text: str, columns: Collection[str], faults: list[Fault], *, comments: bool = False, may_be_empty: bool = False
+) -> Table:
     r"""Rows of a CSV text with exactly `columns`, in any order. `comments`: lines that begin with # may come before the header.
+    `may_be_empty`: the header alone will do.
 
     Rows are counted as Excel counts them: the first line is row 1, and a cell that holds line breaks is still in one row.
 
@@ -121,7 +124,7 @@ def csv_rows(where: str, text: str, columns: Collection[str], faults: list[Fault
         elif any(cell.strip() for cell in cells):
             problem = f"has {len(cells)} cells instead of {len(header)}"
             faults.append(Fault(f"{where}, row {row}", problem, "Put text that contains commas in quotation marks"))
-    if not rows and len(faults) == before:
+    if not rows and not may_be_empty and len(faults) == before:
         faults.append(Fault(where, "the file has no rows", "Put its rows back"))
     return Table(tuple(rows), whole=len(faults) == before)
 

@@ -25,7 +25,12 @@ Cycles = Annotated[int, Field(ge=1, le=10_000)]
 Curve = Literal["weibull", "exponential", "gompertz", "log_logistic", "log_normal", "gamma"]
 """Families of which a median and one more number make a curve."""
 Addition = Literal[
-    "second_cancers", "utility_loss_on_treatment", "utility_loss_near_death", "subsequent_treatment", "later_lenalidomide"
+    "second_cancers",
+    "utility_loss_on_treatment",
+    "utility_loss_no_response",
+    "utility_loss_near_death",
+    "subsequent_treatment",
+    "later_lenalidomide",
 ]
 """What may be counted besides; see `cohort.model`."""
 

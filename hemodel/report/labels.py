@@ -12,12 +12,16 @@ from hemodel.evidence.settings import Settings
 COMPONENTS = {
     "lenalidomide": "Lenalidomide",
     "dexamethasone": "Dexamethasone",
+    "other_drugs": "Other drugs",
     "dispensing": "Dispensing",
     "monitoring": "Monitoring",
     "thromboprophylaxis": "Thromboprophylaxis",
     "pregnancy_prevention": "Pregnancy prevention",
     "adverse_events": "Adverse events",
+    "second_cancers": "Second cancers",
     "scheme_running": "Running the scheme",
+    "later_lenalidomide": "Lenalidomide in a later line",
+    "subsequent_treatment": "Treatment after progression",
     "post_progression_care": "Care after progression",
     "terminal_care": "Terminal care",
 }
@@ -27,13 +31,16 @@ STATES = {
     "dead": "Dead",
     "on_treatment": "On treatment",
     "adverse_events": "Adverse events (loss)",
+    "near_death": "Last months of life (loss)",
+    "second_cancers": "Second cancers (loss)",
+    "no_response": "No response (loss)",
+    "treatment": "Being on treatment (loss)",
 }
 OUTCOMES = {
     "median_pfs": "Median progression-free survival",
     "median_ttp": "Median time to progression",
     "median_os": "Median overall survival",
     "median_exposure": "Median time on treatment",
-    "survival_1_year": "Alive at 1 year",
     "on_treatment_at_cycle_26": "On treatment at the start of cycle 26",
     "alive_at_end": "Alive at the end of the horizon",
 }
@@ -99,7 +106,7 @@ INCREMENTS = {
     "icer": "ICER (£/QALY)",
 }
 TURNED = {
-    "pack_price": "Price of the 25 mg pack, other strengths in proportion",
+    "pack_price": "Price of the pack dispensed most, other strengths in proportion",
     "charged_cycles": "Cycles charged under the scheme",
 }
 LIST_PRICE = "List price"
@@ -120,6 +127,21 @@ _SETTING_VALUES = {
     "ttp": "time to progression",
     "ttp_curve": "the time-to-progression curve",
     "calendar": "treatment cycles by the calendar",
+    "weibull": "Weibull",
+    "log_logistic": "log-logistic",
+    "log_normal": "log-normal",
+    "gompertz": "Gompertz",
+    "response_mixture": "response classes",
+    "shares": "the same mix of doses in every cycle",
+    "stepwise": "stepped down over time",
+    "general_population": "fall with age as the general population's",
+    "none": "the same at every age",
+    "second_cancers": "second cancers",
+    "utility_loss_on_treatment": "utility lost on treatment",
+    "utility_loss_near_death": "utility lost in the last months of life",
+    "utility_loss_no_response": "utility lost without a response",
+    "subsequent_treatment": "treatment after progression",
+    "later_lenalidomide": "lenalidomide in a later line",
     "dispensed": "packs dispensed",
 }
 
@@ -208,6 +230,10 @@ def state_label(name: str) -> str:
 
 def outcome_label(name: str) -> str:
     """An outcome that is compared with a published figure, in words."""
+    curve, _, years = name.partition("_")
+    if curve in ("survival", "pfs"):
+        number, unit = years.split("_")
+        return f"{'Alive' if curve == 'survival' else 'Alive without progression'} at {number} {unit}"
     return words(name, OUTCOMES)
 
 

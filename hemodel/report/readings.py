@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from hemodel.analyses.global_sensitivity import Sensitivity
 from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.request import request
+from hemodel.cohort.model.treatment import main_pack
 from hemodel.evidence.distributions import Z_95
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import Settings
 from hemodel.report import labels
 
-PACK = "c_lenalidomide_25mg_pack"
 MOST_ERRORS_AWAY = 8.0
 """Standard errors from its value beyond which a turning point is no longer told."""
 LEAST_WORTH = 1.0
@@ -154,7 +154,7 @@ def turning_points(table: pd.DataFrame) -> pd.DataFrame:
 def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangement: str | None = None) -> str:
     """The probability at the list price of the pack, and the price at which it is one half."""
     arrangement, strategy, _ = request(inputs, price_arrangement, None, None)
-    settings, price = inputs.settings, inputs.parameters[PACK].value
+    settings, price = inputs.settings, inputs.parameters[main_pack(inputs)].value
     rows = table[table["strategy"] == strategy].sort_values("pack_price")
     x = rows["pack_price"].to_numpy(dtype=np.float64)
     now, halves = [], []

@@ -193,7 +193,8 @@ def test_a_scenario_that_moves_survival_brings_the_rates_that_follow(problem: st
 def test_the_model_meets_the_published_medians_within_one_percent(problem: str) -> None:
     for inputs in populations(problem).values():
         found = run_base_case(inputs).against_source.set_index(["strategy", "outcome"])["relative_difference"].dropna()
-        found = found.drop(index=(L, "median_exposure"), errors="ignore")  # IFM 2005-02 stopped it; the base case does not
+        # landmarks are of other data cuts; median exposure: IFM 2005-02 stopped it, the base case does not
+        found = found[found.index.get_level_values("outcome").isin(["median_pfs", "median_os"])]
         assert found.abs().max() < 0.01 or found.empty
 
 

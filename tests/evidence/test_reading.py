@@ -318,6 +318,16 @@ def test_line_breaks_that_only_python_knows_do_not_split_a_row(folder: Path, mar
     assert load_inputs(folder).parameters["c_pe"].note == f"before{mark}after"
 
 
+def test_a_problem_with_one_population_needs_no_rows_that_differ(folder: Path) -> None:
+    text = (folder / "settings.toml").read_text(encoding="utf-8")
+    others = text.index("[populations.pooled_trials]")
+    (folder / "settings.toml").write_text(text[:others], encoding="utf-8")
+    for name in ("populations.csv", "correlations.csv", "published.csv"):
+        header, *rows = read_cells(folder / name)
+        write_cells(folder / name, [header, *(row for row in rows if row[0] in ("", "two_or_more_prior"))])
+    assert load_inputs(folder).parameters.keys() == BASE.parameters.keys()
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_with_only_a_header_is_refused(folder: Path, name: str) -> None:
     write_cells(folder / name, read_cells(folder / name)[:1])

@@ -280,6 +280,8 @@ def value(p, s, strategy, lived, arrangement, r_costs, r_effects):
     """(costs, life-years, QALYs) of one strategy under one price arrangement."""
     n, also, q = s["n_cycles"], s["also_counted"], p["p_pack_dispensed"]
     drugs = next(x["drugs"] for x in s["strategies"] if x["name"] == strategy)
+    takes_drugs = bool(drugs) or "c_other_drugs_" + strategy in p
+    visits = p.get("n_clinic_visits_" + strategy, p.get("n_clinic_visits"))
     scheme = s["schemes"].get(arrangement)
     free, progressed = lived["free"], lived["progressed"]
     charges = [charged(s, scheme, c, q) for c in range(n)]
@@ -307,7 +309,7 @@ def value(p, s, strategy, lived, arrangement, r_costs, r_effects):
 
         # bought with treatment
         each = p.get("c_other_drugs_" + strategy, 0.0)
-        each += p["c_clinic_visit_first"] if c == 0 else p["n_clinic_visits"] * p["c_clinic_visit_follow_up"]
+        each += p["c_clinic_visit_first"] if c == 0 else visits * p["c_clinic_visit_follow_up"]
         each += p["n_blood_tests_" + strategy] * p["c_blood_test"]
         if "dexamethasone" in drugs:
             high = c < s["dexamethasone_high_dose_cycles"]
@@ -341,7 +343,9 @@ def value(p, s, strategy, lived, arrangement, r_costs, r_effects):
             rate = p["r_second_cancer_" + strategy]
             costs += middle * rate * time(free, c) * DT * p["c_second_cancer"]
             qalys -= worth * rate * time(free, c) * DT * p["du_second_cancer"] * p["d_second_cancer"]
-        if "utility_loss_on_treatment" in also:
+        if "utility_loss_no_response" in also:
+            qalys -= worth * DT * ageing * time(free, c) * p["du_no_response"] * (1 - p["p_response_" + strategy])
+        if "utility_loss_on_treatment" in also and takes_drugs:
             qalys -= worth * DT * ageing * lived["treated"][c] * p["du_on_treatment"]
         if "utility_loss_near_death" in also:
             qalys -= worth * deaths * p["du_near_death"] * p["d_near_death"]

@@ -139,6 +139,7 @@ BOUGHT = {"schemes": SCHEMES, "price_arrangements": ["list", *SCHEMES]}
             {f"shape_{x}_{s}": ("shape_pfs", 1.1) for x in ("pfs", "ttp") for s in STRATEGIES},
         ),
         ({}, {"c_other_drugs_dexamethasone": ("c_heparin", 123.0)}),
+        ({}, {f"n_clinic_visits_{s}": ("n_clinic_visits", 0.5 * k) for k, s in enumerate(STRATEGIES)}),
         (BOUGHT | {"dose": "stepwise"}, {"p_pack_dispensed": ("p_pack_dispensed", 0.8)}),
         (BOUGHT | {"also_counted": LOSSES, "utility_age_adjustment": "general_population", "stop_at_response_cycle": 7}, {}),
         (CLOCK | {"dose": "stepwise"}, {}),

@@ -96,7 +96,10 @@ def test_a_parameter_that_never_changes_the_decision_has_no_number(frames):
 
 def test_threshold_without_a_value_says_so_in_pounds(frames):
     table = tables.rounded(frames["thresholds"])
-    assert table["What"].tolist() == ["Price of the 25 mg pack, other strengths in proportion", "Utility after progression"]
+    assert table["What"].tolist() == [
+        "Price of the pack dispensed most, other strengths in proportion",
+        "Utility after progression",
+    ]
     assert table["Threshold value"].tolist() == ["2,920", "none"]
     assert table["Result"].iloc[0] == "The ICER is £35,000 per QALY."
     assert table["Threshold (£/QALY)"].iloc[0] == "£35,000"

@@ -109,6 +109,12 @@ def stepwise_price(draws: Draws) -> Callable[[int], Array]:
     return price
 
 
+def main_pack(inputs: Inputs) -> str:
+    """Name of the price of the pack that is dispensed most, which stands for all: c_lenalidomide_<strength>_pack."""
+    strength = max(STRENGTHS, key=lambda s: inputs.parameters[f"p_packs_{s}"].value)
+    return f"c_lenalidomide_{strength}_pack"
+
+
 def list_price(draws: Draws) -> Array:
     """List price of a pack, averaged over the shares of packs by strength, GBP, (draw,)."""
     return sum(

@@ -83,7 +83,10 @@ def qalys(draws: Draws, inputs: Inputs, paths: Paths, rate: float) -> dict[str, 
     result = {**{s: utility(draws, inputs, s) * y for s, y in years.items()}, "adverse_events": -first * lost}
     if "utility_loss_on_treatment" in settings.also_counted:
         on = paths.years(ON_TREATMENT, rate, "start", valued=True)
-        result[ON_TREATMENT] = -draws["du_on_treatment"] * on
+        result["treatment"] = -draws["du_on_treatment"] * (_takes_drugs(inputs) * on)
+    if "utility_loss_no_response" in settings.also_counted:
+        without = 1.0 - by_strategy(draws, inputs, "p_response")
+        result["no_response"] = -draws["du_no_response"] * (without * years[PROGRESSION_FREE])
     if "utility_loss_near_death" in settings.also_counted:
         last = draws["du_near_death"] * inputs.years("d_near_death", draws["d_near_death"])
         result["near_death"] = -last * _deaths(paths, rate)
@@ -111,7 +114,8 @@ def _on_treatment(draws: Draws, inputs: Inputs, treated: CycleSums, rate: float)
     cycles = treated.at_starts(rate)
     high_dose = treated.at_starts(rate, inputs.settings.dexamethasone_high_dose_cycles)
     milligrams = high_dose * draws["n_dexamethasone_high_dose"] + (cycles - high_dose) * draws["n_dexamethasone_later"]
-    follow_up = draws["n_clinic_visits"] * draws["c_clinic_visit_follow_up"] * (cycles - treated.first)
+    visits = _shared_or_own(draws, inputs, "n_clinic_visits")
+    follow_up = visits * draws["c_clinic_visit_follow_up"] * (cycles - treated.first)
     tests = by_strategy(draws, inputs, "n_blood_tests") * draws["c_blood_test"] * cycles
     found = {
         "dexamethasone": _given(inputs, "dexamethasone", cycles) * (milligrams * draws["c_dexamethasone_mg"]),
@@ -176,6 +180,20 @@ def _per_event(draws: Draws, inputs: Inputs, value: Callable[[str], Array]) -> A
     shares: Mapping[str, Array] = {event: by_strategy(draws, inputs, f"p_{event}") for event in adverse_events(inputs)}
     nothing = np.zeros((len(inputs.settings.strategies), len(draws["age_start"])))
     return sum((share * value(event) for event, share in shares.items()), nothing)
+
+
+def _shared_or_own(draws: Draws, inputs: Inputs, name: str) -> Array:
+    """The parameter `name`, (draw,), or `<name>_<strategy>`, (strategy, draw), where the inputs have one for each strategy."""
+    own = f"{name}_{inputs.settings.strategy_names[0]}" in inputs.parameters
+    return by_strategy(draws, inputs, name) if own else draws[name]
+
+
+def _takes_drugs(inputs: Inputs) -> Array:
+    """1 for the strategies with drugs, 0 for those without, (strategy, 1)."""
+    found = [
+        bool(strategy.drugs) or f"c_other_drugs_{strategy.name}" in inputs.parameters for strategy in inputs.settings.strategies
+    ]
+    return np.array(found, dtype=np.float64)[:, None]
 
 
 def _given(inputs: Inputs, drug: str, like: Array) -> Array:

@@ -231,6 +231,10 @@ def settings_table(settings: Settings) -> pd.DataFrame:
         ("Discount rate, costs", f"{100 * settings.discount_rate_costs:g}% a year"),
         ("Discount rate, life years and QALYs", f"{100 * settings.discount_rate_effects:g}% a year"),
         ("Treatment", value(settings.treatment_until)),
+        *_where_set(settings),
+        ("Curves", f"PFS {value(settings.pfs_curve)}; overall survival {value(settings.os_curve)}"),
+        ("Utilities", value(settings.utility_age_adjustment)),
+        ("Dose", value(settings.dose)),
         ("Death after progression", value(settings.post_progression_mortality)),
         ("Survival on the comparator from", value(settings.comparator_survival)),
         ("Shape of progression from", value(settings.progression_shape)),
@@ -242,6 +246,33 @@ def settings_table(settings: Settings) -> pd.DataFrame:
         ("Price year", settings.price_year),
     ]
     return framed(("Setting", "Choice"), rows)
+
+
+def _where_set(settings: Settings) -> list[tuple[str, str]]:
+    """Choices that have a row only where they are made."""
+    rows = [
+        (f"Fixed duration, {strategy.label}", f"{strategy.treatment_cycles} cycles")
+        for strategy in settings.strategies
+        if strategy.treatment_cycles is not None
+    ]
+    if settings.stop_at_response_cycle is not None:
+        rows.append(("Responders stop", f"at cycle {settings.stop_at_response_cycle}"))
+    if settings.intervention_survival != "median":
+        rows.append(("Survival on the interventions from", "the comparator's curve and the hazard ratio"))
+    if settings.survival_target != "median":
+        rows.append(("Death rate after progression meets", "a mean survival"))
+    if settings.effect_waning is not None:
+        fades = settings.effect_waning
+        rows.append(("Treatment effect fades", f"from {fades.from_years:g} to {fades.to_years:g} years"))
+    if settings.post_progression_clock_cycles is not None:
+        rows.append(("Death after progression changes", f"after {settings.post_progression_clock_cycles} cycles"))
+    for name, terms in settings.fitted_curves.items():
+        curve, _, strategy = name.partition("_")
+        family = labels.setting_value_label(terms.family)
+        rows.append((f"Fitted {curve.upper()}, {labels.strategy_label(settings, strategy)}", family))
+    if settings.also_counted:
+        rows.append(("Also counted", "; ".join(labels.setting_value_label(name) for name in settings.also_counted)))
+    return rows
 
 
 def against_source_table(base: BaseCase) -> pd.DataFrame:

@@ -300,7 +300,7 @@ def price_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     found = table[table["strategy"] != settings.comparator]
     frame = pd.DataFrame(
         {
-            "Price of the 25 mg pack (£)": found["pack_price"].to_numpy(),
+            "Price of the pack (£)": found["pack_price"].to_numpy(),
             TECHNOLOGIES: [labels.strategy_label(settings, str(name)) for name in found["strategy"]],
             "Mean costs (£)": found["mean_costs"].to_numpy(),
         }
