@@ -13,6 +13,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -127,6 +128,25 @@ def information(draws: int) -> dict[str, Any]:
     return found
 
 
+def structures(draws: int, rounds: int) -> dict[str, Any]:
+    """Seconds of `run_psa` on one thread, one a round: the base case, fitted spline curves for PFS, a clock since progression, both."""
+    base = hm.load_inputs("relapsed")
+    shape = base.parameters["shape_pfs"].value
+    places = (np.arange(300) + 0.5) / 300
+    splines = base
+    for name, months in (("lenalidomide_dexamethasone", 9.5), ("dexamethasone", 4.6)):
+        times = months * (-np.log1p(-places) / np.log(2)) ** (1 / shape) * np.exp(0.1 * np.sin(20 * places))
+        splines = hm.with_fitted_curve(splines, "pfs", name, times, np.ones(300), "spline_hazard", knots=2)
+    clock = {"post_progression_clock_cycles": 13}
+    runs = {
+        "Weibull base case": base,
+        "fitted splines (two internal knots) for PFS": splines,
+        "death by time since progression": base.with_settings(**clock),
+        "both": splines.with_settings(**clock),
+    }
+    return {"seconds": in_turn({name: partial(hm.run_psa, x, draws, threads=1) for name, x in runs.items()}, rounds)}
+
+
 def sobol(evaluations: int) -> dict[str, Any]:
     """Seconds of a Sobol' analysis of about so many evaluations of the model, from inputs to indices."""
     if find_spec("SALib") is None:
@@ -234,6 +254,7 @@ CASES: dict[str, Callable[..., dict[str, Any]]] = {
     "batch": batch,
     "information": information,
     "sobol": sobol,
+    "structures": structures,
     "peer": peer,
 }
 

@@ -111,6 +111,7 @@ def measure(plan: Plan) -> dict[str, Any]:
         "batches": {draws: child("batch", draws=draws) for draws in plan.batches},
         "information": child("information", draws=plan.draws),
         "sobol": child("sobol", evaluations=plan.sobol_evaluations),
+        "structures": child("structures", draws=plan.draws, rounds=plan.scales[plan.draws]),
     }
 
 
@@ -156,6 +157,8 @@ def report(plan: Plan, found: dict[str, Any], *, quick: bool) -> str:
         threads_table(plan, found),
         "## Draws per second",
         scale_table(found),
+        "## Other structures",
+        structures_table(plan, found["structures"]["seconds"]),
         "## Value of information and Sobol' indices",
         information_text(plan, found),
         "## Other packages, the stripped job",
@@ -302,6 +305,17 @@ def scale_table(found: dict[str, Any]) -> str:
         for draws, result in found["batches"].items()
     )
     return f"{text}\n\nWhat a streamed batch takes on two threads, each in a process of its own: {memory}."
+
+
+def structures_table(plan: Plan, seconds: dict[str, list[float]]) -> str:
+    """A probabilistic analysis with other curves and clocks beside the base case."""
+    base = next(iter(seconds.values()))
+    rows = [
+        [name, f"{1e3 * statistics.median(own):.0f}", spread(ratios(own, base)), met(statistics.median(ratios(own, base)) <= 3)]
+        for name, own in seconds.items()
+    ]
+    heading = [f"`run_psa`, {plan.draws:,} draws, one thread", "ms, median", "Ratio to the base case", "At most 3"]
+    return table(heading, rows)
 
 
 def information_text(plan: Plan, found: dict[str, Any]) -> str:

@@ -90,8 +90,13 @@ _HOMES = {
 }
 
 
+_ROOMS = ("analyses", "cohort", "decision", "evidence", "report", "survival")
+
+
 def __getattr__(name: str) -> object:
-    """Import a public name from its room when it is first asked for, so that `hemodel --help` need not wait for NumPy."""
+    """Import a public name from its room, or the room, when it is first asked for, so that `hemodel --help` need not wait for NumPy."""
+    if name in _ROOMS:
+        return import_module(f"hemodel.{name}")
     for module, names in _HOMES.items():
         if name in names:
             return getattr(import_module(module), name)

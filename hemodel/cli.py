@@ -824,6 +824,7 @@ def _answer(base: BaseCase, psa: PSA | None) -> dict[str, Any]:
         "results": _records(base.table),
         "probabilistic": [] if psa is None else _records(psa.table),
         "model_against_source": _records(base.against_source),
+        "rules_applied": _records(base.rules_applied),
         "manifest": _manifest(base.inputs, psa),
     }
 
@@ -836,6 +837,8 @@ def _print_answer(base: BaseCase, psa: PSA | None) -> None:
     for arrangement in base.outcomes.price_arrangements:
         table = tables.rounded(tables.base_case_table(base, arrangement))
         _print_frame(table, labels.arrangement_label(settings, arrangement))
+    for row in base.rules_applied.to_dict("records"):
+        typer.echo(f"Note: {row['rule']}, {labels.strategy_label(settings, str(row['strategy']))}: {row['value']:.4g}", err=True)
     if psa is not None:
         _print_frame(tables.rounded(tables.probability_table(psa)), f"Probabilistic: {psa.n_draws:,} draws, seed {psa.seed}")
     typer.echo(manifest.manifest_text(manifest.manifest(base.inputs, psa=psa)))

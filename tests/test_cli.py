@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import openpyxl
 import pandas as pd
@@ -206,3 +207,71 @@ def test_every_analysis_answers_on_the_command_line(arguments, check):
     done = hemodel(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     assert check(json.loads(done.stdout))  # in words they run in tests/test_readme.py
+
+
+def test_curves_are_fitted_to_a_file_and_the_model_runs_with_one(tmp_path):
+    data = Path(__file__).parent / "published" / "gbsg2.csv"
+    done = hemodel("fit", data, "--unit", "days", "--family", "weibull", "--family", "exponential", "--json")
+    found = json.loads(done.stdout)
+    assert (found["rows"], found["events"]) == (686, 299)
+    assert [row["family"] for row in found["results"]] == ["weibull", "exponential"]
+    assert found["results"][0]["median"] == pytest.approx(4.640905 * 365, rel=1e-6)  # flexsurv
+    more = ["--curve", "pfs", "--strategy", "lenalidomide_dexamethasone", "--family", "weibull", "--json"]
+    run = json.loads(hemodel("fit", data, "--unit", "days", *more).stdout)
+    assert run["family"] == "weibull"
+    assert run["model"][0]["life_years"] > 4  # the curve's median is 4.6 years
+    assert "fitted pfs_lenalidomide_dexamethasone" in run["manifest"]["changed"]
+
+
+def test_people_are_rebuilt_from_a_digitised_curve(tmp_path):
+    curve, risk = tmp_path / "curve.csv", tmp_path / "risk.csv"
+    points = [(t / 10, 0.5 ** (t / 100)) for t in range(301)]
+    curve.write_text("time,survival\n" + "\n".join(f"{t},{s:.6f}" for t, s in points), encoding="utf-8")
+    risk.write_text("time,at_risk\n0,200\n10,100\n20,50\n", encoding="utf-8")
+    done = hemodel("fit", curve, "--risk", risk, "--family", "exponential", "--json")
+    assert "Rebuilt 200 people" in done.stderr
+    assert json.loads(done.stdout)["results"][0]["median"] == pytest.approx(10, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fit", "none.csv"], "the file is not there"),
+        (["fit", "none.csv", "--curve", "pfs"], "Give both, or neither"),
+        (["evsi", "u_progressed", "--draws", "100"], "the spread between people is not known"),
+        (["evsi", "u_progressed", "--sizes", "10;20", "--draws", "100"], "Write for example 50,100,200"),
+        (["evsi", "u_progressed", "--sd", "u_progressed=x", "--draws", "100"], "not NAME=VALUE with a number"),
+        (["budget", "--years", "9"], "there is no p_uptake_year_6"),
+        (["compare", "--population", "nobody"], "nobody"),
+        (["weighted", "--weight", "nobody=1"], "there is no such population"),
+        (["one-way", "--strategy", "nothing"], "not one to compare with the comparator"),
+        (["convergence", "--replicates", "1", "--draws", "100"], "Give 2 or more"),
+        (["run", "--full"], "Give --out FILE.xlsx, and draws"),
+        (["one-way", "--out", "a.txt"], "does not end in .csv"),
+    ],
+)
+def test_requests_that_cannot_be_met_are_told_with_status_2(arguments, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = hemodel(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ") and words in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "columns"),
+    [
+        (["budget"], {"year", "budget_impact"}),
+        (["drivers"], {"parameter", "flips_at"}),
+        (["convergence", "--draws", "200"], {"draws", "icer_low"}),
+        (["convergence", "--draws", "64", "--design", "sobol", "--replicates", "2"], {"quantity", "standard_error"}),
+        (["weighted", "--weight", "one_prior=1"], {"icer"}),
+    ],
+)
+def test_tables_are_written_whole_as_csv_and_json(arguments, columns, tmp_path):
+    out = tmp_path / "table.csv"
+    done = hemodel(*arguments, "--out", out, "--json")
+    assert done.returncode == 0
+    found = json.loads(done.stdout)["results"]
+    assert columns <= set(found[0])
+    assert len(pd.read_csv(out)) == len(found)

@@ -118,6 +118,19 @@ class BaseCase:
         return frame.rename_axis("state").reset_index()
 
     @property
+    def rules_applied(self) -> pd.DataFrame:
+        """Documented rules that this run had to apply, such as holding a PFS curve at the survival curve: rule, strategy, value (how
+        many cycles, or by how much); empty where none was needed.
+        """
+        rows = [
+            (rule, strategy, float(values[i, 0]))
+            for rule, values in self.outcomes.crossings.items()
+            for i, strategy in enumerate(self.outcomes.strategies)
+            if values[i, 0] > 0
+        ]
+        return pd.DataFrame(rows, columns=["rule", "strategy", "value"])
+
+    @property
     def against_source(self) -> pd.DataFrame:
         """Model against source: what was published beside what the model gives, in the published unit, with the ratio of the two.
 

@@ -64,9 +64,9 @@ def threshold_value(
 ) -> Threshold:
     """The value of a parameter, or of the pack price, at which the ICER equals `threshold` (GBP per QALY).
 
-    `what`: a parameter's name, or "pack_price": the list price of the pack that is dispensed most, the other strengths in proportion. `low`, `high`:
-    the range, default 0 to ten times the value, within what the kind of quantity allows. Where the decision turns more than once,
-    the value nearest to the base value is given.
+    `what`: a parameter's name, or "pack_price": the list price of the pack that is dispensed most, the other strengths in proportion.
+    `low`, `high`: the range, default 0 to ten times the value, within what the kind of quantity allows. Where the decision turns
+    more than once, the value nearest to the base value is given.
     """
     arrangement, strategy, threshold = request(inputs, price_arrangement, strategy, threshold)
     parameter = _parameter(inputs, what)

@@ -111,3 +111,13 @@ def test_results_are_frozen_and_show_themselves(result):
         result.outcomes = None
     assert "<table" in result._repr_html_()
     assert "Two or more prior therapies" in result.inputs._repr_html_()
+
+
+def test_rules_that_were_applied_are_told_with_count_and_size():
+    assert hm.run_base_case(hm.load_inputs("relapsed")).rules_applied.empty
+    held = hm.load_inputs("relapsed", scenario="partitioned_survival").with_values(median_os_dexamethasone=3.0)
+    table = hm.run_base_case(held).rules_applied.set_index("rule")
+    assert set(table["strategy"]) == {"dexamethasone"}
+    cycles = table.loc["cycles in which the PFS curve exceeded the OS curve", "value"]
+    most = table.loc["most by which the PFS curve exceeded the OS curve", "value"]
+    assert cycles > 1 and cycles == int(cycles) and 0 < most < 1
