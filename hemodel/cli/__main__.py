@@ -1,0 +1,5 @@
+"""`python -m hemodel.cli`."""
+
+from hemodel.cli import main
+
+main()

@@ -1,0 +1,330 @@
+"""Commands that answer the question: base case, probabilistic analysis, scenarios, mixes, modifiers, budget; and the app."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hemodel.cli.options import (
+    DEFAULT_DRAWS,
+    DEFAULT_SEED,
+    AsJson,
+    Case,
+    Design,
+    Draws,
+    NamedCase,
+    Problem,
+    Quiet,
+    Report,
+    Seed,
+    Table,
+    command,
+    named_numbers,
+    refuse_target,
+)
+from hemodel.cli.terminal import (
+    case_title,
+    deliver,
+    manifest,
+    plain,
+    print_frame,
+    print_json,
+    progress,
+    records,
+    say,
+    write_csv,
+)
+from hemodel.errors import InputError
+
+if TYPE_CHECKING:
+    from hemodel.analyses.base_case import BaseCase
+    from hemodel.analyses.psa import PSA
+    from hemodel.analyses.scenarios import Scenarios
+
+
+@command()
+def run(
+    case: Case,
+    delivery: Report,
+    draws: Annotated[int, typer.Option(help="Draws of the probabilistic analysis; 0 leaves it out.")] = DEFAULT_DRAWS,
+    seed: Seed = DEFAULT_SEED,
+    full: Annotated[bool, typer.Option("--full", help="With --out: a sheet for every sensitivity analysis too.")] = False,
+) -> None:
+    """Answer the question: base case and probabilistic analysis, at list price and under the scheme."""
+    from hemodel.analyses.base_case import run_base_case
+    from hemodel.analyses.psa import run_psa
+    from hemodel.analyses.scenarios import run_scenarios
+
+    refuse_target(delivery.out, delivery.force, ".xlsx")
+    if full and not (delivery.out and draws):
+        problem = "it adds sheets to a workbook with a probabilistic analysis"
+        raise InputError("--full", problem, "Give --out FILE.xlsx, and draws")
+    inputs = case.inputs()
+    base = run_base_case(inputs)
+    psa = None
+    if draws:
+        with progress("Draws", draws, delivery.quiet) as advance:
+            psa = run_psa(inputs, draws, seed=seed, progress=advance)
+    as_filed = not case.scenario and not case.change
+    scenarios = run_scenarios(case.problem, population=inputs.population) if delivery.out and as_filed else None
+    if delivery.out:
+        _write_workbook(delivery, base, psa, scenarios, full=full)
+    if delivery.as_json:
+        print_json(_answer(base, psa))
+    else:
+        _print_answer(base, psa)
+
+
+@command()
+def psa(
+    case: Case,
+    delivery: Report,
+    draws: Draws = DEFAULT_DRAWS,
+    seed: Seed = DEFAULT_SEED,
+    design: Design = "monte_carlo",
+    threads: Annotated[int | None, typer.Option(help="Threads; default: one for a small run, else all cores.")] = None,
+) -> None:
+    """Probabilistic analysis alone, of any number of draws; `--out draws.csv` writes a row per draw."""
+    from hemodel.analyses.base_case import run_base_case
+    from hemodel.analyses.psa import run_psa
+    from hemodel.report import labels, tables
+
+    delivery.refuse_target()
+    inputs = case.inputs()
+    with progress("Draws", draws, delivery.quiet) as advance:
+        result = run_psa(inputs, draws, seed=seed, design=design, threads=threads, progress=advance)
+    base = run_base_case(inputs)
+    if delivery.out and delivery.out.suffix == ".xlsx":
+        _write_workbook(delivery, base, result, None)
+    elif delivery.out:
+        write_csv(delivery.out, result.results(), delivery)
+    if delivery.as_json:
+        print_json({"results": records(result.table), "manifest": manifest(inputs, result)})
+        return
+    for arrangement in result.price_arrangements:
+        title = f"{labels.arrangement_label(inputs.settings, arrangement)} ({draws:,} draws, seed {seed})"
+        print_frame(tables.rounded(tables.psa_table(result, arrangement, base)), title)
+    print_frame(tables.rounded(tables.probability_table(result)), "Probability of being cost-effective")
+
+
+@command()
+def scenarios(
+    delivery: Report,
+    problem: Problem = "relapsed",
+    population: Annotated[str | None, typer.Option(help="Population; default: the one of the base case.")] = None,
+) -> None:
+    """Every scenario beside the base case."""
+    from hemodel.analyses.scenarios import run_scenarios
+    from hemodel.evidence.inputs import load_inputs, scenario_names
+    from hemodel.report import labels, tables
+
+    delivery.refuse_target()
+    inputs = load_inputs(problem, population=population)
+    with progress("Scenarios", len(scenario_names(inputs.settings.problem)), delivery.quiet) as advance:
+        result = run_scenarios(problem, population=population, progress=advance)
+    if delivery.out and delivery.out.suffix == ".xlsx":
+        _write_workbook(delivery, result.results[0], None, result)
+    elif delivery.out:
+        write_csv(delivery.out, result.table, delivery)
+    if delivery.as_json:
+        print_json({"results": records(result.table), "not_applicable": result.not_applicable, "manifest": manifest(inputs)})
+        return
+    for arrangement in result.results[0].outcomes.price_arrangements:
+        title = f"{labels.arrangement_label(inputs.settings, arrangement)}: {case_title(inputs)}"
+        print_frame(tables.rounded(tables.scenario_table(result, arrangement)).drop(columns="Why"), title)
+    if result.not_applicable:
+        say(f"Left out, as their numbers hold for other populations: {', '.join(result.not_applicable)}", delivery.quiet)
+
+
+@command()
+def compare(
+    delivery: Table,
+    problem: Problem = "relapsed",
+    populations: Annotated[
+        list[str] | None, typer.Option("--population", help="Populations, as often as needed; default: all.")
+    ] = None,
+    scenarios: Annotated[
+        list[str] | None, typer.Option("--scenario", help="Scenarios, as often as needed; default: all.")
+    ] = None,
+) -> None:
+    """All scenarios x populations x price arrangements in one table."""
+    from hemodel.analyses.scenarios import run_comparison
+    from hemodel.evidence.inputs import load_inputs
+    from hemodel.report import tables
+
+    delivery.refuse_target()
+    inputs = load_inputs(problem)
+    with progress("Populations", len(populations or inputs.settings.populations), delivery.quiet) as advance:
+        frame = run_comparison(problem, populations=populations, scenarios=scenarios, progress=advance)
+    shown = tables.rounded(tables.comparison_table(frame, inputs.settings))
+    deliver(inputs, delivery, frame, "Every scenario in every population", shown=shown)
+
+
+@command()
+def weighted(
+    delivery: Table,
+    weights: Annotated[list[str], typer.Option("--weight", help="Share of people, POPULATION=NUMBER, as often as needed.")],
+    problem: Problem = "relapsed",
+    scenario: Annotated[str | None, typer.Option(help="Scenario, applied to each population.")] = None,
+) -> None:
+    """A weighted average over populations: the ICER of the mix."""
+    from hemodel.analyses.subgroups import run_weighted
+    from hemodel.evidence.inputs import load_inputs
+
+    delivery.refuse_target()
+    inputs, shares = load_inputs(problem, scenario=scenario), named_numbers("--weight", weights)
+    frame = run_weighted(problem, shares, scenario=scenario)
+    deliver(inputs, delivery, frame, f"Mix of {', '.join(f'{name} {share:g}' for name, share in shares.items())}")
+
+
+@command()
+def modifiers(case: Case, as_json: AsJson = False) -> None:
+    """NICE's severity weight and the end-of-life criteria of 2009, and the result with and without the weight."""
+    from dataclasses import asdict
+
+    from hemodel.analyses.base_case import run_base_case
+    from hemodel.analyses.severity import run_modifiers
+
+    inputs = case.inputs()
+    result = run_modifiers(run_base_case(inputs))
+    if as_json:
+        judged = {"severity": asdict(result.severity), "end_of_life": asdict(result.end_of_life)}
+        print_json({"results": records(result.table), **judged, "manifest": manifest(inputs)})
+        return
+    typer.echo(result.severity.reading)
+    typer.echo(result.end_of_life.reading)
+    print_frame(result.table.map(plain), case_title(inputs))
+
+
+@command()
+def budget(
+    case: Case,
+    delivery: Table,
+    years: Annotated[int, typer.Option(help="Years from the first uptake.")] = 5,
+) -> None:
+    """Budget impact: what the health service would pay in each year with the new treatment, beyond what it pays without."""
+    from hemodel.analyses.budget import run_budget
+    from hemodel.report import tables
+
+    delivery.refuse_target()
+    inputs = case.inputs()
+    result = run_budget(inputs, years=years)
+    shown = tables.rounded(tables.budget_table(result.table, inputs.settings))
+    deliver(inputs, delivery, result.table, f"Budget impact, GBP of each year: {case_title(inputs)}", shown=shown)
+
+
+@command()
+def batch(
+    case: NamedCase,
+    draws: Annotated[int, typer.Argument(help="Number of draws, or the most where --until stops earlier.")],
+    folder: Annotated[Path | None, typer.Option(help="Makes the batch resumable: what is done is kept here.")] = None,
+    keep_draws: Annotated[bool, typer.Option("--keep-draws", help="Keep every draw there too, as Parquet.")] = False,
+    until: Annotated[float | None, typer.Option(help="Stop once the standard error of net benefit is below so many GBP.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; default: all cores.")] = None,
+    seed: Seed = DEFAULT_SEED,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Probabilistic analysis of any size in little memory; a killed batch goes on where it was."""
+    from hemodel.analyses.batch import run_batch
+
+    inputs = case.inputs()
+    with progress("Draws", draws, quiet) as advance:
+        result = run_batch(
+            inputs,
+            draws,
+            seed=seed,
+            folder=folder,
+            keep_draws=keep_draws,
+            threads=threads,
+            until_standard_error=until,
+            progress=advance,
+        )
+    if as_json:
+        content = {"results": records(result.table), "draws": result.n_draws, "stopped": result.stopped}
+        print_json(content | {"convergence": records(result.history), "manifest": manifest(inputs)})
+        return
+    columns = ["price_arrangement", "strategy", "costs", "se_costs", "qalys", "se_qalys", "icer", "se_icer"]
+    columns += [c for c in result.table.columns if c.startswith("probability_")]
+    print_frame(result.table[columns].map(plain), f"{result.n_draws:,} draws, seed {seed}: {result.stopped}")
+
+
+@command("app")
+def open_app(port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 8501) -> None:
+    """Open the app for committees in a browser; it listens on this machine only."""
+    import subprocess
+    from importlib.util import find_spec
+
+    if find_spec("streamlit") is None:
+        raise InputError("hemodel app", "Streamlit is not installed", 'Install it with: pip install "hemodel[app]"')
+    front = Path(__file__).parent.parent / "app" / "front.py"
+    options = {
+        "server.port": port,
+        "server.address": "127.0.0.1",
+        "server.headless": "true",
+        "server.maxUploadSize": 10,
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false",
+        "server.allowedHosts": "localhost,127.0.0.1",
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": "false",
+        "client.toolbarMode": "viewer",
+        "theme.base": "light",
+        "theme.primaryColor": "#00436C",
+    }
+    run_streamlit = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(front),
+        *(f"--{name}={value}" for name, value in options.items()),
+    ]
+    raise typer.Exit(subprocess.run(run_streamlit, check=False).returncode)
+
+
+def _write_workbook(
+    delivery: Report, base: BaseCase, psa: PSA | None, scenarios: Scenarios | None, *, full: bool = False
+) -> None:
+    from hemodel.analyses.everything import ANALYSES, run_everything
+    from hemodel.report.workbook import Analyses, write_workbook
+
+    assert delivery.out is not None
+    analyses = None
+    if full and psa is not None:
+        with progress("Analyses", ANALYSES, delivery.quiet) as advance:
+            analyses = Analyses(**run_everything(base.inputs, psa, progress=advance))
+    write_workbook(delivery.out, base, psa, scenarios, analyses=analyses, force=delivery.force)
+    say(f"Wrote {delivery.out}", delivery.quiet)
+
+
+def _answer(base: BaseCase, psa: PSA | None) -> dict[str, Any]:
+    return {
+        "question": base.inputs.settings.question,
+        "population": base.inputs.population,
+        "scenario": base.inputs.scenario.name,
+        "results": records(base.table),
+        "probabilistic": [] if psa is None else records(psa.table),
+        "model_against_source": records(base.against_source),
+        "rules_applied": records(base.rules_applied),
+        "manifest": manifest(base.inputs, psa),
+    }
+
+
+def _print_answer(base: BaseCase, psa: PSA | None) -> None:
+    from hemodel.report import labels, tables
+    from hemodel.report.manifest import manifest_text
+
+    settings = base.inputs.settings
+    typer.echo(f"{settings.question}\n{case_title(base.inputs)}.\n")
+    for arrangement in base.outcomes.price_arrangements:
+        table = tables.rounded(tables.base_case_table(base, arrangement))
+        print_frame(table, labels.arrangement_label(settings, arrangement))
+    for row in base.rules_applied.to_dict("records"):
+        say(f"Note: {row['rule']}, {labels.strategy_label(settings, str(row['strategy']))}: {row['value']:.4g}")
+    if psa is not None:
+        print_frame(tables.rounded(tables.probability_table(psa)), f"Probabilistic: {psa.n_draws:,} draws, seed {psa.seed}")
+    typer.echo(manifest_text(manifest(base.inputs, psa)))

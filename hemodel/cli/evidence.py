@@ -1,0 +1,152 @@
+"""Commands about the evidence: check the inputs, show where a number comes from, repeat what was derived, fit curves of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hemodel.cli.options import AsJson, Case, NamedCase, Problem, Table, command
+from hemodel.cli.terminal import (
+    case_title,
+    deliver,
+    manifest,
+    plain,
+    print_frame,
+    print_json,
+    records,
+    say,
+)
+from hemodel.errors import Fault, InputError
+
+
+@command()
+def validate(problem: Problem = "relapsed", as_json: AsJson = False) -> None:
+    """Check the inputs of every population and every scenario; lists all faults."""
+    from hemodel.evidence.inputs import load_inputs, scenario_names
+
+    base = load_inputs(problem)
+    faults: dict[Fault, None] = {}
+    for population in base.settings.populations:
+        for scenario in ["base_case", *scenario_names(base.settings.problem)]:
+            try:
+                load_inputs(problem, population=population, scenario=scenario)
+            except InputError as error:
+                faults |= dict.fromkeys(f for f in error.faults if "its numbers hold for" not in f.problem)
+    if faults:
+        raise InputError.together(faults)
+    counted = {
+        "problem": base.settings.problem,
+        "parameters": len(base.parameters),
+        "populations": len(base.settings.populations),
+        "scenarios": len(scenario_names(base.settings.problem)),
+        "faults": 0,
+    }
+    if as_json:
+        print_json(counted)
+    else:
+        typer.echo(
+            "{problem}: {parameters} parameters, {populations} populations, {scenarios} scenarios: no faults".format(**counted)
+        )
+
+
+@command()
+def info(
+    case: Case,
+    parameter: Annotated[str | None, typer.Option(help="Show one parameter with its source, status and note.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What a run rests on: versions, input hash, populations, scenarios, statuses; or one parameter."""
+    from dataclasses import asdict
+
+    from hemodel.errors import nearest
+    from hemodel.evidence.inputs import scenario_names
+
+    inputs = case.inputs()
+    if parameter is not None:
+        if parameter not in inputs.parameters:
+            raise InputError(f"parameter {parameter!r}", "there is no such parameter", nearest(parameter, inputs.parameters))
+        found = inputs.parameters[parameter]
+        content = asdict(found) | {"interval_low": found.interval[0], "interval_high": found.interval[1]}
+    else:
+        content = manifest(inputs) | {
+            "question": inputs.settings.question,
+            "populations": {name: p.label for name, p in inputs.settings.populations.items()},
+            "scenarios": scenario_names(inputs.settings.problem),
+        }
+    if as_json:
+        print_json(content)
+    else:
+        for key, value in content.items():
+            typer.echo(f"{key}: {plain(value)}")
+
+
+@command()
+def calibrate(case: Case, as_json: AsJson = False) -> None:
+    """Derive the death rates after progression anew from the targets of overall survival, and compare them with the inputs."""
+    from hemodel.analyses.calibration import derive_rates, differences
+
+    inputs = case.inputs()
+    table = differences(inputs, derive_rates(inputs))
+    if as_json:
+        print_json({"results": records(table)})
+    else:
+        print_frame(table.map(plain), f"Death rate after progression: {case_title(inputs)}")
+    if not table["agrees"].all():
+        say("The inputs hold other rates than these: copy value and se into the rows named.")
+        raise typer.Exit(1)
+
+
+@command()
+def fit(
+    data: Annotated[
+        Path, typer.Argument(help="CSV with the columns time,event (1 event, 0 censored), or time,survival with --risk.")
+    ],
+    case: NamedCase,
+    delivery: Table,
+    risk: Annotated[
+        Path | None,
+        typer.Option(help="CSV time,at_risk: DATA is then a digitised Kaplan-Meier curve, from which people are rebuilt."),
+    ] = None,
+    total_events: Annotated[int | None, typer.Option(help="With --risk: events reported in all.")] = None,
+    families: Annotated[list[str] | None, typer.Option("--family", help="Families, as often as needed; default: eight.")] = None,
+    knots: Annotated[int | None, typer.Option(help="Internal knots of splines; default 1.")] = None,
+    unit: Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")] = "months",
+    curve: Annotated[str | None, typer.Option(help="pfs or os: run the model with the best of the fits.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="With --curve: whose curve it is.")] = None,
+) -> None:
+    """Fit survival curves to data of your own, compare them, and run the model with one of them."""
+    from hemodel.analyses.base_case import run_base_case
+    from hemodel.analyses.calibration import calibrated
+    from hemodel.analyses.fitting import FAMILIES, run_fits, with_fitted_curve
+    from hemodel.evidence.survival_data import read_curve, read_risk_table, read_times
+
+    delivery.refuse_target()
+    if (curve is None) != (strategy is None):
+        raise InputError("--curve and --strategy", "one is given without the other", "Give both, or neither")
+    inputs = case.inputs()
+    if risk is None:
+        times, events = read_times(data)
+    else:
+        from hemodel.survival import reconstruct
+
+        people = reconstruct(*read_curve(data), *read_risk_table(risk), total_events)
+        times, events = people.times, people.events
+        say(f"Rebuilt {len(times):,} people with {people.n_events:,} events from the curve.", delivery.quiet)
+    fits = run_fits(times, events, families or FAMILIES, knots=knots)
+    for name, reason in fits.refused.items():
+        say(f"{name} was not fitted: {reason}")
+    more: dict[str, Any] = {"rows": len(times), "events": int(events.sum()), "unit": unit}
+    title = f"{len(times):,} people, {int(events.sum()):,} events; times in {unit}"
+    if curve is None or strategy is None:
+        deliver(inputs, delivery, fits.table, title, **more)
+        return
+    best = fits.best.family.name
+    fitted = with_fitted_curve(inputs, curve, strategy, times, events, best, unit=unit, knots=knots, note=f"From {data.name}")
+    if curve == "os":
+        fitted = calibrated(fitted)
+    table = run_base_case(fitted).table
+    deliver(fitted, delivery, fits.table, title, **more, family=best, model=records(table))
+    if not delivery.as_json:
+        print_frame(table.drop(columns="life_years_discounted").map(plain), f"The model with this {curve.upper()} curve ({best})")

@@ -1,0 +1,248 @@
+"""Commands that ask how sure the answer is, what drives it and what price would do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from hemodel.cli.options import (
+    DEFAULT_DRAWS,
+    DEFAULT_SEED,
+    AsJson,
+    Case,
+    Design,
+    Draws,
+    NamedCase,
+    Question,
+    Seed,
+    Table,
+    Top,
+    command,
+    named_numbers,
+)
+from hemodel.cli.terminal import (
+    case_title,
+    deliver,
+    manifest,
+    missing_to_none,
+    plain,
+    print_json,
+    progress,
+    records,
+    say,
+)
+from hemodel.errors import InputError
+
+
+@command("one-way")
+def one_way(
+    case: Case,
+    question: Question,
+    delivery: Table,
+    outcome: Annotated[str, typer.Option(help="What the tornado is sorted by.")] = "incremental_net_monetary_benefit",
+    top: Top = 15,
+) -> None:
+    """Tornado: every uncertain parameter at the ends of its 95 % interval."""
+    from hemodel.analyses.one_way import run_one_way
+
+    delivery.refuse_target()
+    inputs = case.inputs()
+    result = run_one_way(inputs, **question.asked)
+    frame = result.tornado(outcome)
+    columns = ["label", "unit", "low", "high", f"{outcome}_low", f"{outcome}_high", "reading_low", "reading_high"]
+    title = f"{outcome} ({result.price_arrangement}), base case {plain(result.base[outcome])}"
+    deliver(inputs, delivery, frame, title, shown=frame.head(top)[columns], base=result.base, excluded=result.excluded)
+    if result.excluded:
+        say(f"Left out, as they cannot move alone: {', '.join(result.excluded)}", delivery.quiet)
+
+
+@command("two-way")
+def two_way(
+    first: Annotated[str, typer.Argument(help="A parameter.")],
+    second: Annotated[str, typer.Argument(help="Another.")],
+    case: NamedCase,
+    question: Question,
+    delivery: Table,
+    steps: Annotated[int, typer.Option(help="Values of each.")] = 5,
+) -> None:
+    """A grid over the intervals of two parameters."""
+    from hemodel.analyses.one_way import run_two_way
+
+    delivery.refuse_target()
+    inputs = case.inputs()
+    deliver(inputs, delivery, run_two_way(inputs, first, second, steps=steps, **question.asked), case_title(inputs))
+
+
+@command()
+def threshold(
+    what: Annotated[str, typer.Argument(help="A parameter, pack_price, or charged_cycles.")],
+    case: NamedCase,
+    arrangement: Annotated[str | None, typer.Option(help="Price arrangement; default: the scheme.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="Compared with the comparator; default: the first that is not it.")] = None,
+    at: Annotated[float | None, typer.Option(help="GBP per QALY; default: the upper threshold.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The value of a parameter, the price of the pack, or the number of charged cycles at which the ICER meets a threshold."""
+    from dataclasses import asdict
+
+    from hemodel.analyses.thresholds import charged_cycles, threshold_value
+
+    inputs = case.inputs()
+    if what == "charged_cycles":
+        arrangement = arrangement or inputs.settings.price_arrangements[-1]
+        found = charged_cycles(inputs, price_arrangement=arrangement, strategy=strategy, threshold=at)
+    else:
+        found = threshold_value(inputs, what, price_arrangement=arrangement, strategy=strategy, threshold=at)
+    if as_json:
+        print_json({"results": [{k: missing_to_none(v) for k, v in asdict(found).items()}], "manifest": manifest(inputs)})
+    else:
+        typer.echo(found.reading)
+
+
+@command()
+def drivers(case: Case, question: Question, delivery: Table) -> None:
+    """What would change the decision: the value at which each parameter flips it, and how many standard errors away that is."""
+    from hemodel.analyses.thresholds import decision_drivers
+
+    delivery.refuse_target()
+    inputs = case.inputs()
+    frame = decision_drivers(inputs, **question.asked)
+    reached = frame[frame["flips_at"].notna()]
+    title = f"What would change the decision: {case_title(inputs)}"
+    deliver(inputs, delivery, frame, title, shown=reached.drop(columns="parameter"))
+    say(
+        f"None of the other {len(frame) - len(reached)} uncertain parameters would, alone, within 8 normal scores.",
+        delivery.quiet,
+    )
+
+
+@command()
+def evppi(
+    case: NamedCase,
+    question: Question,
+    delivery: Table,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Parameters known together; default: each uncertain one alone.")
+    ] = None,
+    draws: Draws = DEFAULT_DRAWS,
+    seed: Seed = DEFAULT_SEED,
+    top: Top = 12,
+) -> None:
+    """Expected value of perfect information on parameters: GBP per person with its standard error, and for everyone."""
+    from hemodel.analyses.psa import run_psa
+    from hemodel.analyses.value_of_information import evppi_table, persons
+    from hemodel.cohort.model import names_read
+
+    delivery.refuse_target()
+    inputs = case.inputs()
+    result = run_psa(inputs, draws, seed=seed)
+    count = 1 if names else sum(inputs.parameters[name].is_uncertain for name in names_read(inputs))
+    asked: dict[str, Any] = {"price_arrangement": question.arrangement, "threshold": question.threshold}
+    with progress("Parameters", count, delivery.quiet) as advance:
+        frame = evppi_table(result, [names] if names else None, progress=advance, **asked)
+    title = f"EVPPI, GBP per person and for all {persons(inputs):,.0f} (discounted): {case_title(inputs)}"
+    deliver(inputs, delivery, frame, title, shown=frame.head(top), psa=result)
+
+
+@command()
+def evsi(
+    names: Annotated[list[str], typer.Argument(help="Parameters that the study observes.")],
+    case: NamedCase,
+    question: Question,
+    delivery: Table,
+    sizes: Annotated[str, typer.Option(help="People in each group of the study, with commas.")] = "25,50,100,200,400,800,1600",
+    deviations: Annotated[
+        list[str] | None, typer.Option("--sd", help="Spread between people, NAME=VALUE: for utilities, costs and amounts.")
+    ] = None,
+    events: Annotated[float, typer.Option(help="Share of people whose event is seen (rates, medians, hazard ratios).")] = 1.0,
+    fixed_cost: Annotated[float, typer.Option(help="Cost of the study, GBP.")] = 0.0,
+    cost_per_person: Annotated[float, typer.Option(help="Cost of each person in it, GBP.")] = 0.0,
+    draws: Draws = DEFAULT_DRAWS,
+    seed: Seed = DEFAULT_SEED,
+) -> None:
+    """What a study would be worth by its size: EVSI per person and for everyone, and the net benefit beyond its cost."""
+    from hemodel.analyses.psa import run_psa
+    from hemodel.analyses.value_of_information import evsi_table
+
+    delivery.refuse_target()
+    inputs, spread = case.inputs(), named_numbers("--sd", deviations)
+    if not all(n.strip().isdecimal() for n in sizes.split(",")):
+        problem = "these are not whole numbers with commas between them"
+        raise InputError(f"--sizes {sizes}", problem, "Write for example 50,100,200")
+    result = run_psa(inputs, draws, seed=seed)
+    frame = evsi_table(
+        result,
+        names,
+        [int(n) for n in sizes.split(",")],
+        standard_deviations=spread,
+        share_with_event=events,
+        fixed_cost=fixed_cost,
+        cost_per_person=cost_per_person,
+        threshold=question.threshold,
+        price_arrangement=question.arrangement,
+    )
+    deliver(inputs, delivery, frame, f"A study of {', '.join(names)}, GBP: {case_title(inputs)}", psa=result)
+    if not fixed_cost and not cost_per_person:
+        say("The study is taken to cost nothing: give --fixed-cost and --cost-per-person.", delivery.quiet)
+
+
+@command()
+def convergence(
+    case: Case,
+    question: Question,
+    delivery: Table,
+    draws: Draws = DEFAULT_DRAWS,
+    seed: Seed = DEFAULT_SEED,
+    design: Design = "monte_carlo",
+    replicates: Annotated[int, typer.Option(help="Make the design anew so often: the error of Sobol' and Latin designs.")] = 0,
+) -> None:
+    """Have there been enough draws? Running means with their Monte Carlo error, or replicates of the whole design."""
+    from hemodel.analyses.convergence import run_replicates, running_means
+    from hemodel.analyses.psa import run_psa
+
+    delivery.refuse_target()
+    inputs = case.inputs()
+    if replicates:
+        with progress("Replicates", replicates, delivery.quiet) as advance:
+            frame = run_replicates(
+                inputs, draws, design=design, replicates=replicates, seed=seed, progress=advance, **question.asked
+            )
+        deliver(inputs, delivery, frame, f"{replicates} replicates of {draws:,} draws ({design})")
+        return
+    result = run_psa(inputs, draws, seed=seed, design=design)
+    frame = running_means(result, **question.asked)
+    every = max(1, len(frame) // 10)
+    deliver(inputs, delivery, frame, f"After so many draws: {case_title(inputs)}", shown=frame.iloc[::-every][::-1], psa=result)
+
+
+@command("global")
+def global_(
+    case: Case,
+    question: Question,
+    delivery: Table,
+    method: Annotated[str, typer.Option(help="sobol, morris, fast, rbd_fast; from an ordinary analysis: delta, pawn.")] = "sobol",
+    size: Annotated[int, typer.Option(help="Size of the design (for sobol a power of 2), or number of draws.")] = 1024,
+    outcome: Annotated[str, typer.Option(help="The outcome whose spread is explained.")] = "incremental_net_monetary_benefit",
+    second_order: Annotated[bool, typer.Option("--second-order", help="With sobol: interactions of pairs too.")] = False,
+    seed: Seed = DEFAULT_SEED,
+    top: Top = 12,
+) -> None:
+    """Global sensitivity analysis through SALib."""
+    from hemodel.analyses.global_sensitivity import GIVEN_DATA_METHODS, run_given_data, run_global
+    from hemodel.analyses.psa import run_psa
+
+    delivery.refuse_target()
+    inputs = case.inputs()
+    about: dict[str, Any] = {"outcome": outcome, **question.asked}
+    if method in GIVEN_DATA_METHODS:
+        result = run_given_data(run_psa(inputs, size, seed=seed), method, **about)
+    else:
+        result = run_global(inputs, method, size=size, second_order=second_order, seed=seed, **about)
+    more: dict[str, Any] = {"evaluations": result.evaluations}
+    if result.second_order is not None:
+        more["second_order"] = records(result.second_order.rename_axis("name").reset_index())
+    title, shown = f"{method}: {result.evaluations:,} evaluations", result.table.drop(columns="members").head(top)
+    deliver(inputs, delivery, result.table, title, shown=shown, **more)
+    for name in result.groups:
+        say(f"One group, as its members are correlated or shares of one whole: {name}", delivery.quiet)
