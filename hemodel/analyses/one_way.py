@@ -20,7 +20,7 @@ from hemodel.errors import Fault, InputError, nearest
 from hemodel.evidence.distributions import Z_95, values_at
 from hemodel.evidence.draws import base_case_draws
 from hemodel.evidence.inputs import Inputs, latent_correlations
-from hemodel.outcomes import increments
+from hemodel.outcomes import Outcomes, increments
 
 Array = NDArray[np.float64]
 OUTCOMES = ("incremental_net_monetary_benefit", "incremental_costs", "incremental_qalys", "icer")
@@ -124,12 +124,16 @@ def evaluate_changes(
     inputs: Inputs, changes: Sequence[Mapping[str, float]], arrangement: str, strategy: str
 ) -> tuple[Array, Array]:
     """Incremental costs and QALYs with some parameters at other values, one draw for each entry of `changes`, each (draw,)."""
+    return increments(evaluate_with(inputs, changes), arrangement, strategy, inputs.settings.comparator)
+
+
+def evaluate_with(inputs: Inputs, changes: Sequence[Mapping[str, float]]) -> Outcomes:
+    """Discounted outcomes with some parameters at other values, one draw for each entry of `changes`."""
     draws = {name: np.repeat(value, len(changes)) for name, value in base_case_draws(inputs).items()}
     for i, change in enumerate(changes):
         for name, value in change.items():
             draws[name][i] = value
-    outcomes = model.live(draws, inputs).outcomes(discounted=True)
-    return increments(outcomes, arrangement, strategy, inputs.settings.comparator)
+    return model.live(draws, inputs).outcomes(discounted=True)
 
 
 def _movable(inputs: Inputs, names: Sequence[str] | None) -> tuple[list[str], tuple[str, ...]]:

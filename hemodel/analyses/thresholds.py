@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
-from hemodel.analyses.one_way import evaluate_changes
+from hemodel.analyses.one_way import evaluate_changes, evaluate_with
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.request import request
 from hemodel.cohort import model
@@ -133,9 +133,12 @@ def decision_drivers(
     """What would change the decision: for every uncertain parameter the value, alone, at which the preferred strategy flips at the
     threshold, and how many standard errors from its value that is; nearest first. Missing where none lies within 8 normal scores.
 
-    Shares of a Dirichlet, which cannot move alone, are left out.
+    Preferred is the strategy of highest net benefit among all, or, with `strategy`, between that one and the comparator;
+    `then_preferred` is the one that takes its place. Shares of a Dirichlet, which cannot move alone, are left out.
     """
-    arrangement, strategy, threshold = request(inputs, price_arrangement, strategy, threshold)
+    arrangement, named, threshold = request(inputs, price_arrangement, strategy, threshold)
+    names = inputs.settings.strategy_names
+    among = list(names) if strategy is None else [named, inputs.settings.comparator]
     read = model.names_read(inputs)
     chosen = [p for n, p in inputs.parameters.items() if n in read and p.is_uncertain and p.distribution != "dirichlet"]
     distributions = [p.uncertainty for p in chosen]
@@ -144,22 +147,37 @@ def decision_drivers(
     def at(k: int, places: Array) -> Array:
         return values_at(distributions[k], places, tables[k])
 
-    def benefit_at(places: Array) -> Array:
-        """Net benefit with each parameter alone at its row of normal scores, (parameter, score) in and out."""
-        changes = [{p.name: v} for k, p in enumerate(chosen) for v in at(k, places[k])]
-        costs, qalys = evaluate_changes(inputs, changes, arrangement, strategy)
-        return (threshold * qalys - costs).reshape(places.shape)
+    def benefits_at(changes: list[dict[str, float]]) -> Array:
+        """Net benefit of each strategy that is open, (strategy, change)."""
+        outcomes = evaluate_with(inputs, changes)
+        benefits = threshold * outcomes.total_qalys - outcomes.total_costs(arrangement)
+        result: Array = benefits[[names.index(name) for name in among]]
+        return result
+
+    preferred = int(benefits_at([{}])[:, 0].argmax())
+    others = [i for i in range(len(among)) if i != preferred]
+
+    def lead_at(places: Array) -> Array:
+        """Lead of the preferred strategy over the next with each parameter alone at its row of scores, (parameter, score) in and out."""
+        changes = [{p.name: float(v)} for k, p in enumerate(chosen) for v in at(k, places[k])]
+        benefits = benefits_at(changes)
+        lead: Array = benefits[preferred] - benefits[others].max(axis=0)
+        return lead.reshape(places.shape)
 
     scores = np.linspace(-_FURTHEST, _FURTHEST, _STEPS)
     own = np.array([np.interp(p.value, at(k, scores), scores) for k, p in enumerate(chosen)])
-    flips = _flips(benefit_at, np.tile(scores, (len(chosen), 1)), own)
+    flips = _flips(lead_at, np.tile(scores, (len(chosen), 1)), own)
+    values = [math.nan if math.isnan(z) else float(at(k, np.array([z]))[0]) for k, z in enumerate(flips)]
+    at_flip = benefits_at([{} if math.isnan(v) else {p.name: v} for p, v in zip(chosen, values, strict=True)])
     rows = []
-    for k, (parameter, score) in enumerate(zip(chosen, flips, strict=True)):
-        value = math.nan if math.isnan(score) else float(at(k, np.array([score]))[0])
+    for k, (parameter, value) in enumerate(zip(chosen, values, strict=True)):
         se = distributions[k].standard_error
+        then = "" if math.isnan(value) else among[others[int(at_flip[others, k].argmax())]]
         distance = (value - parameter.value) / se
-        rows.append((parameter.name, parameter.label, parameter.unit, parameter.value, se, value, distance, parameter.status))
-    columns = ["parameter", "label", "unit", "value", "se", "flips_at", "standard_errors_away", "status"]
+        rows.append(
+            (parameter.name, parameter.label, parameter.unit, parameter.value, se, value, distance, then, parameter.status)
+        )
+    columns = ["parameter", "label", "unit", "value", "se", "flips_at", "standard_errors_away", "then_preferred", "status"]
     return pd.DataFrame(rows, columns=columns).sort_values(
         "standard_errors_away", key=abs, kind="stable", na_position="last", ignore_index=True
     )

@@ -115,3 +115,17 @@ def test_price_against_probability_falls_and_ends_at_the_analysis(inputs):
 def test_bad_requests_are_refused(inputs, call, message):
     with pytest.raises(hm.InputError, match=message):
         call(inputs)
+
+
+def test_with_three_strategies_the_preferred_one_is_compared_with_the_next_best():
+    """First line: whoever is best of three at the threshold; where it flips, two strategies are worth the same and no third more."""
+    inputs = hm.load_inputs("first_line")
+    table = decision_drivers(inputs, threshold=60_000)
+    reached = table[table["flips_at"].notna()].head(4)
+    assert len(reached) > 1
+    for row in reached.itertuples():
+        moved = hm.run_base_case(inputs.with_values(**{row.parameter: row.flips_at}))
+        now = moved.table[moved.table["price_arrangement"] == inputs.settings.price_arrangements[-1]].set_index("strategy")
+        benefit = (60_000 * now["qalys"] - now["costs"]).sort_values(ascending=False)
+        assert benefit.iloc[0] - benefit.iloc[1] == pytest.approx(0, abs=1.0)
+        assert row.then_preferred in benefit.index[:2]
