@@ -21,7 +21,7 @@ DOORS = {
     "altair": {"report/charts"},
     "xlsxwriter": {"report"},
     "openpyxl": {"report", "evidence/inputs.py"},
-    "typer": {"cli.py"},
+    "typer": {"cli"},
     "pydantic": {"evidence"},
 }
 
