@@ -158,3 +158,21 @@ def test_all_draws_without_a_rule(batch):
 def test_bad_requests_are_refused(inputs, request_, message):
     with pytest.raises(hm.InputError, match=message):
         run_batch(inputs, **{"draws": 10_000} | request_)
+
+
+def test_a_shorter_repeat_reads_its_own_draws_and_a_missing_part_is_told(inputs, tmp_path):
+    folder = tmp_path / "batch"
+    run_batch(inputs, 3 * STEP, block_size=STEP, folder=folder, keep_draws=True)
+    long = read_draws(folder)
+    run_batch(inputs, STEP + 100, block_size=STEP, folder=folder, keep_draws=True)
+    pd.testing.assert_frame_equal(read_draws(folder), long.head(STEP + 100))
+    first = sorted(folder.glob("part-*.parquet"))[0]
+    whole = first.read_bytes()
+    first.write_bytes(whole[:1000])
+    with pytest.raises(hm.InputError, match="the part is damaged"):
+        read_draws(folder)
+    first.unlink()
+    with pytest.raises(hm.InputError, match="draws are missing after 0 of"):
+        read_draws(folder)
+    with pytest.raises(hm.InputError, match="no draws of a finished batch"):
+        read_draws(tmp_path)
