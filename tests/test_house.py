@@ -20,7 +20,7 @@ DOORS = {
     "streamlit": {"app"},
     "altair": {"report/charts"},
     "xlsxwriter": {"report"},
-    "openpyxl": {"report", "evidence/inputs.py"},
+    "openpyxl": {"report", "evidence/uploaded.py"},
     "typer": {"cli"},
     "pydantic": {"evidence"},
 }

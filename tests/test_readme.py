@@ -42,6 +42,8 @@ def test_the_commands_run(line, tmp_path, monkeypatch, capsys):
     words = shlex.split(line, comments=True)
     words = ["5000" if w == "1000000" else w for w in words[1:]]  # smaller designs, for the time of a test
     small = ["--draws", "1000"]
+    small_live = ["--draws", "20"]
+    words += {"export": small_live, "report": ["--draws", "200"]}.get(words[0], [])
     words += {"global": ["--size", "32"], "evppi": small, "evsi": small, "run": small, "convergence": small}.get(words[0], [])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["hemodel", *words])

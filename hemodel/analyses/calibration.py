@@ -6,26 +6,26 @@ The rate is derived once and stored in the inputs with its target and standard e
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from hemodel.cohort.model import trace
 from hemodel.cohort.model.curves import os_median
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
-from hemodel.errors import InputError
-from hemodel.evidence.draws import base_case_draws
+from hemodel.errors import Fault, InputError
+from hemodel.evidence.draws import NamedDraws, base_case_draws
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import YEARS_PER
 from hemodel.evidence.settings import CYCLE_YEARS
 
 Array = NDArray[np.float64]
 _LOWEST, _HIGHEST = 1e-6, 100.0  # rates per year between which the solution is looked for
+_PARTS, _CUTS = 32, 12  # 32^12 parts of the logarithms of that range: to the last bit
 _STEP = 1e-3  # of ln(target), for the derivative of the rate
 
 
@@ -53,18 +53,18 @@ def derive_rates(inputs: Inputs) -> tuple[DerivedRate, ...]:
     `survival_target = "mean"`, the mean d_mean_os_<strategy> of those strategies that have one. The standard
     error is |dr / d ln m| times that of ln m (delta method). Raises `InputError` where no rate meets the target.
     """
-    draws = base_case_draws(inputs)
-    targets = os_median(draws, inputs)[:, 0]
-    found = []
+    targets = os_median(base_case_draws(inputs), inputs)[:, 0]
+    by_mean = np.zeros(len(targets), dtype=bool)
     for i, strategy in enumerate(inputs.settings.strategy_names):
-        target, summary = float(targets[i]), _median_of_survival
         if inputs.settings.survival_target == "mean" and f"d_mean_os_{strategy}" in inputs.parameters:
             mean = inputs.parameters[f"d_mean_os_{strategy}"]
-            target, summary = mean.value * YEARS_PER[mean.unit], _mean_of_survival
+            targets[i], by_mean[i] = mean.value * YEARS_PER[mean.unit], True
+    rates = _solved(inputs, targets[:, None] * np.exp([0.0, _STEP, -_STEP]), by_mean)
+    found = []
+    for i, strategy in enumerate(inputs.settings.strategy_names):
         se_ln = _se_of_ln_target(inputs, strategy)
-        value = _solve(inputs, i, target, summary)
-        up, down = (_solve(inputs, i, target * math.exp(step), summary) for step in (_STEP, -_STEP))
-        found.append(DerivedRate(strategy, target, se_ln, value, abs(up - down) / (2 * _STEP) * se_ln))
+        slope = abs(rates[i, 1] - rates[i, 2]) / (2 * _STEP)
+        found.append(DerivedRate(strategy, float(targets[i]), se_ln, float(rates[i, 0]), float(slope) * se_ln))
     return tuple(found)
 
 
@@ -105,31 +105,56 @@ def _se_of_ln_target(inputs: Inputs, strategy: str) -> float:
     return math.hypot(of_log(f"median_os_{known}"), ratio)
 
 
-def _median_of_survival(alive: Array, target_years: float) -> float:
-    """Share alive at the target, less one half; (cycle boundary,) in."""
-    return float(np.interp(target_years / CYCLE_YEARS, np.arange(len(alive)), alive)) - 0.5
+def _solved(inputs: Inputs, targets: Array, by_mean: NDArray[np.bool_]) -> Array:
+    """Rates per year at which survival meets each of `targets` in years, (strategy, target): medians, or means where `by_mean`.
 
-
-def _mean_of_survival(alive: Array, target_years: float) -> float:
-    """Years lived within the horizon, less the target."""
-    return float((alive[:-1] + alive[1:]).sum() / 2 * CYCLE_YEARS) - target_years
-
-
-def _solve(inputs: Inputs, strategy: int, target_years: float, beyond: Callable[[Array, float], float]) -> float:
-    """The rate at which `beyond(share alive, target)`, which falls with it, is zero."""
-    name = f"r_death_progressed_{inputs.settings.strategy_names[strategy]}"
-    base = base_case_draws(inputs)
+    Survival falls with the rate, so the interval that holds the solution is cut into `_PARTS` until nothing is left of it: each step
+    is one run of the model with all rates of all strategies as draws.
+    """
     by_rate = inputs.with_settings(structure="state_transition", post_progression_mortality="by_strategy")
+    names = [f"r_death_progressed_{strategy}" for strategy in inputs.settings.strategy_names]
+    count = targets.shape[1]
+    base = {name: np.repeat(value, count * (_PARTS + 1)) for name, value in base_case_draws(inputs).items()}
+    low, high = np.full(targets.shape, math.log(_LOWEST)), np.full(targets.shape, math.log(_HIGHEST))
+    for step in range(_CUTS):
+        places = low[..., None] + (high - low)[..., None] * np.linspace(0.0, 1.0, _PARTS + 1)  # (strategy, target, place)
+        rates = {name: np.exp(places[i]).ravel() for i, name in enumerate(names)}
+        occupancy = trace(NamedDraws(base | rates), by_rate)
+        alive = (occupancy[PROGRESSION_FREE] + occupancy[PROGRESSED]).reshape(-1, *places.shape)
+        excess = np.where(by_mean[:, None, None], _mean_excess(alive, targets), _median_excess(alive, targets))
+        if step == 0:
+            _refuse_unmet(inputs, names, targets, excess)
+        below = (excess >= 0).sum(axis=-1, keepdims=True) - 1  # the last place at which people still live too long
+        low, high = (np.take_along_axis(places, np.clip(below + k, 0, _PARTS), axis=-1)[..., 0] for k in (0, 1))
+    result: Array = np.exp((low + high) / 2)
+    return result
 
-    def excess(rate: float) -> float:
-        occupancy = trace(base | {name: np.array([rate])}, by_rate)
-        return beyond((occupancy[PROGRESSION_FREE] + occupancy[PROGRESSED])[:, strategy, 0], target_years)
 
-    too_late = target_years / CYCLE_YEARS > inputs.settings.n_cycles
-    if too_late or excess(_LOWEST) < 0 or excess(_HIGHEST) > 0:
-        problem = (
-            f"no rate from {_LOWEST:g} to {_HIGHEST:g} a year gives an overall survival of {12 * target_years:.4g} months "
-            f"({inputs.settings.survival_target})"
+def _median_excess(alive: Array, targets: Array) -> Array:
+    """Share alive at the target, linear within a cycle, less one half; `alive` is (boundary, strategy, target, place)."""
+    position = np.minimum(targets / CYCLE_YEARS, len(alive) - 1.0)
+    before = np.minimum(position.astype(np.intp), len(alive) - 2)
+    first, second = (np.take_along_axis(alive, (before + k)[None, ..., None], axis=0)[0] for k in (0, 1))
+    result: Array = first + (position - before)[..., None] * (second - first) - 0.5
+    return result
+
+
+def _mean_excess(alive: Array, targets: Array) -> Array:
+    """Years lived within the horizon, by the trapezium rule, less the target."""
+    result: Array = (alive[:-1] + alive[1:]).sum(axis=0) / 2 * CYCLE_YEARS - targets[..., None]
+    return result
+
+
+def _refuse_unmet(inputs: Inputs, names: Sequence[str], targets: Array, excess: Array) -> None:
+    """Refuse targets that lie beyond the horizon, or that no rate between the lowest and the highest meets."""
+    unmet = (targets / CYCLE_YEARS > inputs.settings.n_cycles) | (excess[..., 0] < 0) | (excess[..., -1] > 0)
+    if unmet.any():
+        raise InputError.together(
+            Fault(
+                name,
+                f"no rate from {_LOWEST:g} to {_HIGHEST:g} a year gives an overall survival of {12 * targets[i, 0]:.4g} months",
+                "Check the medians of PFS and overall survival, and the horizon",
+            )
+            for i, name in enumerate(names)
+            if unmet[i].any()
         )
-        raise InputError(name, problem, "Check the medians of PFS and overall survival, and the horizon")
-    return float(brentq(excess, _LOWEST, _HIGHEST, xtol=1e-12, rtol=1e-12))

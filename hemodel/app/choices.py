@@ -7,18 +7,23 @@ fractions; `shown` and `meant` are the one place that converts. Nothing here kno
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import pandas as pd
 
 from hemodel.analyses.calibration import calibrated
+from hemodel.analyses.fitting import with_fitted_curve
+from hemodel.cohort.model import STRENGTHS
+from hemodel.errors import Fault, InputError
 from hemodel.evidence.inputs import Inputs, load_inputs
 from hemodel.evidence.parameters import YEARS_PER, Parameter
 from hemodel.evidence.settings import Scheme, Settings
 from hemodel.report import labels, tables
+from hemodel.report.inputs_sheet import Sheet, changes
 
 Edits = Mapping[str, float]
-"""Name of a headline input -> value as shown on the screen."""
+"""Name of an input -> value as shown on the screen: of any parameter, of `SETTINGS`, or of the cap of the scheme."""
 
 SETTINGS = {
     "discount_rate_costs": ("Discount rate, costs", "% a year", 0.5),
@@ -27,8 +32,27 @@ SETTINGS = {
 }
 BASE_CASE = "base_case"
 CAP = "drug_cost_cap_cycles"
-STEPS = {"utility": (0.01, 3), "GBP": (100.0, 2)}
+STEPS = {"utility": (0.01, 3), "ratio": (0.05, 3), "GBP": (100.0, 2)}
 """Step of the buttons and decimals shown, by the first word of the unit; times take 0.5 and 2."""
+CONFIDENTIAL = "confidential"
+"""Name of the price arrangement that a user adds; its discount never leaves the session."""
+REDACTED = "[REDACTED]"
+_REPLACED = "Not used: a curve fitted to data of your own stands in its place."
+PRICES = {"list": "List price", "filed": "List and scheme", CONFIDENTIAL: "With a confidential price"}
+"""The price switch."""
+
+
+@dataclass(frozen=True)
+class FittedData:
+    """Survival data of one's own with the curve that is to take the place of a published median."""
+
+    curve: str
+    strategy: str
+    family: str
+    unit: str
+    times: tuple[float, ...]
+    events: tuple[float, ...]
+    file: str
 
 
 @dataclass(frozen=True)
@@ -71,12 +95,21 @@ def meant(name: str, value: float) -> float:
     return round(value / 100.0, 12) if name.startswith("discount_rate_") else value
 
 
-def headline_inputs(inputs: Inputs) -> tuple[Headline, ...]:
-    """The inputs that decide most of the answer, with their values in `inputs`, in the order of the form."""
+def headline_inputs(inputs: Inputs, fitted: FittedData | None = None) -> tuple[Headline, ...]:
+    """The inputs that decide most of the answer, with their values in `inputs`, in the order of the form.
+
+    `fitted`: the curve that will stand in place of a published median.
+    """
     strategies = inputs.settings.strategy_names
     names = [f"median_{curve}_{strategy}" for curve in ("pfs", "os") for strategy in strategies]
-    names += ["u_progression_free", "u_progressed", "c_lenalidomide_25mg_pack"]
+    names += [f"hr_death_{strategy}" for strategy in strategies if _by_hazard_ratio(inputs.settings, strategy)]
+    names += ["u_progression_free", "u_progressed"]
+    names += [f"c_lenalidomide_{s}_pack" for s in STRENGTHS if _value(inputs, f"p_packs_{s}") > 0]
+    names += [name for s in strategies if _value(inputs, name := f"c_other_drugs_{s}") > 0]
     found = [_of_parameter(inputs, name) for name in names if name in inputs.parameters]
+    if fitted is not None:
+        replaced = f"median_{fitted.curve}_{fitted.strategy}"
+        found = [replace(h, idle=_REPLACED) if h.name == replaced else h for h in found]
     cap = _capped_scheme(inputs.settings)
     if cap is not None:
         low, high = _bounds(Scheme, CAP)
@@ -94,15 +127,20 @@ def headline_inputs(inputs: Inputs) -> tuple[Headline, ...]:
     return tuple(found)
 
 
-def applied(inputs: Inputs, edits: Edits) -> Inputs:
-    """`inputs` with the edits in place. After a change of any median the death rates after progression are derived anew.
+def applied(inputs: Inputs, edits: Edits, *, fitted: FittedData | None = None) -> Inputs:
+    """`inputs` with the edits, and a curve fitted to data of one's own, in place. Where what decides survival was changed, the death
+    rates after progression are derived anew, but for those that were changed themselves.
 
     Raises `InputError` where the model cannot hold an edit, or where no death rate meets the medians.
     """
-    values = {name: value for name, value in edits.items() if name in inputs.parameters}
+    values = {name: value for name, value in edits.items() if name not in SETTINGS and name != CAP}
     new = inputs.with_values(**values) if values else inputs
-    if any(name.startswith("median_") for name in values):
+    if fitted is not None:
+        new = _with_fit(new, fitted)
+    if derived_anew(inputs, edits) or fitted is not None:
         new = calibrated(new)
+        rates = {name: value for name, value in values.items() if name.startswith("r_death_progressed_")}
+        new = replace(new.with_values(**rates), changed=new.changed) if rates else new
     changed: dict[str, object] = {name: meant(name, float(edits[name])) for name in SETTINGS if name in edits}
     cap = _capped_scheme(inputs.settings)
     if cap is not None and CAP in edits:
@@ -110,11 +148,79 @@ def applied(inputs: Inputs, edits: Edits) -> Inputs:
     return new.with_settings(**changed) if changed else new
 
 
+def sheet_edits(inputs: Inputs, sheet: Sheet) -> dict[str, float]:
+    """The edits that an uploaded sheet stands for: parameters that differ from `inputs`, and the choices that can be edited.
+
+    Raises `InputError` for names that are no inputs, and for choices about the model that were changed in the sheet.
+    """
+    now = {name: parameter.value for name, parameter in inputs.parameters.items()}
+    edits = changes(sheet.values, now, "Give the sheet of this decision problem")
+    cap, faults = _capped_scheme(inputs.settings), []
+    for name, value in sheet.choices.items():
+        if name in SETTINGS and isinstance(value, (int, float)):
+            edits[name] = shown(name, float(value))
+        elif cap is not None and name == f"{cap}_{CAP}" and isinstance(value, (int, float)):
+            edits[CAP] = int(value)
+        else:
+            faults.append(
+                Fault(name, "this choice about the model was changed in the sheet", "Choose at the side of the page instead")
+            )
+    if faults:
+        raise InputError.together(faults)
+    return edits
+
+
+def derived_anew(inputs: Inputs, edits: Edits) -> bool:
+    """Whether an edit moves survival, so that the death rates after progression have to be derived anew."""
+    return any(
+        name in inputs.parameters and inputs.parameters[name].group == "survival" and not name.startswith("r_death_progressed_")
+        for name in edits
+    )
+
+
+def priced(inputs: Inputs, prices: str, discount_percent: float = 0.0) -> Inputs:
+    """`inputs` under the price arrangements of the switch: the list price alone, those of the files, or these and a confidential one,
+    a discount on the list price in percent.
+    """
+    if prices == "list":
+        return inputs.with_settings(price_arrangements=["list"]) if inputs.settings.price_arrangements != ["list"] else inputs
+    if prices != CONFIDENTIAL:
+        return inputs
+    terms = Scheme(
+        kind="price_discount", label="Confidential price (commercial in confidence)", price_discount=discount_percent / 100.0
+    )
+    arrangements = [*inputs.settings.price_arrangements, CONFIDENTIAL]
+    return inputs.with_settings(schemes=inputs.settings.schemes | {CONFIDENTIAL: terms}, price_arrangements=arrangements)
+
+
+def marked(inputs: Inputs) -> tuple[str, ...]:
+    """Names of the parameters that are confidential."""
+    return tuple(name for name, parameter in inputs.parameters.items() if parameter.confidentiality != "none")
+
+
+def is_private(inputs: Inputs) -> bool:
+    """Whether a result of `inputs` must not leave the session: it rests on something confidential."""
+    return CONFIDENTIAL in inputs.settings.schemes or bool(marked(inputs))
+
+
+def redacted(frame: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
+    """A table of parameters (with the column Name) in which everything about the confidential ones but their names is covered."""
+    covered = frame["Name"].isin(marked(inputs))
+    found = frame.astype(object).copy()
+    for column in ("Value", "95% low", "95% high", "Distribution", "Source", "Note"):
+        found.loc[covered, column] = REDACTED
+    return found
+
+
 def kept(edits: Edits, old: Inputs, new: Inputs) -> dict[str, float]:
     """The edits that hold when `old` gives way to `new`: those of inputs to which both give the same value and unit."""
-    before = {h.name: (h.value, h.unit) for h in headline_inputs(old)}
-    after = {h.name: (h.value, h.unit) for h in headline_inputs(new) if not h.idle}
+    before, after = _editable(old), _editable(new)
     return {name: value for name, value in edits.items() if name in after and before.get(name) == after[name]}
+
+
+def label_of(inputs: Inputs, name: str) -> str:
+    """An input that can be edited, in words."""
+    return next((h.label for h in headline_inputs(inputs) if h.name == name), labels.parameters_label(inputs.parameters, [name]))
 
 
 def differences(base: Inputs, now: Inputs) -> pd.DataFrame:
@@ -127,6 +233,11 @@ def differences(base: Inputs, now: Inputs) -> pd.DataFrame:
         rows.append(("Scenario", base.scenario.label, now.scenario.label, ""))
     pairs = [_parameter_row(parameter, now.parameters[name]) for name, parameter in base.parameters.items()]
     rows += [row for row in pairs if row[1] != row[2]]  # as read by people: rounding of a derived rate is no difference
+    rows += [
+        (p.label, "not there", f"{labels.plain(p.value)} {p.unit}", "")
+        for n, p in now.parameters.items()
+        if n not in base.parameters
+    ]
     rows += _setting_rows(base.settings, now.settings)
     return pd.DataFrame(rows, columns=["Input", "Base case", "Now", "Difference"])
 
@@ -136,16 +247,20 @@ def recipe(inputs: Inputs, edits: Edits) -> str:
     scenario = "" if inputs.scenario.name == BASE_CASE else f', scenario="{inputs.scenario.name}"'
     lines = ["import hemodel as hm", ""]
     lines.append(f'inputs = hm.load_inputs("{inputs.settings.problem}", population="{inputs.population}"{scenario})')
-    values = {name: value for name, value in edits.items() if name in inputs.parameters}
+    values = {name: value for name, value in edits.items() if name in inputs.parameters and name not in marked(inputs)}
     if values:
         lines.append(f"inputs = inputs.with_values({_arguments(values)})")
-    if any(name.startswith("median_") for name in values):
+    if derived_anew(inputs, edits):
         lines.insert(1, "from hemodel.analyses.calibration import calibrated")
         lines.append("inputs = calibrated(inputs)  # death rates after progression that meet the medians")
+        rates = {name: value for name, value in values.items() if name.startswith("r_death_progressed_")}
+        lines += [f"inputs = inputs.with_values({_arguments(rates)})"] if rates else []
     fresh = load_inputs(inputs.settings.problem, population=inputs.population, scenario=inputs.scenario.name)
     settings: dict[str, object] = {name: meant(name, float(edits[name])) for name in SETTINGS if name in edits}
     if inputs.settings.thresholds != fresh.settings.thresholds:
         settings["thresholds"] = inputs.settings.thresholds
+    if inputs.settings.price_arrangements == ["list"] != fresh.settings.price_arrangements:
+        settings["price_arrangements"] = ["list"]
     if settings:
         lines.append(f"inputs = inputs.with_settings({_arguments(settings)})")
     cap = _capped_scheme(inputs.settings)
@@ -159,13 +274,42 @@ def _arguments(values: Mapping[str, object]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in values.items())
 
 
+def _with_fit(inputs: Inputs, fitted: FittedData) -> Inputs:
+    """`inputs` with the curve in place, its coefficients marked as academic in confidence: the data are somebody's own."""
+    new = with_fitted_curve(
+        inputs, fitted.curve, fitted.strategy, fitted.times, fitted.events, fitted.family, unit=fitted.unit, source=fitted.file
+    )
+    name = f"fit_{fitted.curve}_{fitted.strategy}_"
+    own = {n: replace(p, confidentiality="aic") for n, p in new.parameters.items() if n.startswith(name)}
+    return replace(new, parameters=MappingProxyType(dict(new.parameters) | own))
+
+
+def _editable(inputs: Inputs) -> dict[str, tuple[float, str]]:
+    """Value and unit of all that can be edited and has an effect."""
+    found = {name: (parameter.value, parameter.unit) for name, parameter in inputs.parameters.items()}
+    headlines = headline_inputs(inputs)
+    found |= {h.name: (h.value, h.unit) for h in headlines}
+    return {name: pair for name, pair in found.items() if name not in {h.name for h in headlines if h.idle}}
+
+
+def _value(inputs: Inputs, name: str) -> float:
+    return inputs.parameters[name].value if name in inputs.parameters else 0.0
+
+
+def _by_hazard_ratio(settings: Settings, strategy: str) -> bool:
+    """Whether survival on the strategy follows from another's curve."""
+    side = settings.comparator_survival if strategy == settings.comparator else settings.intervention_survival
+    return side == "hazard_ratio"
+
+
 def _of_parameter(inputs: Inputs, name: str) -> Headline:
     parameter = inputs.parameters[name]
     step, decimals = STEPS.get(parameter.unit.partition(" ")[0], (0.5, 2))
     low, high = (bound if abs(bound) != float("inf") else None for bound in (parameter.quantity.low, parameter.quantity.high))
-    group = {"median": "Survival", "u": "Quality of life"}.get(name.partition("_")[0], "Price and scheme")
+    group = {"median": "Survival", "hr": "Survival", "u": "Quality of life"}.get(name.partition("_")[0], "Price and scheme")
     source = f"; source {parameter.source}" if parameter.source else ""
-    text = _plain_help(f"Status: {parameter.status}{source}. {parameter.note}.")
+    secret = "" if parameter.confidentiality == "none" else f"CONFIDENTIAL ({parameter.confidentiality}). "
+    text = _plain_help(f"{secret}Status: {parameter.status}{source}. {parameter.note}.")
     idle = _idle(inputs, name)
     unit, value = parameter.unit, float(parameter.value)
     return Headline(name, parameter.label, unit, value, low, high, step, decimals, group, text, idle)
@@ -178,12 +322,17 @@ def _plain_help(text: str) -> str:
 def _idle(inputs: Inputs, name: str) -> str:
     """Why a change of the input `name` would have no effect with these settings; empty where it has one."""
     settings = inputs.settings
-    if name != f"median_os_{settings.comparator}":
+    prefix, curve, strategy = [*name.split("_", 2), "", ""][:3]
+    if prefix != "median":
         return ""
-    if settings.comparator_survival == "hazard_ratio":
-        return "Not used in this scenario: survival on the comparator follows from the hazard ratio."
-    if settings.structure == "state_transition" and settings.post_progression_mortality == "equal":
-        return "Not used in this scenario: both strategies have the same death rate after progression."
+    if curve != "os":
+        return ""
+    if _by_hazard_ratio(settings, strategy):
+        return "Not used in this scenario: this survival follows from the hazard ratio."
+    rate_of = next(other for other in settings.strategy_names if other != settings.comparator)
+    is_equal = settings.structure == "state_transition" and settings.post_progression_mortality == "equal"
+    if is_equal and strategy != rate_of:
+        return "Not used in this scenario: all strategies have the same death rate after progression."
     return ""
 
 

@@ -1,7 +1,8 @@
 """Results for the screen, each computed once per set of inputs.
 
 Results are frozen and shared by all sessions, so they are kept as resources (a copy could not be pickled) under a key that
-holds everything they depend on; the workbook is bytes and kept as data. Nothing else is stored.
+holds everything they depend on; the workbook is bytes and kept as data. What rests on anything confidential, or on somebody's own
+data, is kept for its session alone.
 """
 
 from __future__ import annotations
@@ -10,20 +11,36 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ParamSpec, TypeVar
 
+import pandas as pd
 import streamlit as st
 
 from hemodel.analyses.base_case import BaseCase, run_base_case
+from hemodel.analyses.budget import Budget, run_budget
+from hemodel.analyses.convergence import running_means
+from hemodel.analyses.one_way import OneWay, run_one_way, run_two_way
 from hemodel.analyses.psa import PSA, run_psa
 from hemodel.analyses.scenarios import Scenarios, run_scenarios
+from hemodel.analyses.thresholds import (
+    PACK_PRICE,
+    Threshold,
+    charged_cycles,
+    decision_drivers,
+    price_and_probability,
+    threshold_value,
+)
+from hemodel.analyses.value_of_information import evpi_curve
 from hemodel.app import choices
-from hemodel.evidence.inputs import Inputs, load_inputs
+from hemodel.errors import InputError
+from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
+from hemodel.report.charts.price import price_map
 from hemodel.report.workbook import workbook_bytes
 
 P = ParamSpec("P")
 R = TypeVar("R")
 DRAWS = 10_000
-KEPT = 32
-"""Results kept of each kind; a probabilistic analysis of 10,000 draws takes about 1 MB."""
+KEPT, KEPT_OWN = 24, 4
+"""Results kept of each kind, for all and for a session alone; a probabilistic analysis of 10,000 draws takes about 1 MB."""
+STEPS = 13
 
 
 def identity(inputs: Inputs) -> str:
@@ -31,66 +48,151 @@ def identity(inputs: Inputs) -> str:
     return f"{inputs.hash}/{inputs.population}/{inputs.scenario.name}/{','.join(inputs.changed)}"
 
 
-def edited(inputs: Inputs, edits: choices.Edits) -> Inputs:
-    """`inputs` with the user's edits; raises `InputError` where they cannot be held."""
-    return _edited(identity(inputs), tuple(sorted(edits.items())), inputs)
-
-
-def base_case(inputs: Inputs) -> BaseCase:
-    """The base case of these inputs."""
-    return _base_case(identity(inputs), inputs)
-
-
-def psa(inputs: Inputs) -> PSA:
-    """The probabilistic analysis of these inputs, `DRAWS` draws with the default seed."""
-    return _psa(identity(inputs), inputs)
-
-
-def scenarios(inputs: Inputs) -> Scenarios:
-    """Every scenario of the population of `inputs`, from the inputs as they are in the files, held against its thresholds."""
-    filed = load_inputs(inputs.settings.problem, population=inputs.population)
-    return _scenarios(identity(filed), inputs.settings.problem, inputs.population, inputs.settings.thresholds)
-
-
-def workbook(inputs: Inputs) -> bytes:
-    """The values workbook of what is on the screen; with the scenarios where they start from these very inputs."""
-    return _workbook(identity(inputs), inputs)
-
-
 def _once(spinner: str | bool, kept: Any = st.cache_resource) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Streamlit's cache of the last `KEPT` results, with the types of the function left as they are."""
+    """Streamlit's cache of the last results of a function of inputs, which come first; what is private stays in its session."""
 
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        once: Callable[P, R] = kept(function, max_entries=KEPT, show_spinner=spinner)
+    def decorate(function: Callable[..., R]) -> Callable[..., R]:
+        def keyed(key: str, _inputs: Inputs, *rest: Any) -> R:
+            return function(_inputs, *rest)
+
+        keyed.__qualname__ = f"keyed_{function.__name__}"  # Streamlit tells cached functions apart by their names
+        shared = kept(keyed, max_entries=KEPT, show_spinner=spinner)
+        own = kept(keyed, max_entries=KEPT_OWN, show_spinner=spinner, scope="session")
+
+        def once(inputs: Inputs, *rest: Any) -> R:
+            found: R = (own if choices.is_private(inputs) else shared)(identity(inputs), inputs, *rest)
+            return found
+
+        once.__doc__ = function.__doc__
         return once
 
     return decorate
 
 
 @_once("Deriving the death rates after progression ...")
-def _edited(key: str, edits: tuple[tuple[str, float], ...], _inputs: Inputs) -> Inputs:
-    return choices.applied(_inputs, dict(edits))
+def _edited(inputs: Inputs, edits: tuple[tuple[str, float], ...]) -> Inputs:
+    return choices.applied(inputs, dict(edits))
+
+
+def edited(inputs: Inputs, edits: choices.Edits, fitted: choices.FittedData | None = None) -> Inputs:
+    """`inputs` with the user's edits, and curve; raises `InputError` where they cannot be held."""
+    if fitted is None:
+        return _edited(inputs, tuple(sorted(edits.items())))
+    key = (identity(inputs), tuple(sorted(edits.items())), fitted)  # data of one's own: never in a cache that is shared
+    held = st.session_state.get("with_fitted_curve")
+    if held is None or held[0] != key:
+        held = st.session_state["with_fitted_curve"] = (key, choices.applied(inputs, edits, fitted=fitted))
+    new: Inputs = held[1]
+    return new
 
 
 @_once(False)
-def _base_case(key: str, _inputs: Inputs) -> BaseCase:
-    return run_base_case(_inputs)
+def base_case(inputs: Inputs) -> BaseCase:
+    """The base case of these inputs."""
+    return run_base_case(inputs)
 
 
 @_once(f"Running {DRAWS:,} draws ...")
-def _psa(key: str, _inputs: Inputs) -> PSA:
-    return run_psa(_inputs, DRAWS)
+def psa(inputs: Inputs) -> PSA:
+    """The probabilistic analysis of these inputs, `DRAWS` draws with the default seed."""
+    return run_psa(inputs, DRAWS)
+
+
+@_once("Finding the scenarios that hold ...")
+def offered(inputs: Inputs) -> tuple[dict[str, str], int]:
+    """Scenarios that hold for the population, name -> label with the base case first; how many hold for others only."""
+    found, elsewhere = {inputs.scenario.name: inputs.scenario.label}, 0
+    for name in scenario_names(inputs.settings.problem):
+        try:
+            of = load_inputs(inputs.settings.problem, population=inputs.population, scenario=name)
+        except InputError as error:
+            if not all("its numbers hold for" in fault.problem for fault in error.faults):
+                raise
+            elsewhere += 1
+        else:
+            found[name] = of.scenario.label
+    return found, elsewhere
+
+
+def scenarios(inputs: Inputs) -> Scenarios:
+    """Every scenario of the population of `inputs`, from the inputs as they are in the files, held against its thresholds."""
+    return _scenarios(load_inputs(inputs.settings.problem, population=inputs.population), inputs.settings.thresholds)
 
 
 @_once("Running the scenarios ...")
-def _scenarios(key: str, problem: str, population: str, thresholds: str) -> Scenarios:
-    found = run_scenarios(problem, population=population)
+def _scenarios(filed: Inputs, thresholds: str) -> Scenarios:
+    found = run_scenarios(filed.settings.problem, population=filed.population)
     at = [replace(r, inputs=r.inputs.with_settings(thresholds=thresholds)) for r in found.results]
     return Scenarios(tuple(at), found.not_applicable)
 
 
+@_once("Moving one parameter at a time ...")
+def one_way(inputs: Inputs) -> OneWay:
+    """The one-way analysis of these inputs."""
+    return run_one_way(inputs)
+
+
+@_once("Moving two parameters at a time ...")
+def two_way(inputs: Inputs, first: str, second: str) -> pd.DataFrame:
+    """The two-way analysis of two parameters."""
+    return run_two_way(inputs, first, second, steps=STEPS)
+
+
+@_once("Looking for what turns the decision ...")
+def drivers(inputs: Inputs, arrangement: str, threshold: float) -> pd.DataFrame:
+    """What would change the decision."""
+    return decision_drivers(inputs, price_arrangement=arrangement, threshold=threshold)
+
+
+@_once("Following the draws ...")
+def convergence(inputs: Inputs) -> pd.DataFrame:
+    """What the analysis would have said after fewer draws."""
+    return running_means(psa(inputs))
+
+
+@_once(False)
+def information(inputs: Inputs) -> dict[str, pd.DataFrame]:
+    """EVPI by threshold, for each price arrangement."""
+    found = psa(inputs)
+    return {name: evpi_curve(found, price_arrangement=name) for name in inputs.settings.price_arrangements}
+
+
+@_once("Working out the budget impact ...")
+def budget(inputs: Inputs, strategy: str) -> Budget:
+    """The budget impact of a strategy."""
+    return run_budget(inputs, strategy=strategy)
+
+
+@_once("Looking for the price ...")
+def thresholds(inputs: Inputs, arrangement: str, strategy: str) -> tuple[Threshold, ...]:
+    """The pack price, and the charged cycles where the arrangement caps them, at which the ICER meets each threshold."""
+    terms: dict[str, Any] = {"price_arrangement": arrangement, "strategy": strategy}
+    found = [threshold_value(inputs, PACK_PRICE, threshold=t, **terms) for t in inputs.settings.thresholds_gbp]
+    scheme = inputs.settings.schemes.get(arrangement)
+    if scheme is not None and scheme.kind == "drug_cost_cap":
+        found += [charged_cycles(inputs, threshold=t, **terms) for t in inputs.settings.thresholds_gbp]
+    return tuple(found)
+
+
+@_once("Working out every cap and discount ...")
+def caps_and_discounts(inputs: Inputs, strategy: str) -> pd.DataFrame:
+    """ICER over cap and price discount."""
+    return price_map(inputs, strategy)
+
+
+@_once("Running the draws at every price ...")
+def prices(inputs: Inputs) -> dict[str, pd.DataFrame]:
+    """Probability of being cost-effective by price, for each price arrangement."""
+    parts = run_psa(inputs, DRAWS, keep_components=True)
+    return {name: price_and_probability(parts, name) for name in inputs.settings.price_arrangements}
+
+
 @_once(False, kept=st.cache_data)
-def _workbook(key: str, _inputs: Inputs) -> bytes:
-    found = scenarios(_inputs)
-    same = found.results[0].inputs.hash == _inputs.hash
-    return workbook_bytes(base_case(_inputs), psa(_inputs), found if same else None)
+def workbook(inputs: Inputs) -> bytes:
+    """The values workbook of what is on the screen; with the scenarios where they start from these very inputs."""
+    try:
+        found = scenarios(inputs)
+    except InputError:  # a scenario that cannot be run is told on its page
+        found = None
+    same = found is not None and found.results[0].inputs.hash == inputs.hash
+    return workbook_bytes(base_case(inputs), psa(inputs), found if same else None)

@@ -3,7 +3,8 @@
 Results go to standard output (or the file of `--out`), messages and progress to standard error. Exit status: 0 all right,
 1 a check failed, 2 bad input.
 
-`options`: what commands share; `terminal`: tables, JSON, files and progress; `answers`, `uncertainty`, `evidence`: the commands.
+`options`: what commands share; `terminal`: tables, JSON, files and progress; `answers`, `uncertainty`, `evidence` and
+`documents`: the commands.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import sys
 
 import typer
 
-from hemodel.cli import answers, evidence, uncertainty
+from hemodel.cli import answers, documents, evidence, uncertainty
 from hemodel.cli.options import app
 from hemodel.errors import InputError
 
-__all__ = ["answers", "app", "evidence", "main", "uncertainty"]
+__all__ = ["answers", "app", "documents", "evidence", "main", "uncertainty"]
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from hemodel.cli.terminal import (
     plain,
     print_frame,
     print_json,
+    progress,
     records,
     say,
 )
@@ -95,6 +96,24 @@ def calibrate(case: Case, as_json: AsJson = False) -> None:
         print_frame(table.map(plain), f"Death rate after progression: {case_title(inputs)}")
     if not table["agrees"].all():
         say("The inputs hold other rates than these: copy value and se into the rows named.")
+        raise typer.Exit(1)
+
+
+@command()
+def verify(case: Case, delivery: Table) -> None:
+    """Every check of the model, on these inputs: what was done, expected and found. Ends with status 1 if one fails."""
+    from hemodel.analyses.verification import CHECKS
+    from hemodel.analyses.verification import verify as run_checks
+    from hemodel.report import tables
+
+    delivery.refuse_target()
+    inputs = case.inputs()
+    with progress("Checks", len(CHECKS), delivery.quiet) as advance:
+        result = run_checks(inputs, progress=advance)
+    counts = ", ".join(f"{n} {verdict}" for verdict, n in result.counts.items())
+    shown = tables.verification_table(result)
+    deliver(inputs, delivery, result.table, f"{case_title(inputs)}: {counts}", shown=shown, passed=result.passed)
+    if not result.passed:
         raise typer.Exit(1)
 
 

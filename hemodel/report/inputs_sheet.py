@@ -10,11 +10,12 @@ import math
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from openpyxl import load_workbook
 
 from hemodel.errors import Fault, InputError, shown
-from hemodel.evidence.parameters import finite, number
+from hemodel.evidence.parameters import QUANTITIES, finite, number
 from hemodel.evidence.reading import csv_rows
 
 SHEET = "Inputs"
@@ -25,8 +26,19 @@ _SHOWN_FAULTS = 8
 _DECORATION = re.compile(r"[£,\s]|GBP")
 
 
-def read_values(file: str, content: bytes) -> dict[str, float]:
-    """Name -> value of every row of the sheet Inputs of a workbook (.xlsx), or of a CSV file with the columns name and value.
+@dataclass(frozen=True)
+class Sheet:
+    """What an uploaded sheet holds: the value of every parameter, and the choices about the model that were changed in it.
+
+    `choices`: name -> value of rows that are no parameter and whose value differs from the one exported beside it.
+    """
+
+    values: dict[str, float]
+    choices: dict[str, object]
+
+
+def read_sheet(file: str, content: bytes) -> Sheet:
+    """Every row of the sheet Inputs of a workbook (.xlsx) of ours, or of a CSV file with the columns name and value.
 
     The header is the first row with cells Name and Value. A pound sign and thousands separators are allowed; a percent sign is not,
     as it would leave open what is meant. Raises `InputError` for what is too large, no such file, or holds no numbers.
@@ -36,32 +48,41 @@ def read_values(file: str, content: bytes) -> dict[str, float]:
     table = _sheet(file, content) if content[:2] == b"PK" else _csv(file, content)
     place = next((i for i, row in enumerate(table) if {"name", "value"} <= {_heading(cell) for cell in row}), None)
     if place is None:
-        raise InputError(file, "there is no row with the headings Name and Value", "Download the workbook and edit its sheet Inputs")
+        raise InputError(
+            file, "there is no row with the headings Name and Value", "Download the workbook and edit its sheet Inputs"
+        )
     headings = [_heading(cell) for cell in table[place]]
-    name_at, value_at = headings.index("name"), headings.index("value")
-    found: dict[str, float] = {}
+    found = Sheet({}, {})
     faults: list[Fault] = []
-    for k, row in enumerate(table[place + 1 :], start=place + 2):
-        name = row[name_at] if len(row) > name_at else None
-        if not isinstance(name, str) or not name.strip():
-            continue
-        name, where = name.strip(), f"{file}, row {k} ({shown(name.strip())})"
-        value = _number(row[value_at] if len(row) > value_at else None)
-        if value is None:
-            said = shown(row[value_at]) if len(row) > value_at else "nothing"
-            faults.append(Fault(where, f"the value is {said}, not a number", "Give a plain number such as 0.81"))
-        elif name in found:
-            faults.append(Fault(where, "the name is there twice", "Keep one of the rows"))
-        else:
-            found[name] = value
+    for k, cells in enumerate(table[place + 1 :], start=place + 2):
+        row = dict(zip(headings, cells, strict=False))
+        if isinstance(row.get("name"), str) and str(row["name"]).strip():
+            faults += _read_row(f"{file}, row {k} ({shown(str(row['name']).strip())})", row, found)
     if len(faults) > _SHOWN_FAULTS:
         more = Fault(file, f"{len(faults) - _SHOWN_FAULTS} more rows cannot be used", "Mend these first")
         faults = [*faults[:_SHOWN_FAULTS], more]
-    if not faults and not found:
+    if not faults and not found.values:
         faults.append(Fault(file, "there are no rows below the headings", "Download the workbook and edit its sheet Inputs"))
     if faults:
         raise InputError.together(faults)
     return found
+
+
+def _read_row(where: str, row: dict[str, object], found: Sheet) -> list[Fault]:
+    """Put the value of one row in its place; faults where it cannot be used."""
+    name, value = str(row["name"]).strip(), _number(row.get("value"))
+    if name in found.values or name in found.choices:
+        return [Fault(where, "the name is there twice", "Keep one of the rows")]
+    if "exported unit" in row and row.get("unit") != row["exported unit"]:
+        return [Fault(where, "its unit was changed, which is not read here", f"Give the value in {row['exported unit']}")]
+    if name.partition("_")[0] not in QUANTITIES and "exported value" in row:
+        if row.get("value") != row["exported value"]:
+            found.choices[name] = row.get("value")
+        return []
+    if value is None:
+        return [Fault(where, f"the value is {shown(row.get('value'))}, not a number", "Give a plain number such as 0.81")]
+    found.values[name] = value
+    return []
 
 
 def _sheet(file: str, content: bytes) -> list[tuple[object, ...]]:
@@ -80,10 +101,12 @@ def _sheet(file: str, content: bytes) -> list[tuple[object, ...]]:
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         if SHEET not in book.sheetnames:
             names = ", ".join(map(shown, book.sheetnames[:5]))
-            raise InputError(file, f"there is no sheet {SHEET}, only {names}", "Give a workbook that hemodel wrote, with its sheet Inputs")
+            raise InputError(
+                file, f"there is no sheet {SHEET}, only {names}", "Give a workbook that hemodel wrote, with its sheet Inputs"
+            )
         sheet = book[SHEET]
         rows = sheet.iter_rows(max_row=_MOST_ROWS, max_col=_MOST_COLUMNS, values_only=True)
-        found = [tuple(row) for row in rows]
+        found: list[tuple[object, ...]] = [tuple(row) for row in rows]
         book.close()
     except InputError:
         raise
@@ -97,7 +120,9 @@ def _csv(file: str, content: bytes) -> list[tuple[object, ...]]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise InputError(file, "this is neither a workbook (.xlsx) nor a text file", "Give the workbook that was downloaded") from None
+        raise InputError(
+            file, "this is neither a workbook (.xlsx) nor a text file", "Give the workbook that was downloaded"
+        ) from None
     faults: list[Fault] = []
     table = csv_rows(file, text, ("name", "value"), faults)
     if faults:
@@ -129,5 +154,5 @@ def changes(values: dict[str, float], now: dict[str, float], unknown: str) -> di
 
 
 def listed(names: Iterable[str], values: Sequence[float]) -> str:
-    """A CSV of names and values that `read_values` reads."""
+    """A CSV of names and values that `read_sheet` reads."""
     return "name,value\n" + "".join(f"{name},{value!r}\n" for name, value in zip(names, values, strict=True))

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hemodel.evidence.settings import CYCLE_YEARS, Settings
+from hemodel.evidence.settings import CYCLE_YEARS, Settings, Strategy
 from hemodel.report import labels
-from hemodel.report.charts.style import INK, LIGHT, Figure, finished, fixed, percent_axis, strategy_colour, tooltip
+from hemodel.report.charts.style import (
+    INK,
+    LIGHT,
+    Figure,
+    finished,
+    fixed,
+    line_legend,
+    number_axis,
+    percent_axis,
+    strategy_colour,
+    tooltip,
+)
 from hemodel.report.colours import strategy_colours, tint
 from hemodel.survival.curves import median_time
 
@@ -124,6 +136,139 @@ def share_on_treatment(on_treatment: Array, settings: Settings) -> Figure:
         )
     alt_text = f"Share still on treatment by cycle of 28 days, a line per strategy. {sentence}"
     return Figure(finished(alt.layer(*layers), "Share still on treatment", 430, alt_text), sentence, alt_text)
+
+
+def survival_curves(trace: Mapping[str, Array], settings: Settings) -> Figure:
+    """Overall and progression-free survival of every strategy, as the model has them; each state is (n_cycles + 1, strategy)."""
+    table, years = _curves(trace, settings)
+    names = ["Overall survival", "Progression-free survival"]
+    lines = (
+        alt.Chart(table)
+        .mark_line(strokeWidth=2.5)
+        .encode(
+            x=alt.X("years:Q", title="Years since the start of treatment", scale=fixed(0, years), axis=number_axis()),
+            y=alt.Y("share:Q", title="Share of people", scale=fixed(0, 1), axis=percent_axis()),
+            color=strategy_colour(settings, range(len(settings.strategies))),
+            strokeDash=_curve_dash(names),
+            tooltip=tooltip("strategy", "curve", ("years", ".2f"), ("share", ".1%")),
+        )
+    )
+    alive = 1.0 - trace["dead"]
+    medians = [
+        f"{_months(median_time(alive[:, i], CYCLE_YEARS))} on {labels.in_sentence(s.label)}" for i, s in _numbered(settings)
+    ]
+    sentence = f"Half are still alive at {labels.listed(medians)}."
+    alt_text = f"Lines of overall and progression-free survival of every strategy. {sentence}"
+    return Figure(finished(lines, "Survival in the model", 430, alt_text), sentence, alt_text)
+
+
+def hazard_curves(trace: Mapping[str, Array], settings: Settings) -> Figure:
+    """Hazards that go with `survival_curves`, per year, cycle by cycle, while more than 1 in 50 are left at risk."""
+    table, years = _curves(trace, settings)
+    names = ["Death", "Progression or death"]
+    table["curve"] = table["curve"].map(dict(zip(["Overall survival", "Progression-free survival"], names, strict=True)))
+    frames = []
+    for _, rows in table.groupby(["strategy", "curve"], sort=False):
+        share = rows["share"].to_numpy()
+        keep = share[1:] > 0.02
+        hazard = np.full(len(keep), np.nan)
+        hazard[keep] = -np.log(share[1:][keep] / share[:-1][keep]) / CYCLE_YEARS
+        middle = (rows["years"].to_numpy()[1:] + rows["years"].to_numpy()[:-1]) / 2
+        frames.append(rows.iloc[1:].assign(years=middle, hazard=hazard)[keep])
+    found = pd.concat(frames, ignore_index=True).drop(columns="share")
+    highest = 1.05 * float(found["hazard"].max())
+    lines = (
+        alt.Chart(found)
+        .mark_line(strokeWidth=2.5)
+        .encode(
+            x=alt.X("years:Q", title="Years since the start of treatment", scale=fixed(0, years), axis=number_axis()),
+            y=alt.Y("hazard:Q", title="Hazard per year", scale=fixed(0, highest), axis=number_axis()),
+            color=strategy_colour(settings, range(len(settings.strategies))),
+            strokeDash=_curve_dash(names),
+            tooltip=tooltip("strategy", "curve", ("years", ".2f"), ("hazard", ".3f")),
+        )
+    )
+    ends = []
+    for _, s in _numbered(settings):
+        rows = found[(found["strategy"] == s.label) & (found["curve"] == "Death")]
+        first, last = rows["hazard"].iloc[0], rows["hazard"].iloc[-1]
+        ends.append(f"from {first:.2f} to {last:.2f} a year on {labels.in_sentence(s.label)}")
+    sentence = f"The hazard of death goes {labels.listed(ends)} over the time shown."
+    alt_text = f"Lines of the hazards of death and of progression or death of every strategy. {sentence}"
+    return Figure(finished(lines, "Hazards in the model", 430, alt_text), sentence, alt_text)
+
+
+def fitted_curves(curves: pd.DataFrame, best: str, unit: str, *, what: str = "survival") -> Figure:
+    """Curves fitted to data of one's own beside the data; `what`: "survival" or "hazard".
+
+    `curves`: columns curve (family, or "Kaplan-Meier" for the data), time in `unit`, survival, hazard. `best`: the family that is
+    drawn thick.
+    """
+    families = [str(name) for name in curves["curve"].unique() if name != "Kaplan-Meier"]
+    order = ["Kaplan-Meier", best, *(name for name in families if name != best)]
+    shown = {name: labels.words(name) if name != "Kaplan-Meier" else _DATA[what] for name in order}
+    table = curves.assign(curve=curves["curve"].map(shown), thick=curves["curve"].isin(["Kaplan-Meier", best]))
+    names = list(shown.values())
+    domain_high = 1.0 if what == "survival" else 1.05 * float(np.nanquantile(table[what], 0.99))
+    axis = percent_axis() if what == "survival" else number_axis()
+    colours = [INK, *_FAMILY_COLOURS[: len(names) - 1]]
+    dashes = [[1, 0], *(_FAMILY_DASHES[i % len(_FAMILY_DASHES)] for i in range(len(names) - 1))]
+    title = "Share without the event" if what == "survival" else f"Hazard per {unit.removesuffix('s')}"
+    lines = (
+        alt.Chart(table[["curve", "time", what, "thick"]])
+        .mark_line(clip=True)
+        .encode(
+            x=alt.X("time:Q", title=f"Time ({unit})", scale=fixed(0, float(table["time"].max())), axis=number_axis()),
+            y=alt.Y(f"{what}:Q", title=title, scale=fixed(0, domain_high), axis=axis),
+            color=alt.Color(
+                "curve:N", title=None, sort=names, scale=alt.Scale(domain=names, range=colours), legend=line_legend()
+            ),
+            strokeDash=alt.StrokeDash("curve:N", title=None, sort=names, scale=alt.Scale(domain=names, range=dashes)),
+            strokeWidth=alt.condition("datum.thick", alt.value(3.2), alt.value(1.4)),
+            tooltip=tooltip("curve", ("time", ",.1f"), (what, ".3f")),
+        )
+    )
+    known = curves.loc[(curves["curve"] == "Kaplan-Meier") & curves[what].notna(), "time"]
+    last = curves[curves["time"] == known.max()].set_index("curve")
+    if what == "survival":
+        data, fit = float(last.loc["Kaplan-Meier", what]), float(last.loc[best, what])
+        found = f"without the event are {labels.percent(data)} in the data and {labels.percent(fit)} on the curve"
+    else:
+        data, fit = float(last.loc["Kaplan-Meier", what]), float(last.loc[best, what])
+        found = f"the smoothed hazard is {data:.3g} and that of the curve {fit:.3g}"
+    sentence = f"The curve of lowest AIC is {labels.in_sentence(shown[best])}: at the end of the data {found}."
+    alt_text = f"Lines of the {what} of the data and of {len(families)} fitted curves. {sentence}"
+    height = 420 + 22 * len(names)
+    return Figure(
+        finished(lines, "Fitted curves" if what == "survival" else "Their hazards", height, alt_text), sentence, alt_text
+    )
+
+
+_DATA = {"survival": "Your data (Kaplan-Meier)", "hazard": "Your data (smoothed)"}
+_FAMILY_COLOURS = ("#00436C", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#6B6B6B", "#882255", "#117733")
+_FAMILY_DASHES = ([1, 0], [7, 4], [2, 3], [10, 3, 2, 3])
+
+
+def _curves(trace: Mapping[str, Array], settings: Settings) -> tuple[pd.DataFrame, float]:
+    """Rows years, share, strategy, curve, and the end of the axis in years."""
+    free, alive = trace["progression_free"], 1.0 - trace["dead"]
+    last = _last_cycle(alive)
+    years = np.arange(last + 1) * CYCLE_YEARS
+    frames = [
+        pd.DataFrame({"years": years, "share": shares[: last + 1, i], "strategy": s.label, "curve": name})
+        for i, s in _numbered(settings)
+        for name, shares in (("Overall survival", alive), ("Progression-free survival", free))
+    ]
+    return pd.concat(frames, ignore_index=True), float(years[-1])
+
+
+def _numbered(settings: Settings) -> list[tuple[int, Strategy]]:
+    return list(enumerate(settings.strategies))
+
+
+def _curve_dash(names: list[str]) -> Any:
+    scale = alt.Scale(domain=names, range=[[1, 0], [6, 4]])
+    return alt.StrokeDash("curve:N", title=None, scale=scale, legend=line_legend())
 
 
 def _months(years: float) -> str:

@@ -411,7 +411,7 @@ def _bars(costs: Mapping[str, pd.DataFrame], settings: Settings) -> dict[str, An
             name = strategy.label + (
                 f", {labels.in_sentence(labels.arrangement_short(settings, arrangement))}" if differs else ""
             )
-            series[name] = tint(colours[strategy.name], 0.45) if place else colours[strategy.name]
+            series[name] = tint(colours[strategy.name], min(0.45 * place, 0.75))
             values = frame[strategy.name].to_numpy(dtype=np.float64)
             frames.append(
                 pd.DataFrame(

@@ -77,7 +77,9 @@ def difference(table: pd.DataFrame, second: BaseCase, strategy: str, *, least: f
         axis=money_axis(tickCount=6),
     )
     scale = alt.Scale(domain=["B is better value", "A is better value"], range=colours)
-    bars = base.mark_bar().encode(x=x, color=alt.Color("end:N", title=None, scale=scale), tooltip=tooltip("row", ("worth", ",.0f")))
+    bars = base.mark_bar().encode(
+        x=x, color=alt.Color("end:N", title=None, scale=scale), tooltip=tooltip("row", ("worth", ",.0f"))
+    )
     style = {"fontSize": 12, "color": INK}
     right = base.transform_filter("datum.worth >= 0").mark_text(align="left", dx=4, **style).encode(x=x, text="text:N")
     left = base.transform_filter("datum.worth < 0").mark_text(align="right", dx=-4, **style).encode(x=x, text="text:N")

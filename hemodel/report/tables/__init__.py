@@ -66,6 +66,7 @@ from hemodel.report.tables.uncertainty import (
     two_way_footer,
     two_way_table,
 )
+from hemodel.report.tables.verification import VERIFICATION_FOOTER, verification_table
 
 __all__ = [
     "AGAINST_SOURCE_FOOTER",
@@ -97,6 +98,7 @@ __all__ = [
     "TORNADO_FOOTER",
     "TOTAL",
     "TRACE_FOOTER",
+    "VERIFICATION_FOOTER",
     "against_source_table",
     "base_case_table",
     "budget_table",
@@ -130,4 +132,5 @@ __all__ = [
     "trace_table",
     "two_way_footer",
     "two_way_table",
+    "verification_table",
 ]

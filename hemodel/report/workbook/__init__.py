@@ -71,7 +71,7 @@ def workbook_bytes(
             results.scenarios_sheet(book, base, scenarios)
         information_sheets(book, base.inputs, analyses)
         results.inputs_sheet(book, base)
-        results.sources_sheet(book, base)
+        results.sources_sheet(book, base.inputs)
         results.against_source_sheet(book, base)
         results.trace_sheet(book, base)
         results.manifest_sheet(book, base, record)

@@ -221,14 +221,17 @@ def _sheet_name(name: str, taken: Sequence[str]) -> str:
     return tried
 
 
-def set_properties(workbook: Any, record: Mapping[str, Any]) -> None:
+_VALUES_ONLY = "Values only, unrounded. The manifest sheet says how to make this file again."
+
+
+def set_properties(workbook: Any, record: Mapping[str, Any], comments: str = _VALUES_ONLY) -> None:
     """Document properties, without a date: the hash of the run says what it is."""
     workbook.set_properties(
         {
             "title": "hemodel: cost-effectiveness results",
             "subject": f"{record['problem']}, {record['population']}, {record['scenario']}"[:255],
             "author": f"hemodel {record['hemodel']}",
-            "comments": "Values only, unrounded. The manifest sheet says how to make this file again.",
+            "comments": comments,
             "created": _NO_DATE,
         }
     )

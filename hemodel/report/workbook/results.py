@@ -10,6 +10,7 @@ import pandas as pd
 from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
+from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.reading import data_folder, sources_text
 from hemodel.report import labels, tables
 from hemodel.report.manifest import manifest_lines
@@ -138,12 +139,12 @@ def inputs_sheet(book: Book, base: BaseCase) -> None:
     page.sheet.autofilter(first - 1, 0, last, len(page.widths) - 1)
 
 
-def sources_sheet(book: Book, base: BaseCase) -> None:
+def sources_sheet(book: Book, inputs: Inputs) -> None:
     """The list of sources."""
     page = book.page("Sources", (60, 60))
     page.title("Sources")
     page.frozen(columns=0)
-    sources = sources_text() if (data_folder("inputs") / base.inputs.settings.problem).is_dir() else ""
+    sources = sources_text() if (data_folder("inputs") / inputs.settings.problem).is_dir() else ""
     if not sources:
         page.line("The list of sources lies with the inputs of this problem, in a file of its own.")
         return

@@ -1,0 +1,217 @@
+"""Checks of the inputs' part in the model: prices, hazards and curves do to it what they say (I1 to I8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hemodel.analyses.verification.findings import (
+    FAIL,
+    PASS,
+    REVIEW,
+    Check,
+    Finding,
+    absent,
+    all_equal,
+    difference,
+    equal,
+    holds,
+    listed,
+    not_applicable,
+)
+from hemodel.analyses.verification.recount import DT
+from hemodel.analyses.verification.subject import Subject
+from hemodel.evidence.draws import sampler
+from hemodel.survival import families
+
+HALF_TIME = 6  # cycles: a median that falls on a cycle boundary is met to all digits
+YOUNG = 10.0  # years: so young hardly anybody dies of anything else
+
+
+def prices(subject: Subject) -> Finding:
+    """I1: each price of a drug is raised by a tenth."""
+    names = subject.beginning("c_lenalidomide_", "c_dexamethasone", "c_other_drugs")
+    strategies = subject.inputs.settings.strategies
+    first, last = subject.inputs.settings.price_arrangements[0], subject.inputs.settings.price_arrangements[-1]
+    wrong = []
+    for name in names:
+        before, after = (subject.run({name: subject.base[name] * by + extra}) for by, extra in ((1.0, 0.0), (1.1, 0.01)))
+        for arrangement in {first, last}:
+            rises = (after.total_costs(arrangement) > before.total_costs(arrangement))[:, 0]
+            drug = name.split("_")[1]
+            later = "later_lenalidomide" in subject.inputs.settings.also_counted
+            may = [drug in s.drugs or later or name == f"c_other_drugs_{s.name}" for s in strategies]
+            if (rises & ~np.array(may)).any() or (after.total_costs(arrangement) < before.total_costs(arrangement)).any():
+                wrong.append(name)
+        dispensed = float(subject.base["p_pack_dispensed"][0]) * _share_of_packs(subject, name)
+        if dispensed > 0 and not (after.total_costs(first) > before.total_costs(first)).any() and _is_given(subject, name):
+            wrong.append(name)
+    return holds(
+        not wrong, "costs rise, and only where the drug is given", f"{len(names)} prices; wrong: {listed(wrong)}", "strict"
+    )
+
+
+def _share_of_packs(subject: Subject, name: str) -> float:
+    """Share of packs that have this price, where it is the price of a strength."""
+    if not name.startswith("c_lenalidomide_") or subject.inputs.settings.dose == "stepwise":
+        return 1.0
+    share = name.replace("c_lenalidomide_", "p_packs_").removesuffix("_pack")
+    return float(subject.base[share][0]) if share in subject.base else 1.0
+
+
+def _is_given(subject: Subject, name: str) -> bool:
+    """Whether any strategy has the drug of this price."""
+    drug = name.split("_")[1]
+    if drug == "dexamethasone" and not any(float(subject.base[n][0]) for n in subject.beginning("n_dexamethasone")):
+        return False
+    return name.startswith("c_other_drugs") or any(drug in s.drugs for s in subject.inputs.settings.strategies)
+
+
+def hazard_ratio(subject: Subject) -> Finding:
+    """I3: survival by a hazard ratio of a half, one and two, in partitioned survival."""
+    needed = [f"hr_death_{s}" for i, s in enumerate(subject.names) if i != subject.reference]
+    needed += [f"median_os_{s}" for s in subject.names]
+    absent = [name for name in needed if name not in subject.inputs.parameters]
+    if absent:
+        return not_applicable(f"the inputs have no {listed(absent)}")
+    parted: dict[str, Any] = {
+        "structure": "partitioned_survival",
+        "intervention_survival": "hazard_ratio",
+        "treatment_until": "progression",
+    }
+    parted |= {"post_progression_clock_cycles": None, "also_counted": []}
+    ratios = np.array([1.0, 0.5, 2.0])
+    changes: dict[str, ArrayLike] = {name: ratios for name in needed if name.startswith("hr_")}
+    changes |= {**subject.medians("os", 2.0), **subject.all_strategies("shape_os", 1.0), "age_start": YOUNG}
+    seen = subject.follow(changes, subject.own_curves, **parted, horizon_years=4.0)
+    log_alive = np.log(1 - seen["dead"][1:])
+    ratio = log_alive[:, subject.first] / log_alive[:, subject.reference]
+    probability = 1 - (1 - seen["dead"][1:]) / (1 - seen["dead"][:-1])
+    own = probability[:, subject.first]
+    rises = bool((own[:, 1] < own[:, 0]).all() and (own[:, 0] < own[:, 2]).all())
+    worst = difference(ratio, np.broadcast_to(ratios, ratio.shape))
+    found = f"log survival is the ratio times the comparator's to {worst:.1e}; probabilities {'rise' if rises else 'do not rise'} with it"
+    within = bool(own.min() >= 0 and own.max() <= 1)
+    return holds(rises and within and worst < 1e-9, "ratio acts on the hazard; 1 leaves the comparator's curve", found, "1e-09")
+
+
+def ratio_of_one(subject: Subject) -> Finding:
+    """I4: the hazard ratio of the clock after progression is set to one."""
+    if "hr_death_after_clock" not in subject.inputs.parameters or subject.inputs.settings.structure != "state_transition":
+        return not_applicable("the inputs have no hazard ratio that acts on the states; I3 looks at the ratio between the curves")
+    clock: dict[str, Any] = {"post_progression_clock_cycles": 5, "also_counted": [], "structure": "state_transition"}
+    plain = subject.follow(None, also_counted=[], post_progression_clock_cycles=None)
+    same = subject.follow({"hr_death_after_clock": 1.0}, **clock)
+    worse = subject.follow({"hr_death_after_clock": 2.0}, **clock)
+    if (
+        not (worse["dead"].sum(axis=0) > same["dead"].sum(axis=0)).all()
+        or difference(worse["dead"][:6], same["dead"][:6]) > 1e-12
+    ):
+        return Finding(FAIL, "a ratio of two kills more, after the clock only", "it does not")
+    return equal(same["progressed"], plain["progressed"], to="the curve without a ratio")
+
+
+def curves_in_order(subject: Subject) -> Finding:
+    """I5: shares progression-free and on treatment beside those alive."""
+    free, alive, treated = subject.trace["progression_free"], 1 - subject.trace["dead"], subject.trace["on_treatment"]
+    excess = max(float((free - alive).max()), float((treated - alive).max()))
+    crossings = sum(int(x.sum()) for name, x in subject.outcomes.crossings.items() if name.startswith("cycles in which"))
+    if crossings and excess <= 1e-12:
+        return Finding(REVIEW, "curves that do not cross", f"curves were held apart by rule in {crossings} cycles", "1e-12")
+    return holds(excess <= 1e-12, "at most the share alive, in every cycle", f"largest excess {max(excess, 0.0):.1e}", "1e-12")
+
+
+def medians_met(subject: Subject) -> Finding:
+    """I5.1: medians set at six cycles."""
+    curves = subject.inputs.settings
+    if curves.fitted_curves or curves.pfs_curve == "response_mixture" or curves.effect_waning is not None:
+        return not_applicable("the curves of these inputs do not follow from medians alone")
+    changes = subject.medians("pfs", HALF_TIME * DT) | subject.all_strategies("ratio_pfs_to_ttp", 1e-9)
+    changes |= subject.all_strategies("shape_pfs", 1.2) | {"age_start": YOUNG}
+    seen = subject.follow(changes, horizon_years=1.0, progression_shape="pfs", structure="state_transition")
+    return equal(seen["progression_free"][HALF_TIME], 0.5, 1e-9, to="one half at the median, set at six cycles")
+
+
+def special_cases(_subject: Subject) -> Finding:
+    """I6: families of curves at the parameters at which one becomes another."""
+    t = np.array([0.1, 0.5, 1.0, 3.0, 10.0])
+
+    def hazard(family: str, *parameters: float) -> object:
+        return families.cumulative_hazard(family, t, [np.array(p) for p in parameters])
+
+    pairs = {
+        "Weibull of shape 1": (hazard("weibull", 1.0, 2.0), t / 2.0),
+        "gamma of shape 1": (hazard("gamma", 1.0, 0.5), t / 2.0),
+        "generalised gamma, Q = 1": (hazard("generalised_gamma", 0.4, 0.7, 1.0), (t / np.exp(0.4)) ** (1 / 0.7)),
+        "generalised gamma, Q = sigma": (
+            hazard("generalised_gamma", 0.4, 0.7, 0.7),
+            hazard("gamma", 0.7**-2, 0.7**-2 / np.exp(0.4)),
+        ),
+    }
+    return all_equal({name: (np.asarray(a), np.asarray(b)) for name, (a, b) in pairs.items()}, to="the simpler family")
+
+
+def rates(subject: Subject) -> Finding:
+    """I7: rates of death after progression got back from the trace."""
+    if subject.inputs.settings.structure != "state_transition":
+        return not_applicable("partitioned survival has no rates of transition")
+    rate = np.array([0.2, 1.0, 5.0, 40.0])
+    changes: dict[str, ArrayLike] = dict.fromkeys(subject.all_strategies("r_death_progressed", 1.0), rate)
+    changes |= subject.medians("pfs", 1e-6) | subject.all_strategies("ratio_pfs_to_ttp", 1.0)
+    changes |= subject.all_strategies("shape_pfs", 1.0) | {"age_start": YOUNG}
+    plain: dict[str, Any] = {"post_progression_clock_cycles": None, "also_counted": [], "horizon_years": 0.5}
+    progressed = subject.follow(changes, subject.own_curves, **plain)["progressed"]
+    back = -np.log(progressed[2] / progressed[1]) / DT
+    return equal(back, np.broadcast_to(rate, back.shape), 1e-9, to="the rate that was put in")
+
+
+def hazard_ratios_drawn(subject: Subject) -> Finding:
+    """I8: hazard ratios as they are drawn."""
+    names = [n for n, p in subject.inputs.parameters.items() if n.startswith("hr_") and p.distribution == "lognormal_median"]
+    if not names:
+        return not_applicable("no hazard ratio comes with an interval")
+    drawn = sampler(subject.inputs, seed=171, names=names).block(0, subject.n_draws)
+    wrong = []
+    for name in names:
+        row = subject.inputs.parameters[name]
+        assert row.low is not None and row.high is not None
+        spread = np.log(row.high / row.low) / 3.919927969  # twice the 97.5th percentile of a standard normal
+        error = abs(np.log(drawn[name]).mean() - np.log(row.value)) / (spread / np.sqrt(subject.n_draws))
+        wide = abs(np.log(drawn[name]).std() / spread - 1) * np.sqrt(2 * subject.n_draws)
+        if drawn[name].min() <= 0 or error > 5 or wide > 5:
+            wrong.append(name)
+    return Finding(
+        FAIL if wrong else PASS, "above 0, with the published median and interval", f"off: {listed(wrong)}", "5 MC errors"
+    )
+
+
+CHECKS = (
+    Check(
+        "I1", "Each price of a drug is raised by a tenth", "valuation.py: costs; schemes.py; the drugs of each strategy", prices
+    ),
+    Check(
+        "I2",
+        "Body weight is raised",
+        "",
+        absent("no drug is dosed by weight or body surface"),
+    ),
+    Check(
+        "I3",
+        "Survival by a hazard ratio of a half, one and two, in partitioned survival",
+        "curves.py: os_steps; parameters hr_death_...",
+        hazard_ratio,
+    ),
+    Check("I4", "The hazard ratio of the clock after progression is set to one", "structures.py: with_clock", ratio_of_one),
+    Check(
+        "I5",
+        "Shares progression-free and on treatment beside those alive",
+        "structures.py; settings treatment_until",
+        curves_in_order,
+    ),
+    Check("I5.1", "Medians set at six cycles", "curves.py: pfs_steps; survival/curves.py: weibull_rate", medians_met),
+    Check("I6", "Families of curves at the parameters at which one becomes another", "survival/families.py", special_cases),
+    Check("I7", "Rates of death after progression got back from the trace", "hazards.py: constant; structures.py", rates),
+    Check("I8", "Hazard ratios as they are drawn", "evidence/distributions.py; the rows hr_...", hazard_ratios_drawn),
+)

@@ -1,0 +1,415 @@
+"""Checks of uncertainty: draws come from the evidence, strategies share them, and what is made of them adds up (U1 to U15)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
+
+from hemodel.analyses.psa import run_psa
+from hemodel.analyses.value_of_information import evppi, evsi_table
+from hemodel.analyses.verification.findings import (
+    FAIL,
+    PASS,
+    REVIEW,
+    Check,
+    Finding,
+    all_equal,
+    difference,
+    holds,
+    listed,
+    not_applicable,
+)
+from hemodel.analyses.verification.subject import ROLES_APART, Array, Subject, everything_seen
+from hemodel.cohort import model
+from hemodel.errors import InputError
+from hemodel.evidence.draws import NamedDraws
+from hemodel.evidence.inputs import latent_correlations
+from hemodel.evidence.parameters import Parameter
+
+ERRORS = 5.0  # Monte Carlo errors by which a mean may be off: once in two million
+FAMILIES = {
+    ("p", "u", "du", "ratio"): ("beta", "dirichlet", "uniform"),
+    ("c", "n", "d", "r"): ("gamma", "lognormal", "lognormal_median", "uniform"),
+    ("hr", "median"): ("lognormal", "lognormal_median"),
+    ("shape",): ("lognormal", "lognormal_median", "gamma", "uniform"),
+    ("fit",): ("normal",),
+    ("age",): ("normal", "uniform", "gamma", "lognormal"),
+}
+"""Prefixes of parameters -> families that cannot leave their range."""
+OBSERVED = ("p", "r", "median", "hr", "u", "du", "c", "d", "n")
+"""Prefixes of parameters of which a study can be simulated."""
+_Z = 1.959963984540054  # 97.5th percentile of a standard normal
+
+
+def quantile(row: Parameter, probability: float) -> float:
+    """Quantile of a parameter's distribution straight from its row, by SciPy's inverse functions."""
+    return float(np.asarray(values(row, np.array([special.ndtri(probability)])))[0])
+
+
+def values(row: Parameter, z: Array) -> Array:
+    """Values of a parameter at standard normal scores, by the method of moments."""
+    mean, se, p = row.value, row.se or 0.0, special.ndtr(z)
+    match row.distribution:
+        case "normal":
+            return mean + se * z
+        case "lognormal":
+            spread = np.sqrt(np.log(1 + se**2 / mean**2))
+            return np.asarray(np.exp(np.log(mean) - spread**2 / 2 + spread * z))
+        case "lognormal_median":
+            assert row.low is not None and row.high is not None
+            return np.asarray(mean * np.exp(z * np.log(row.high / row.low) / (2 * _Z)))
+        case "uniform":
+            assert row.low is not None and row.high is not None
+            return np.asarray(row.low + (row.high - row.low) * p)
+        case "gamma":
+            return np.asarray(special.gammaincinv((mean / se) ** 2, p) * se**2 / mean)
+        case "beta" | "dirichlet":
+            count = mean * (1 - mean) / se**2 - 1
+            return np.asarray(special.betaincinv(mean * count, (1 - mean) * count, p))
+    return np.full(z.shape, mean)
+
+
+def uncertain(subject: Subject) -> list[Parameter]:
+    """Uncertain parameters that the run reads."""
+    return [p for n, p in subject.inputs.parameters.items() if p.is_uncertain and n in subject.read]
+
+
+def bounds(subject: Subject) -> Finding:
+    """U1: bounds of the one-way analysis beside percentiles worked out anew."""
+    rows = subject.one_way.table.set_index("parameter") if len(subject.one_way.table) else subject.one_way.table
+    expected = [p for p in uncertain(subject) if p.distribution != "dirichlet"]
+    wrong, outside = [p.name for p in expected if p.name not in rows.index], []
+    for p in (p for p in expected if p.name in rows.index):
+        low, high = rows.loc[p.name, ["low", "high"]].to_numpy(dtype=np.float64)
+        if max(difference(low, quantile(p, 0.025)), difference(high, quantile(p, 0.975))) > 1e-6:
+            wrong.append(p.name)
+        if not low <= p.value <= high:
+            outside.append(p.name)
+    found = (
+        f"{len(expected)} uncertain parameters; missing or with other bounds: {listed(wrong)}; value outside: {listed(outside)}"
+    )
+    verdict = FAIL if wrong else REVIEW if outside else PASS
+    return Finding(verdict, "all there, value within the 2.5th and 97.5th percentile", found, "1e-06")
+
+
+def excluded(subject: Subject) -> Finding:
+    """U2: what the one-way analysis leaves out."""
+    joint = {p.name for p in uncertain(subject) if p.distribution == "dirichlet"}
+    moved = set(subject.one_way.table["parameter"]) if len(subject.one_way.table) else set()
+    fixed = {n for n in moved if not subject.inputs.parameters[n].is_uncertain}
+    alone = {n for n in moved if n.startswith("fit_")}
+    is_so = joint == set(subject.one_way.excluded) and not joint & moved and not fixed
+    found = f"excluded: {listed(sorted(joint))}; discount rates and horizon are settings"
+    if is_so and alone:
+        return Finding(
+            REVIEW, "members of a joint distribution are listed and left out", f"moved one at a time: {listed(sorted(alone))}"
+        )
+    return holds(is_so, "members of a joint distribution are listed and left out, and nothing fixed is moved", found, "exact")
+
+
+def mean_and_spread(row: Parameter) -> tuple[float, float]:
+    """Mean and standard deviation of a parameter's distribution, from its row."""
+    if row.distribution in ("uniform", "lognormal_median"):
+        assert row.low is not None and row.high is not None
+        if row.distribution == "uniform":
+            return (row.low + row.high) / 2, (row.high - row.low) / 12**0.5
+        variance = (np.log(row.high / row.low) / (2 * _Z)) ** 2
+        mean = float(row.value * np.exp(variance / 2))
+        return mean, mean * float(np.sqrt(np.expm1(variance)))
+    return row.value, row.se or 0.0
+
+
+def standard_errors(subject: Subject) -> Finding:
+    """U3: spread of the draws beside the standard errors."""
+    rows, n = [p for p in uncertain(subject) if p.distribution != "dirichlet"], subject.n_draws
+    within = special.ndtr(1.0) - special.ndtr(-1.0)  # share within one standard error in normal scores: 68 %
+    tolerance = ERRORS * np.sqrt(within * (1 - within) / n)
+    wrong = []
+    for p in rows:
+        low, high = values(p, np.array([-1.0, 1.0]))
+        share = float(((subject.drawn[p.name] >= low) & (subject.drawn[p.name] <= high)).mean())
+        if abs(share - within) > tolerance:
+            wrong.append(p.name)
+    found = f"{len(rows)} parameters, off: {listed(wrong)}"
+    return holds(not wrong, "68 % of draws within one standard error of the evidence", found, f"{tolerance:.3f}")
+
+
+def families(subject: Subject) -> Finding:
+    """U4: family of each uncertain parameter."""
+    fitting = {prefix: kinds for prefixes, kinds in FAMILIES.items() for prefix in prefixes}
+    odd = [f"{p.name} ({p.distribution})" for p in uncertain(subject) if p.distribution not in fitting[p.name.partition("_")[0]]]
+    return holds(
+        not odd, "families that cannot leave the range of their parameter", f"others: {listed(odd)}", "rule", otherwise=REVIEW
+    )
+
+
+def means(subject: Subject) -> Finding:
+    """U5: means of the draws beside the evidence."""
+    wrong = []
+    for p in uncertain(subject):
+        mean, spread = mean_and_spread(p)
+        if abs(subject.drawn[p.name].mean() - mean) > ERRORS * spread / np.sqrt(subject.n_draws):
+            wrong.append(p.name)
+    return holds(not wrong, "means of the draws are those of the evidence", f"off: {listed(wrong)}", f"{ERRORS:g} MC errors")
+
+
+def correlations(subject: Subject) -> Finding:
+    """U5.1: rank correlations of the draws."""
+    names, _ = latent_correlations(subject.inputs)
+    pairs = [c for c in subject.inputs.correlations if {c.first, c.second} <= set(names) & subject.read]
+    if not pairs:
+        return not_applicable("no two parameters of the run are correlated")
+    worst = 0.0
+    for c in pairs:
+        one, other = (np.argsort(np.argsort(subject.drawn[n])) for n in (c.first, c.second))
+        worst = max(worst, abs(float(np.corrcoef(one, other)[0, 1]) - c.rank_correlation))
+    tolerance = ERRORS / np.sqrt(subject.n_draws)
+    found = f"{len(pairs)} pairs, largest difference {worst:.3f}"
+    return holds(worst <= tolerance, "rank correlations as in the inputs", found, f"{tolerance:.3f}")
+
+
+def gap(subject: Subject) -> Finding:
+    """U6: means of the probabilistic analysis beside the base case."""
+    gaps = {}
+    for a in subject.psa.price_arrangements:
+        for name, drawn, base in (
+            (f"costs ({a})", subject.psa.costs[a].mean(axis=1), subject.outcomes.total_costs(a)[:, 0]),
+            ("QALYs", subject.psa.qalys.mean(axis=1), subject.outcomes.total_qalys[:, 0]),
+        ):
+            gaps[name] = float(np.abs(drawn / base - 1).max())
+    name = max(gaps, key=lambda key: gaps[key])
+    return holds(
+        gaps[name] <= 0.05,
+        "means near the base case",
+        f"largest gap {gaps[name]:.1%} ({name})",
+        "5 %",
+        otherwise=REVIEW,
+    )
+
+
+def table_again(subject: Subject) -> Finding:
+    """U6.1: the table of the probabilistic analysis counted again from its draws."""
+    rows, n = subject.psa.table, np.sqrt(subject.n_draws)
+    pairs: dict[str, tuple[ArrayLike, ArrayLike]] = {}
+    for row in rows.to_dict("records"):
+        i, a = subject.names.index(str(row["strategy"])), str(row["price_arrangement"])
+        costs, qalys = subject.psa.costs[a], subject.psa.qalys
+        own = {"costs": costs[i].mean(), "qalys": qalys[i].mean(), "se_costs": costs[i].std(ddof=1) / n}
+        if i != subject.reference:
+            cost, effect = costs[i] - costs[subject.reference], qalys[i] - qalys[subject.reference]
+            own |= {"incremental_costs": cost.mean(), "incremental_qalys": effect.mean()}
+            own |= {"se_incremental_costs": cost.std(ddof=1) / n, "se_incremental_qalys": effect.std(ddof=1) / n}
+            if cost.mean() * effect.mean() > 0:
+                own["icer"] = cost.mean() / effect.mean()
+        pairs |= {f"{name}, {subject.names[i]} ({a})": (float(row[name]), value) for name, value in own.items()}
+    return all_equal(pairs, 1e-9, to="means, paired increments and the ratio of means, with errors of means")
+
+
+def second_seed(subject: Subject) -> Finding:
+    """U7: another seed."""
+    one, other = subject.psa, run_psa(subject.inputs, subject.n_draws, seed=subject.psa.seed + 1, threads=1)
+    worst, choices = 0.0, []
+    for a in one.price_arrangements:
+        for x, y in ((one.costs[a], other.costs[a]), (one.qalys, other.qalys)):
+            error = np.sqrt((x.var(axis=1) + y.var(axis=1)) / subject.n_draws)
+            worst = max(worst, float((np.abs(x.mean(axis=1) - y.mean(axis=1)) / error).max()))
+        for threshold in subject.inputs.settings.thresholds_gbp:
+            choices.append(len({int(p.net_benefit(a, threshold).mean(axis=0).argmax()) for p in (one, other)}) == 1)
+    verdict = FAIL if worst > ERRORS else PASS if all(choices) else REVIEW
+    found = (
+        f"means differ by at most {worst:.1f} errors; the choice is {'the same' if all(choices) else 'not the same'} throughout"
+    )
+    return Finding(verdict, "the same means and the same choice", found, f"{ERRORS:g} MC errors")
+
+
+def same_bits(subject: Subject) -> Finding:
+    """U8: the same seed in other blocks and threads."""
+    again = run_psa(subject.inputs, subject.n_draws, block_size=max(2, subject.n_draws // 3 - 1), threads=2)
+    pairs = {a: (again.costs[a], subject.psa.costs[a]) for a in again.costs}
+    pairs |= {"QALYs": (again.qalys, subject.psa.qalys), "life-years": (again.life_years, subject.psa.life_years)}
+    return all_equal(dict(pairs), 0.0, to="the same bits in other blocks and on two threads")
+
+
+def acceptability(subject: Subject) -> Finding:
+    """U9: acceptability counted again from the draws."""
+    thresholds = np.arange(0.0, 100_001.0, 2_000.0)
+    worst, chosen = 0.0, True
+    for a in subject.psa.price_arrangements:
+        curve = subject.psa.acceptability_curve(a, thresholds).to_numpy()
+        line = subject.psa.acceptability_frontier(a, thresholds)
+        worst = max(worst, float(np.abs(curve.sum(axis=1) - 1).max()))
+        for k, threshold in enumerate(thresholds):
+            benefit = threshold * subject.psa.qalys - subject.psa.costs[a]
+            best = benefit == benefit.max(axis=0)
+            shares = (best / best.sum(axis=0)).mean(axis=1)
+            worst = max(worst, float(np.abs(shares - curve[k]).max()))
+            highest = int(benefit.mean(axis=1).argmax())
+            chosen &= line["strategy"].iloc[k] == subject.names[highest]
+            worst = max(worst, abs(float(line["probability"].iloc[k]) - float(shares[highest])))
+    found = f"off by at most {worst:.1e}; frontier {'follows' if chosen else 'does not follow'} expected net benefit"
+    return holds(
+        worst <= 1e-12 and chosen, "shares of draws that sum to one, and the frontier of the best on average", found, "1e-12"
+    )
+
+
+def shared_draws(subject: Subject) -> Finding:
+    """U10: nine draws run by themselves, all strategies on the same."""
+    rows = np.linspace(0, subject.n_draws - 1, 9).astype(int)
+    draws = NamedDraws((name, column[rows]) for name, column in subject.drawn.items())
+    for name in subject.base:
+        draws.setdefault(name, np.repeat(subject.base[name], len(rows)))
+    found = model.evaluate(draws, subject.inputs)
+    pairs = {a: (subject.psa.costs[a][:, rows], found.total_costs(a)) for a in subject.psa.costs}
+    pairs |= {"QALYs": (subject.psa.qalys[:, rows], found.total_qalys)}
+    return all_equal(dict(pairs), 0.0, to="row i of the draws gives draw i of every strategy")
+
+
+def uniforms(subject: Subject) -> Finding:
+    """U11: draws put through their own distribution functions."""
+    n, worst, where = subject.n_draws, 0.0, "none"
+    grid = special.ndtri((np.arange(1, 1024)) / 1024)
+    for p in uncertain(subject):
+        if p.distribution == "dirichlet":
+            continue
+        below = np.searchsorted(np.sort(subject.drawn[p.name]), values(p, grid)) / n
+        distance = float(np.abs(below - np.arange(1, 1024) / 1024).max()) * np.sqrt(n)
+        if distance > worst:
+            worst, where = distance, p.name
+    return holds(worst <= 2.6, "every parameter fills its distribution evenly", f"largest distance {worst:.2f} / sqrt(n), {where}",
+                 "2.6 / sqrt(n): once in 400,000")  # fmt: skip
+
+
+def every_draw(subject: Subject) -> Finding:
+    """U12: the rules of patient flow in every draw."""
+    n = min(500, subject.n_draws)
+    draws = NamedDraws((name, column[:n]) for name, column in subject.drawn.items())
+    try:
+        seen, found = everything_seen(draws, subject.inputs), model.evaluate(draws, subject.inputs)
+    except InputError as error:
+        return Finding(FAIL, "every draw runs", str(error.faults[0]))
+    states = np.stack([seen[s] for s in ("progression_free", "progressed", "dead")])
+    plain = found.undiscounted
+    assert plain is not None
+    mean = sum(plain.qalys[s] for s in ("progression_free", "progressed")) / plain.total_life_years
+    utility = np.maximum(draws["u_progression_free"], draws["u_progressed"])
+    packs = np.sum([draws[n] for n in draws if n.startswith("p_packs_")] or [np.ones(n)], axis=0)
+    rules = {
+        "sum of states": bool((np.abs(states.sum(axis=0) - 1) <= 1e-12).all()),
+        "shares from 0 to 1": bool(states.min() >= -1e-12 and states.max() <= 1 + 1e-12),
+        "the dead stay dead": bool((np.diff(seen["dead"], axis=0) >= -1e-15).all()),
+        "discounted at most undiscounted": bool((found.total_life_years <= plain.total_life_years + 1e-12).all()),
+        "shares of packs": bool((np.abs(packs - 1) <= 1e-9).all()),
+        "mean utility": bool((mean <= utility + 1e-12).all()),
+    }
+    wrong = [name for name, is_so in rules.items() if not is_so]
+    return holds(not wrong, "all rules hold in every draw", f"{n} draws; broken: {listed(wrong)}", "1e-12")
+
+
+def information(subject: Subject) -> Finding:
+    """U13: value of perfect, partial and sample information in order."""
+    a, threshold = subject.one_way.price_arrangement, subject.one_way.threshold
+    benefit = subject.psa.net_benefit(a, threshold)
+    perfect = subject.psa.evpi(a, threshold)
+    expected = float((benefit.max(axis=1) - benefit[:, benefit.mean(axis=0).argmax()]).mean())
+    ranked = [str(n) for n in subject.one_way.tornado()["parameter"]][:2]
+    if not ranked:
+        return not_applicable("no uncertain parameter can move alone")
+    draws = subject.psa.draws()
+    partial = evppi(subject.psa, ranked, draws=draws)
+    name = next((str(n) for n in subject.one_way.tornado()["parameter"] if n.partition("_")[0] in OBSERVED), "")
+    shown = f"EVPI {perfect.value:,.0f}, EVPPI of {listed(ranked)} {partial.value:,.0f}"
+    orders = [abs(perfect.value - expected) <= 1e-9 * max(expected, 1.0), 0 <= partial.value <= perfect.value + 1e-9]
+    if name and {"n_eligible", "d_decision_lifetime"} <= set(subject.inputs.parameters):
+        spread = 5 * (subject.inputs.parameters[name].se or subject.inputs.parameters[name].value)
+        row = evsi_table(subject.psa, name, [100], standard_deviations={name: spread}).iloc[0]
+        orders.append(0 <= row["evsi"] <= row["evppi"] + 4 * row["standard_error"] + 1e-9)
+        shown += f"; EVSI on {name} {row['evsi']:,.0f} of {row['evppi']:,.0f}"
+    return holds(
+        all(orders), "EVPI as counted from the draws, EVPI >= EVPPI >= EVSI >= 0", f"{shown} (GBP per person)", "MC error"
+    )
+
+
+def every_parameter_moves_something(subject: Subject) -> Finding:
+    """U14: each parameter is moved alone."""
+    settings, around = subject.inputs.settings, _nothing_nought(subject)
+    drugs = [s.model_dump() | {"drugs": ["lenalidomide", "dexamethasone"]} for s in settings.strategies]
+    all_given = {"strategies": drugs, "dexamethasone_high_dose_cycles": max(4, settings.dexamethasone_high_dose_cycles)}
+    idle = _stuck(subject, _stuck(subject, sorted(subject.read), subject.base, {}), around, {})
+    dead = _stuck(subject, idle, around, all_given)
+    dead = _stuck(subject, dead, around, dict(ROLES_APART))
+    dead = _stuck(subject, dead, around | {"age_start": np.array([95.0])}, {})
+    found = f"{len(subject.read)} read, all linked" if not dead else f"read but move nothing: {listed(dead)}"
+    found += f"; idle with these settings, as they should be: {listed(idle)}" if idle and not dead else ""
+    return holds(not dead, "each parameter that is read changes a result when it alone is moved", found, "strict")
+
+
+def _nothing_nought(subject: Subject) -> dict[str, Array]:
+    """A draw near the base case in which no parameter is nought, no share is all, and no utility above the norm."""
+    around = {n: np.where(x == 0, 0.01, np.minimum(x, 0.99) if n.startswith("p_") else x) for n, x in subject.base.items()}
+    return around | {n: 0.9 * x for n, x in around.items() if n.startswith("u_")}
+
+
+def _stuck(subject: Subject, names: list[str], around: dict[str, Array], settings: dict[str, object]) -> list[str]:
+    """Those of `names` that change no result when moved by a hundredth from the draw `around`."""
+    if not names:
+        return []
+    inputs = subject.with_settings(subject.inputs, **settings)
+    draws = NamedDraws((n, np.repeat(x, len(names) + 1)) for n, x in around.items())
+    for i, name in enumerate(names):
+        draws[name][i + 1] *= 0.99 if name.startswith(("p_", "ratio_", "u_")) else 1.01
+    found = model.evaluate(draws, inputs)
+    totals = np.stack([*(found.total_costs(a) for a in found.price_arrangements), found.total_qalys, found.total_life_years])
+    return [name for i, name in enumerate(names) if (totals[:, :, i + 1] == totals[:, :, 0]).all()]
+
+
+def rankings(subject: Subject) -> Finding:
+    """U15: ranking by one-way swing beside that by value of information."""
+    order = [str(n) for n in subject.one_way.tornado()["parameter"]]
+    if len(order) < 2:
+        return not_applicable("there are no two parameters to rank")
+    draws = subject.psa.draws()
+    worth = {n: evppi(subject.psa, n, draws=draws).value for n in order[:4]}
+    top = max(worth, key=lambda name: worth[name])
+    found = f"one-way: {listed(order[:3])}; by EVPPI among the first four: {top}"
+    return holds(
+        top in order[:2] or max(worth.values()) == 0, "the two rankings begin alike", found, "first two", otherwise=REVIEW
+    )
+
+
+CHECKS = (
+    Check(
+        "U1", "Bounds of the one-way analysis beside percentiles worked out anew", "analyses/one_way.py; distributions.py", bounds
+    ),
+    Check("U2", "What the one-way analysis leaves out", "analyses/one_way.py: _movable", excluded),
+    Check(
+        "U3",
+        "Spread of the draws beside the standard errors",
+        "the column se of parameters.csv; distributions.py",
+        standard_errors,
+    ),
+    Check("U4", "Family of each uncertain parameter", "the column distribution of parameters.csv", families),
+    Check("U5", "Means of the draws beside the evidence", "distributions.py: from_moments", means),
+    Check("U5.1", "Rank correlations of the draws", "correlations.csv; draws.py: Sampler", correlations),
+    Check("U6", "Means of the probabilistic analysis beside the base case", "skewed or bent relations; often no fault", gap),
+    Check(
+        "U6.1",
+        "The table of the probabilistic analysis counted again from its draws",
+        "analyses/psa.py; decision/intervals.py",
+        table_again,
+    ),
+    Check("U7", "Another seed", "too few draws; draws.py", second_seed),
+    Check("U8", "The same seed in other blocks and threads", "analyses/psa.py; operations across draws", same_bits),
+    Check("U9", "Acceptability counted again from the draws", "decision/acceptability.py", acceptability),
+    Check("U10", "Nine draws run by themselves, all strategies on the same", "analyses/psa.py; draws.py", shared_draws),
+    Check("U11", "Draws put through their own distribution functions", "draws.py: uniforms", uniforms),
+    Check("U12", "The rules of patient flow in every draw", "the row of the draw that is named; structures.py", every_draw),
+    Check("U13", "Value of perfect, partial and sample information in order", "decision/information.py", information),
+    Check(
+        "U14",
+        "Each parameter is moved alone",
+        "the parameter is read but not used: cohort/model/",
+        every_parameter_moves_something,
+    ),
+    Check("U15", "Ranking by one-way swing beside that by value of information", "interactions, or bent relations", rankings),
+)

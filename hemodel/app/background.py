@@ -1,0 +1,114 @@
+"""Runs that take longer than a click: in the background, with progress, and they can be cancelled.
+
+A run belongs to its session: it is held in the session's state and nowhere else. All sessions share two workers, so that ten of them
+do not slow one another down more than they must; a run that nobody looks at any more stops by itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+import streamlit as st
+
+from hemodel.app.show import explain
+from hemodel.errors import InputError
+
+Progress = Callable[[int], None]
+POLL = "0.5s"
+_PATIENCE = 60.0
+"""Seconds after which a run that no page has asked about is given up."""
+
+
+class Cancelled(Exception):
+    """Raised inside a run that was cancelled."""
+
+
+@dataclass
+class Run:
+    """A run and how far it is. `identity`: of the inputs it was started with."""
+
+    label: str
+    identity: str
+    total: int
+    done: int = 0
+    asked: float = field(default_factory=time.monotonic)
+    stop: Event = field(default_factory=Event)
+    future: Future[Any] | None = None
+
+    def advance(self, steps: int = 1) -> None:
+        """Count steps; the way out of a run that was cancelled or that nobody waits for."""
+        self.done += steps
+        if self.stop.is_set() or time.monotonic() - self.asked > _PATIENCE:
+            raise Cancelled
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come."""
+        return self.future is not None and self.future.done()
+
+
+def request(name: str, label: str, identity: str, total: int, work: Callable[[Progress], Any], *, button: str) -> Any:
+    """The result of `work` for the inputs of this identity, or None: then the button that starts it, or how far it is, is shown."""
+    runs: dict[str, Run] = st.session_state.setdefault("runs", {})
+    run = runs.get(name)
+    if run is not None and run.identity != identity:
+        cancel(run)
+        del runs[name]
+        run = None
+    if run is None:
+        if st.button(button, key=f"start/{name}"):
+            runs[name] = started = Run(label, identity, total)
+            started.future = _workers().submit(work, started.advance)
+            st.rerun()
+        return None
+    if not run.is_over:
+        _watch(name)
+        return None
+    assert run.future is not None
+    if run.stop.is_set() or run.future.cancelled():
+        del runs[name]
+        st.rerun()
+    try:
+        return run.future.result()
+    except Cancelled:
+        del runs[name]
+        st.info(f"{label}: the run was stopped.")
+    except InputError as error:
+        explain(error)
+    return None
+
+
+def cancel(run: Run) -> None:
+    """Stop a run at its next step."""
+    run.stop.set()
+    if run.future is not None:
+        run.future.cancel()
+
+
+def _poll(name: str) -> None:
+    run: Run | None = st.session_state.get("runs", {}).get(name)
+    if run is None or run.is_over:
+        st.rerun()
+    assert run is not None
+    run.asked = time.monotonic()
+    share = min(run.done / run.total, 1.0) if run.total else 0.0
+    is_waiting = run.future is not None and not run.future.running()
+    state = "waiting for its turn" if is_waiting else f"{share:.0%}" if run.total else "running"
+    left, right = st.columns([4, 1], vertical_alignment="center")
+    left.progress(share, text=f"{run.label}: {state}")
+    if right.button("Cancel", key=f"cancel/{name}", width="stretch"):
+        cancel(run)
+        st.rerun()
+
+
+def _two_workers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(2, thread_name_prefix="hemodel-run")
+
+
+_watch: Callable[[str], None] = st.fragment(_poll, run_every=POLL)
+_workers: Callable[[], ThreadPoolExecutor] = st.cache_resource(_two_workers, show_spinner=False)

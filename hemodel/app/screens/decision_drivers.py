@@ -1,0 +1,33 @@
+"""Decision drivers: what would flip the decision, and how far away it is."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from hemodel.app import results
+from hemodel.app.show import chosen_price, figure, page, table
+from hemodel.app.sidebar import screen
+from hemodel.report import charts, labels, tables
+
+
+def draw() -> None:
+    """The page."""
+    inputs = screen().inputs
+    settings = inputs.settings
+    page("Decision drivers", "Which single input would change the decision, and how many standard errors away is that?")
+    arrangement = chosen_price(settings, "drivers_price")
+    threshold = st.segmented_control(
+        "Threshold per QALY",
+        settings.thresholds_gbp,
+        default=settings.thresholds_gbp[1],
+        required=True,
+        format_func=labels.gbp,
+        key=f"drivers_threshold/{settings.thresholds}",
+    )
+    found = results.drivers(inputs, arrangement, float(threshold))
+    figure(charts.decision_drivers(found, inputs, price_arrangement=arrangement, threshold=float(threshold)))
+    table(tables.drivers_table(found), "Where each input, alone, changes the decision", tables.DRIVERS_FOOTER)
+
+
+if __name__ == "__main__":
+    draw()

@@ -1,0 +1,81 @@
+"""Documentation: how the model works, its sources, what words mean, the items of CHEERS 2022, and the record of this run."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from hemodel.app import results
+from hemodel.report.cheers import cheers_table
+from hemodel.app.show import page, plain, table
+from hemodel.app.sidebar import screen
+from hemodel.evidence.reading import sources_text
+from hemodel.report import labels, tables
+from hemodel.report.manifest import manifest, manifest_lines
+
+METHOD = """
+A cohort of people starts treatment, free of progression. Time runs in **cycles of 28 days**, over a lifetime. In every cycle
+some progress and some die; nobody's risk of death is ever below that of the general population of the same age and sex.
+
+- **Health.** Years lived free of progression and after it are weighted by their quality of life: that gives QALYs. Adverse
+  events take some away.
+- **Costs.** A pack of lenalidomide is bought at the start of each cycle by those still on treatment, with the visits, tests
+  and medicines that go with it. Care after progression and at the end of life is counted under both strategies.
+- **Price.** List price and the patient access scheme are worked out from *the same* people: the scheme changes who pays for
+  lenalidomide after its cap and nothing else.
+- **Time preference.** Costs and QALYs that lie in the future count for less, by the discount rates in the form. Life years
+  gained are shown undiscounted.
+- **Uncertainty.** Every uncertain input has a distribution. The probabilistic analysis draws all of them together many times;
+  both strategies and both price arrangements see the same draws.
+- **Survival after a change.** Overall survival is met through the death rate after progression. When a median is changed,
+  these rates are derived anew, so that the model's median survival is again the one in the form.
+"""
+TABS = ("How the model works", "Sources", "Glossary", "CHEERS 2022", "This run")
+GLOSSARY = {
+    "Cycle": "28 days: one pack of lenalidomide. 13 cycles are 364 days.",
+    "Dominant, dominated": "Cheaper and more effective; dearer and less effective. There is no ratio then.",
+    "Extendedly dominated": "A mix of two other strategies would give more health for the same money.",
+    "Fully incremental": "Each strategy is compared with the next cheaper one that is not dominated.",
+    "South-west": "Cheaper and less effective: the ICER is then what is saved for each QALY given up, and higher is better.",
+    "Net health benefit": "QALYs gained less those that the same money would buy elsewhere, at the threshold.",
+    "Threshold": "What the NHS is taken to be able to pay for one more QALY.",
+    "Draw": "One set of values of all uncertain inputs, taken from their distributions together.",
+    "Status": "; ".join(f"{status}: {words}" for status, words in labels.STATUSES.items()) + ".",
+    "Confidential marking": "CIC: commercial in confidence; AIC: academic in confidence; DPD: data on persons; CPAS: confidential scheme.",
+}
+
+
+def draw() -> None:
+    """The page."""
+    page("Documentation")
+    inputs = screen().inputs
+    how, sources, words, cheers, run = st.tabs(TABS)
+    with how:
+        st.markdown(METHOD)
+        table(tables.settings_table(inputs.settings), "Choices about the model")
+    with sources:
+        st.markdown(_sources())
+    with words:
+        known = {f"{short}": long for short, long in labels.ABBREVIATIONS.items()}
+        table(pd.DataFrame((GLOSSARY | known).items(), columns=["Word", "Meaning"]), "Glossary", heading=False)
+    with cheers:
+        st.markdown("What a report has to say (CHEERS 2022), filled from this run where a run can fill it.")
+        table(cheers_table(results.base_case(inputs), results.psa(inputs)), "CHEERS 2022", heading=False)
+    with run:
+        record = manifest_lines(manifest(inputs, psa=results.psa(inputs)))
+        table(pd.DataFrame(record, columns=["What", "Value"]), "Record of this run", heading=False)
+
+
+def _sources() -> str:
+    """The numbered sources, with the headings small and everything else as it is written."""
+    lines = []
+    for line in sources_text().splitlines():
+        if line.startswith("# "):
+            continue
+        text = plain(line.lstrip("#- ").strip())
+        lines.append(f"**{text}**" if line.startswith("## ") else f"- {text}" if line.startswith("- ") else text)
+    return "\n\n".join(line for line in lines if line) or "The sources lie with the inputs of this problem."
+
+
+if __name__ == "__main__":
+    draw()

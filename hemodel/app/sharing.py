@@ -1,0 +1,198 @@
+"""How a scenario travels: as a small TOML file, or as the query of a link. Nothing confidential is in either.
+
+A file is read by the loader that reads those of `scenarios/`, so whatever is wrong with it is said in the same words.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hemodel.app import choices
+from hemodel.errors import Fault, InputError, nearest, shown
+from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
+from hemodel.evidence.parameters import OVERRIDABLE, number
+from hemodel.evidence.reading import toml_values
+from hemodel.evidence.settings import FIXED_BY_FILES, THRESHOLD_PRESETS
+from hemodel.report.files import write_whole
+
+PROBLEMS = {
+    "relapsed": "Relapsed myeloma (NICE TA171)",
+    "maintenance": "Maintenance after transplant",
+    "first_line": "First line, without transplant",
+}
+"""The decision problems of the package in words."""
+FIRST = next(iter(PROBLEMS))
+MOST_BYTES = 200_000
+"""Size of a scenario file; real ones have a few thousand bytes."""
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,80}")
+_SPREAD = ("value", "se", "low", "high")
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """What a link asks for, as far as it can be used; `refused` says what could not."""
+
+    problem: str
+    population: str | None
+    scenario: str | None
+    thresholds: str | None
+    prices: str | None
+    edits: dict[str, float]
+    refused: tuple[str, ...]
+
+
+def link_query(inputs: Inputs, edits: choices.Edits) -> dict[str, str]:
+    """The query of a link that shows `inputs` again: what differs from the base case, without anything confidential."""
+    settings = inputs.settings
+    filed = load_inputs(settings.problem)
+    query = {"problem": settings.problem}
+    if inputs.population != filed.population:
+        query["population"] = inputs.population
+    if inputs.scenario.name in scenario_names(settings.problem):
+        query["scenario"] = inputs.scenario.name
+    if settings.thresholds != filed.settings.thresholds:
+        query["thresholds"] = settings.thresholds
+    if settings.price_arrangements == ["list"]:
+        query["prices"] = "list"
+    secret = choices.marked(inputs)
+    return query | {
+        name: f"{value:g}" if float(f"{value:g}") == value else repr(value) for name, value in edits.items() if name not in secret
+    }
+
+
+def left_out(inputs: Inputs, edits: choices.Edits) -> list[str]:
+    """What a link or a scenario file cannot carry, in words."""
+    found = [f"the confidential “{choices.label_of(inputs, name)}”" for name in choices.marked(inputs) if name in edits]
+    if choices.CONFIDENTIAL in inputs.settings.schemes:
+        found.append("the confidential price")
+    if inputs.settings.fitted_curves:
+        found.append("the curve fitted to data of your own (keep the file with the data)")
+    if inputs.scenario.name != choices.BASE_CASE and inputs.scenario.name not in scenario_names(inputs.settings.problem):
+        found.append("the scenario of your own (save it as a file): a link carries those of the list only")
+    return found
+
+
+def read_link(query: Mapping[str, str]) -> Arrived:
+    """What a link asks for. Names that are not known and values that are no numbers are refused one by one."""
+    refused, edits = [], {}
+    problem = query.get("problem", FIRST)
+    if problem not in PROBLEMS:
+        refused.append(f"problem {shown(problem)}: {nearest(problem, PROBLEMS)}")
+        problem = FIRST
+    filed = load_inputs(problem)
+    valid = {
+        "population": tuple(filed.settings.populations),
+        "scenario": (choices.BASE_CASE, *scenario_names(problem)),
+        "thresholds": tuple(THRESHOLD_PRESETS),
+        "prices": ("list", "filed"),
+    }
+    found: dict[str, str] = {}
+    for name, text in query.items():
+        if name == "problem":
+            continue
+        if name in valid:
+            if text in valid[name]:
+                found[name] = text
+            else:
+                refused.append(f"{name} {shown(text)}: {nearest(text, valid[name])}")
+        elif name in filed.parameters or name in choices.SETTINGS or name == choices.CAP:
+            value = number(text)
+            if value is None or (name in filed.parameters and name in choices.marked(filed)):
+                refused.append(f"{name}: {shown(text)} is not a number that a link can give")
+            else:
+                edits[name] = value
+        else:
+            refused.append(f"{shown(name)} is not an input")
+    terms = {name: found.get(name) for name in valid}
+    return Arrived(problem, terms["population"], terms["scenario"], terms["thresholds"], terms["prices"], edits, tuple(refused))
+
+
+def scenario_toml(inputs: Inputs, *, name: str, label: str, why: str) -> str:
+    """The scenario file that gives `inputs` again: every setting and parameter in which they differ from the files of the problem.
+
+    Confidential values, a confidential price arrangement and curves fitted to data of one's own are left out.
+    """
+    settings = inputs.settings
+    filed = load_inputs(settings.problem, population=inputs.population)
+    lines = [
+        f"{key} = {_toml(value)}"
+        for key, value in (("name", name), ("problem", settings.problem), ("label", label), ("why", why))
+    ]
+    lines.append(f"populations = {_toml([inputs.population])}")
+    secret = set(choices.marked(inputs))
+    before, after = filed.settings.model_dump(mode="json"), settings.model_dump(mode="json")
+    after["schemes"] = {n: terms for n, terms in after["schemes"].items() if n != choices.CONFIDENTIAL}
+    after["price_arrangements"] = [n for n in after["price_arrangements"] if n != choices.CONFIDENTIAL]
+    changed = {k: v for k, v in after.items() if v != before[k] and k not in (*FIXED_BY_FILES, "fitted_curves") and v is not None}
+    if changed:
+        lines += ["", "[settings]", *(f"{key} = {_toml(value)}" for key, value in changed.items())]
+    for parameter in inputs.parameters.values():
+        base = filed.parameters.get(parameter.name)
+        if base is None or base == parameter or parameter.name in secret:
+            continue
+        columns = [c for c in OVERRIDABLE if getattr(parameter, c) != getattr(base, c)]
+        if set(columns) & set(_SPREAD):
+            columns = [c for c in OVERRIDABLE if c in columns or c in _SPREAD]
+        cells = [f"{c} = {_toml(getattr(parameter, c))}" for c in columns if getattr(parameter, c) is not None]
+        lines += ["", f"[parameters.{parameter.name}]", *cells]
+    return "\n".join(lines) + "\n"
+
+
+def file_name(label: str) -> str:
+    """The name of a scenario made of its label: small letters, digits and _.
+
+    >>> file_name("Price -40 %, 10 years")
+    'price_40_10_years'
+    """
+    words = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")[:60]
+    return words if _NAME.fullmatch(words) else f"scenario_{words}".rstrip("_")
+
+
+def read_scenario(file: str, content: bytes, problem: str, population: str) -> Inputs:
+    """The inputs that an uploaded scenario file gives, read and checked by the loader of the files in `scenarios/`.
+
+    The population is that of the file where it names one. Raises `InputError` with everything that is wrong.
+    """
+    if len(content) > MOST_BYTES:
+        raise InputError(file, f"the file has {len(content):,} bytes", f"A scenario has at most {MOST_BYTES:,}")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(file, "this is not a text file", "Give a scenario file, which ends in .toml") from None
+    faults: list[Fault] = []
+    values = toml_values(file, text, faults)
+    if values is None:
+        raise InputError.together(faults)
+    name, of, populations = (values.get(key) for key in ("name", "problem", "populations"))
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InputError(f"{file} (name)", f"{shown(name)} is not a name", "Use small letters, digits and _")
+    problem = of if isinstance(of, str) and of in PROBLEMS else problem
+    if isinstance(populations, list) and populations and population not in populations and isinstance(populations[0], str):
+        population = populations[0]
+    if population not in load_inputs(problem).settings.populations:
+        population = load_inputs(problem).population
+    with tempfile.TemporaryDirectory() as folder:
+        inside = Path(folder, "uploaded")
+        inside.mkdir()
+        return load_inputs(problem, population=population, scenario=write_whole(inside / f"{name}.toml", content))
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML: text, numbers, truth, lists and inline tables (what is None is left out)."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, str):
+        return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\U{ord(c):08X}") for c in value) + '"'
+    if isinstance(value, list):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    return "{ " + ", ".join(f"{_toml(str(k))} = {_toml(v)}" for k, v in value.items() if v is not None) + " }"
+
+
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}

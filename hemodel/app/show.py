@@ -1,0 +1,240 @@
+"""What all pages share: tables as real HTML, figures with their words, messages in words, and how a page looks on screen and paper."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from hemodel.analyses.base_case import BaseCase
+from hemodel.errors import InputError
+from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.settings import Settings
+from hemodel.report import charts, labels, tables
+
+TABLE_STYLE: list[Any] = [
+    {"selector": "td, th", "props": "padding: 0.28rem 0.35rem !important; vertical-align: top !important"},
+    {"selector": "td p, th p", "props": "font-size: 0.8125rem !important; line-height: 1.35 !important"},
+    {"selector": "th", "props": "vertical-align: bottom !important; background-color: #F4F6F7"},
+    {"selector": "th p", "props": "color: #1F1F1F; font-weight: 600"},
+]
+NOTE_STYLE: list[Any] = [
+    {"selector": "th:last-child", "props": "min-width: 8rem"},
+    {"selector": "td:last-child p", "props": "overflow-wrap: anywhere"},
+]
+FEW_COLUMNS = 5
+"""Columns that fit beside one another on any screen without breaking a word."""
+_LONG = re.compile(
+    r"\b(incre|distri|proba|probabi|lenalido|dexa|melpha|thalido|pred|mainte|progres|unveri|lognor|throm|neutro|neuro|thrombo|consti|pneumo|embo)"
+    r"(mental|bution|bility|listic|mide|methasone|lan|nisone|nance|sion|sion-free|fied|mal|bosis|penia|pathy|cytopenia|pation|nia|lism)\b",
+    re.IGNORECASE,
+)
+"""Long words and where they may be broken."""
+MOST_ROWS, SCROLLED_PIXELS = 4, 190
+"""Differences from the base case shown in full above the answer; more are scrolled, or they would push it off the screen."""
+PAGE_STYLE = """<style>
+[data-testid=stMainBlockContainer] { padding: 4.5rem 2rem 3rem }
+[data-testid=stLayoutWrapper]:has(> .st-key-apply) {
+  position: sticky; bottom: 0; padding: 0.75rem 0; background: #F8F8F7; z-index: 1
+}
+[data-testid=stCaptionContainer] p, [data-testid=stCaptionContainer] li { color: #55585F !important; opacity: 1 !important }
+[data-testid=stCaptionContainer] { color: #55585F !important; opacity: 1 !important }
+[data-testid=stMetricLabel] p, [data-testid=stMetricLabel] div { white-space: normal !important; overflow: visible !important }
+@media (max-width: 1150px) {
+  [data-testid=stMainBlockContainer] { padding: 4.5rem 1rem 3rem }
+  [data-testid=stTable] td p, [data-testid=stTable] th p { font-size: 0.72rem !important }
+  [data-testid=stTable] td, [data-testid=stTable] th { padding: 0.2rem 0.22rem !important }
+}
+@page { size: A4; margin: 14mm 12mm }
+@media print {
+  [data-testid=stSidebar], [data-testid=stHeader], [data-testid=stToolbar], [data-testid=stStatusWidget], [data-testid=stSkipLink],
+  [data-testid=stDownloadButton], [data-testid=stButton], [data-testid=stFileUploader], [data-testid=stButtonGroup],
+  [data-testid=stElementToolbar] { display: none !important }
+  html, body, .stApp, [data-testid=stAppViewContainer], [data-testid=stMain], section { position: static !important;
+    height: auto !important; overflow: visible !important; display: block !important }
+  [data-testid=stMainBlockContainer] { padding: 0 !important; max-width: none !important }
+  [data-testid=stVegaLiteChart], [data-testid=stMetric], tr, [data-testid=stImage] { break-inside: avoid }
+  h1, h2, h3, h4, h5 { break-after: avoid }
+  [data-testid=stVegaLiteChart] svg { max-width: 100% !important; height: auto !important }
+  table p { font-size: 8pt !important }
+}
+</style>"""
+
+
+def page(title: str, question: str = "") -> None:
+    """The heading of a page and the question that it answers."""
+    st.markdown(f"### {plain(title)}")
+    if question:
+        st.markdown(plain(question))
+
+
+def chosen_intervention(settings: Settings, key: str) -> str:
+    """The strategy that a page is about: asked for where there are several beside the comparator."""
+    names = tables.interventions(settings)
+    if len(names) == 1:
+        return names[0]
+    return str(
+        st.segmented_control(
+            f"Compared with {labels.in_sentence(labels.strategy_label(settings, settings.comparator))}",
+            names,
+            default=names[0],
+            required=True,
+            format_func=lambda name: labels.strategy_label(settings, name),
+            key=f"{key}/{settings.problem}",
+        )
+    )
+
+
+def chosen_price(settings: Settings, key: str) -> str:
+    """The price arrangement that a page is about: asked for where there are several; the last to begin with."""
+    names = settings.price_arrangements
+    if len(names) == 1:
+        return names[0]
+    return str(
+        st.segmented_control(
+            "Price",
+            names,
+            default=names[-1],
+            required=True,
+            format_func=lambda name: labels.arrangement_short(settings, name),
+            key=f"{key}/{settings.problem}/{'/'.join(names)}",
+        )
+    )
+
+
+def explain(error: InputError, inputs: Inputs | None = None) -> None:
+    """Say what is wrong and what to do, with the labels of inputs in place of their names."""
+    text = str(error)
+    for name, parameter in ({} if inputs is None else inputs.parameters).items():
+        text = re.sub(rf"\b{re.escape(name)}\b", f"“{parameter.label}”", text)
+    st.error("  \n".join(plain(line) for line in text.splitlines()))
+
+
+def changes(frame: pd.DataFrame, *, rederived: bool) -> None:
+    """The banner: what differs from the base case and by how much; nothing where nothing does."""
+    if frame.empty:
+        return
+    with st.container(border=True, key="differences"):
+        number = f"{len(frame)} thing{'s differ' if len(frame) > 1 else ' differs'}"
+        more = "" if len(frame) <= MOST_ROWS else " (scroll to see all)"
+        st.markdown(f":orange-badge[Not the base case] {number} from it{more}:")
+        high: Any = "content" if len(frame) <= MOST_ROWS else SCROLLED_PIXELS
+        table(frame, "What differs from the base case", heading=False, height=high)
+        if rederived:
+            st.caption(
+                "A median was changed, so the death rates after progression were derived anew: the model's median overall "
+                "survival is the one in the form."
+            )
+
+
+def verdict(base: BaseCase, arrangement: str, strategy: str) -> str:
+    """What the base case says about one strategy, in two sentences: increments and reading, then both thresholds."""
+    settings = base.inputs.settings
+    rows = base.table[lambda t: t["price_arrangement"] == arrangement].set_index("strategy")
+    row, name = rows.loc[strategy], labels.strategy_label(settings, strategy)
+    comparator = labels.strategy_label(settings, settings.comparator).lower()
+    costs, qalys = float(row["incremental_costs"]), float(row["incremental_qalys"])
+    money = f"{labels.gbp(abs(costs))} {'more' if costs >= 0 else 'less'}"
+    health = f"{labels.qalys(abs(qalys))} {'more' if qalys >= 0 else 'fewer'} QALYs"
+    first = f"{name} costs {money} per person than {comparator} and gives {health}."
+    benefit = base.net_benefit(arrangement).set_index("strategy")
+    worth = [benefit[f"net_monetary_benefit_{t:.0f}"] for t in settings.thresholds_gbp]
+    good = [labels.gbp(t) for t, nb in zip(settings.thresholds_gbp, worth, strict=True) if nb[strategy] > nb[settings.comparator]]
+    both = " or ".join(labels.gbp(t) for t in settings.thresholds_gbp)
+    if not good:
+        return f"{first} **Not cost-effective** at {both} per QALY."
+    if len(good) == len(worth):
+        return f"{first} **Cost-effective** at {both} per QALY."
+    bad = next(labels.gbp(t) for t in settings.thresholds_gbp if labels.gbp(t) not in good)
+    return f"{first} **Cost-effective** at {good[0]} per QALY, **not** at {bad}."
+
+
+def table(frame: pd.DataFrame, name: str, footer: str = "", *, heading: bool = True, height: Any = "content") -> None:
+    """A table as real HTML, rounded as NICE rounds, numbers to the right, with a name for screen readers."""
+    numeric = [place for place, column in enumerate(frame.columns) if _has_numbers(frame[column])]
+    many = len(frame.columns) > FEW_COLUMNS
+    safe = tables.rounded(frame).map(lambda cell: _soft(plain(cell)) if many else plain(cell))
+    safe = safe.rename(columns=lambda heading: _soft(plain(heading)).replace("/", "/\u200b"))
+    style = [*TABLE_STYLE, *(NOTE_STYLE if frame.columns[-1] in ("Note", "Why") else [])]
+    right = ", ".join(f"th.col{place}, td.col{place}" for place in numeric) or "td.none"
+    if frame.columns[0] in (tables.TECHNOLOGIES, "Scenario"):
+        style = [*style, {"selector": "td.col0", "props": "min-width: clamp(5rem, 40vw - 22rem, 12.6rem)"}]
+    styled = safe.style.set_table_styles([*style, {"selector": right, "props": "text-align: right !important"}])
+    if heading:
+        st.markdown(f"**{plain(name)}**")
+    st.table(styled, hide_index=True, height=height, alt=name)
+    if footer:
+        st.caption(plain(footer))
+
+
+def figure(shown: charts.Figure, *, width: int = 78) -> None:
+    """A chart over the full width with its reading below; its description for screen readers is in the chart.
+
+    `width`: characters of a line of its title, which would be cut off otherwise.
+    """
+    chart = shown.chart
+    if len(str(chart.title.text)) > width:
+        chart = chart.copy(deep=False)
+        chart.title = chart.title.copy(deep=False)
+        chart.title.text = textwrap.wrap(str(shown.chart.title.text), width)
+    st.altair_chart(chart, width="stretch", theme=None)
+    st.caption(plain(shown.sentence))
+
+
+def figures(shown: Sequence[charts.Figure], *, narrow: bool) -> None:
+    """Charts that belong together: two side by side where they are `narrow` enough, else one below the other."""
+    if not (narrow and len(shown) == 2):
+        for one in shown:
+            figure(one)
+        return
+    for one, column in zip(shown, st.columns(2), strict=True):
+        with column:
+            figure(one, width=36)
+
+
+def plain(text: str) -> str:
+    """Text as it is: what Markdown would take for markup is escaped."""
+    return re.sub(r"([\\`*_\[\]<>~$#|:])", r"\\\1", text)
+
+
+def _soft(text: str) -> str:
+    """Text with soft hyphens in the long words of this field, so that a table of many columns fits on a small screen."""
+    return _LONG.sub(lambda found: f"{found[1]}\u00ad{found[2]}", text)
+
+
+def _has_numbers(column: pd.Series) -> bool:
+    return any(isinstance(cell, (int, float)) for cell in column)
+
+
+def thresholds_label(preset: str, values: tuple[float, float]) -> str:
+    """A preset of thresholds in words."""
+    return f"{labels.gbp(values[0])} and {labels.gbp(values[1])} per QALY ({preset})"
+
+
+def verdict_markdown(base: BaseCase, arrangement: str, strategy: str) -> str:
+    """`verdict` with everything but its stresses escaped."""
+    return "**".join(plain(part) for part in verdict(base, arrangement, strategy).split("**"))
+
+
+def plain_name(name: str) -> str:
+    """The name of an uploaded file as messages call it: no folder, nothing that cannot be printed.
+
+    >>> plain_name("../../etc/x.csv")
+    'x.csv'
+    """
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(c for c in last if c.isprintable())[:80] or "the file"
+
+
+def part(module: str, name: str) -> Callable[..., Any] | None:
+    """A function of a part of the package that an installation may lack; None where it does."""
+    try:
+        found: Callable[..., Any] | None = getattr(import_module(module), name, None)
+    except ImportError:
+        return None
+    return found

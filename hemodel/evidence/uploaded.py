@@ -1,0 +1,301 @@
+"""An edited workbook, read back through its Inputs sheet only: everything is checked, all faults are reported together.
+
+The live workbook (`report.live`) shows on that sheet the parameters and those choices about the model that are numbers or switches in
+its formulas; `choices` says which these are, for writing and for reading.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from openpyxl import load_workbook
+from openpyxl.utils.exceptions import InvalidFileException
+
+from hemodel.errors import Fault, InputError, nearest, shown
+from hemodel.evidence import parameters as rows
+from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.parameters import YEARS_PER, Parameter
+from hemodel.evidence.settings import Settings
+
+SHEET = "Inputs"
+PRICE_ARRANGEMENT = "price_arrangement"
+"""The switch of the price arrangement that the results show: a choice of the workbook, not of the model."""
+HASH_LABEL = "Exported from inputs"
+NAME, UNIT, VALUE = 1, 2, 3  # columns of the sheet, from 0
+MOST_BYTES = 20_000_000
+_TERMS = {
+    "drug_cost_cap_cycles": ("cycles charged", "cycles"),
+    "free_cycles": ("cycles free", "cycles"),
+    "price_discount": ("share of the list price taken off", "probability"),
+    "response_by_cycle": ("cycle by which response decides on the refund", "cycles"),
+    "p_response": ("share who respond by then", "probability"),
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One setting that the live workbook can change: a number from `low` to `high`, or one of the words `allowed`."""
+
+    name: str
+    label: str
+    unit: str
+    value: float | str
+    low: float = 0.0
+    high: float = 1.0
+    allowed: tuple[str, ...] = ()
+
+
+def choices(settings: Settings) -> tuple[Choice, ...]:
+    """The settings that are numbers or switches in the formulas of the workbook; all others are fixed in the file."""
+    s = settings
+    found = [
+        Choice("discount_rate_costs", "Discount rate, costs", "a year", s.discount_rate_costs),
+        Choice("discount_rate_effects", "Discount rate, life years and QALYs", "a year", s.discount_rate_effects),
+        Choice("thresholds", "Thresholds: NICE's from 2026, or of 2009", "preset", s.thresholds, allowed=("2026", "2009")),
+        Choice("time_in_state", "Time in a state", "rule", s.time_in_state, allowed=("life_table", "start", "end")),
+        Choice(
+            "utility_age_adjustment",
+            "Utilities by age",
+            "rule",
+            s.utility_age_adjustment,
+            allowed=("none", "general_population"),
+        ),
+        Choice(
+            "dexamethasone_high_dose_cycles",
+            "Cycles of high-dose dexamethasone",
+            "cycles",
+            float(s.dexamethasone_high_dose_cycles),
+            high=10_000,
+        ),
+    ]
+    if s.structure == "state_transition":
+        allowed = ("by_strategy", "equal")
+        mortality = s.post_progression_mortality
+        found.append(Choice("post_progression_mortality", "Death after progression", "rule", mortality, allowed=allowed))
+    for arrangement in s.price_arrangements:
+        for term, (label, unit) in _TERMS.items():
+            value = getattr(s.schemes[arrangement], term) if arrangement != "list" else None
+            if value is not None:
+                limits = (1.0, 10_000.0) if unit == "cycles" else (0.0, 1.0)
+                found.append(Choice(f"{arrangement}_{term}", f"Scheme ({arrangement}): {label}", unit, float(value), *limits))
+    if _counts_either_way(s):
+        found.append(Choice("scheme_counts", "The scheme counts", "rule", s.scheme_counts, allowed=("calendar", "dispensed")))
+    for strategy in s.strategies:
+        if strategy.treatment_cycles is not None:
+            name, label = f"treatment_cycles_{strategy.name}", f"Cycles of treatment at most: {strategy.label}"
+            found.append(Choice(name, label, "cycles", float(strategy.treatment_cycles), 1, 10_000))
+    if s.stop_at_response_cycle is not None:
+        cycle = float(s.stop_at_response_cycle)
+        found.append(Choice("stop_at_response_cycle", "Cycle at which responders stop", "cycles", cycle, 1, 10_000))
+    if s.effect_waning is not None:
+        for end, label in (("from_years", "begins"), ("to_years", "has ended")):
+            value = getattr(s.effect_waning, end)
+            found.append(Choice(f"effect_waning_{end}", f"When the treatment effect's fading {label}", "years", value, 0, 100))
+    return tuple(found)
+
+
+def _counts_either_way(settings: Settings) -> bool:
+    """Whether treatment cycles can be counted by the calendar or as packs dispensed with no other change."""
+    kinds = {settings.schemes[a].kind for a in settings.price_arrangements if a != "list"}
+    windows = kinds & {"drug_cost_cap", "free_start"}
+    return bool(windows) and "response_refund" not in kinds and "later_lenalidomide" not in settings.also_counted
+
+
+def read_uploaded(content: bytes, inputs: Inputs) -> tuple[Inputs, str]:
+    """The inputs that an edited live workbook holds, and the price arrangement that its switch shows.
+
+    `inputs`: those that it was exported from. Only the sheet Inputs is read: values, units and choices. What was changed is named in
+    `.changed`; intervals and standard errors move with a changed value as in `Inputs.with_values`. Raises one `InputError` with every
+    fault: not a workbook, exported from other inputs, rows missing, unknown or twice, and values out of range.
+    """
+    faults: list[Fault] = []
+    known = {choice.name: choice for choice in choices(inputs.settings)}
+    cells = _cells(content, inputs, known, faults)
+    shown_arrangement = cells.pop(PRICE_ARRANGEMENT, ("", inputs.settings.price_arrangements[-1]))[1]
+    if shown_arrangement not in inputs.settings.price_arrangements:
+        problem = f"{shown(shown_arrangement)} is not a price arrangement of the run"
+        faults.append(Fault(_where(PRICE_ARRANGEMENT), problem, nearest(shown_arrangement, inputs.settings.price_arrangements)))
+    moved, values = dict(inputs.parameters), dict[str, float]()
+    chosen: dict[str, float | str] = {}
+    for name, (unit, given) in cells.items():
+        if name in known:
+            value = _choice(known[name], given, faults)
+            if value is not None and value != known[name].value:
+                chosen[name] = value
+        elif (parameter := _in_unit(inputs.parameters[name], unit, faults)) is not None:
+            moved[name] = parameter
+            number = _number(given)
+            if number is None:
+                faults.append(Fault(_where(name), f"{shown(given)} is not a number", "Give a plain number such as 0.67"))
+            elif number != inputs.parameters[name].value or unit != inputs.parameters[name].unit:
+                values[name] = number
+    new = replace(inputs, parameters=MappingProxyType(moved))
+    new = _tried(faults, lambda: new.with_values(**values) if values else new, new)
+    new = _tried(faults, lambda: _with_choices(new, chosen), new)
+    if faults:
+        raise InputError.together(faults)
+    return new, str(shown_arrangement)
+
+
+def saved_values(content: bytes) -> dict[str, dict[tuple[int, int], object]]:
+    """What every cell of a workbook held when it was saved: sheet -> (row, column), from 0 -> value."""
+    book = _opened(content)
+    return {
+        sheet.title: {
+            (r, c): value
+            for r, row in enumerate(sheet.iter_rows(values_only=True))
+            for c, value in enumerate(row)
+            if value is not None
+        }
+        for sheet in book.worksheets
+    }
+
+
+def content_of(workbook: str | Path | bytes) -> bytes:
+    """The bytes of a workbook that is given as such or by its path; raises `InputError` where the file cannot be read."""
+    if isinstance(workbook, bytes):
+        return workbook
+    try:
+        return Path(workbook).read_bytes()
+    except OSError as error:
+        raise InputError(str(workbook), f"the file cannot be read ({error.strerror or error})", "Check the path") from error
+
+
+def _tried(faults: list[Fault], step: Any, otherwise: Inputs) -> Inputs:
+    """The result of a step, or `otherwise` and its faults."""
+    try:
+        found: Inputs = step()
+    except InputError as error:
+        faults += error.faults
+        return otherwise
+    return found
+
+
+def _where(name: str) -> str:
+    return f"workbook, sheet {SHEET} ({name})"
+
+
+def _opened(content: bytes) -> Any:
+    if len(content) > MOST_BYTES:
+        raise InputError("workbook", f"it has {len(content) / 1e6:.0f} MB", f"Give one of at most {MOST_BYTES / 1e6:.0f} MB")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(part.file_size for part in archive.infolist()) > 20 * MOST_BYTES:
+                raise InputError("workbook", "it unpacks to more than a workbook of this model holds", "Export it again")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of openpyxl, about parts that it leaves out
+            return load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+    except InputError:
+        raise
+    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError, ParseError) as error:
+        raise InputError(
+            "workbook", f"this is not an Excel workbook ({error})", "Give the .xlsx file that was exported"
+        ) from error
+
+
+def _cells(content: bytes, inputs: Inputs, known: Mapping[str, Choice], faults: list[Fault]) -> dict[str, tuple[str, object]]:
+    """Name -> (unit, value) of the rows of the sheet."""
+    book = _opened(content)
+    if SHEET not in book.sheetnames:
+        raise InputError("workbook", f"there is no sheet {SHEET}", "Give a workbook of: hemodel export PROBLEM --live FILE.xlsx")
+    found: dict[str, tuple[str, object]] = {}
+    origin = ""
+    valid = {*known, *inputs.parameters, PRICE_ARRANGEMENT}
+    for label, name, unit, value in _rows(book[SHEET]):
+        if label == HASH_LABEL:
+            origin = str(name)
+        elif not isinstance(name, str) or not name.strip() or name == "Name":
+            continue
+        elif name not in valid:
+            faults.append(Fault(_where(name), "there is no such parameter or choice", nearest(name, valid)))
+        elif name in found:
+            faults.append(Fault(_where(name), "it stands there twice", "Keep one row"))
+        else:
+            found[name] = ("" if unit is None else str(unit), value)
+    if origin != inputs.hash:
+        problem = f"it was exported from other inputs ({origin[:12] or 'unknown'}) than these ({inputs.hash[:12]})"
+        raise InputError("workbook", problem, "Load the problem, population and scenario that the file names on its cover")
+    missing = [name for name in valid if name not in found and name != PRICE_ARRANGEMENT]
+    faults += [Fault(_where(name), "its row is missing", "Put it back") for name in sorted(missing)]
+    return found
+
+
+def _rows(sheet: Any) -> Iterator[tuple[object, object, object, object]]:
+    for row in sheet.iter_rows(values_only=True, max_col=VALUE + 1):
+        cells = [*row, *[None] * (VALUE + 1 - len(row))]
+        yield cells[0], cells[NAME], cells[UNIT], cells[VALUE]
+
+
+def _number(given: object) -> float | None:
+    """A finite number, or None; what Excel shows as 26 may be the text "26"."""
+    if isinstance(given, str):
+        return rows.number(given.strip())
+    return rows.finite(given)
+
+
+def _choice(choice: Choice, given: object, faults: list[Fault]) -> float | str | None:
+    """The value that a choice is given, or None and a fault."""
+    if choice.allowed:
+        text = f"{given:g}" if isinstance(given, (int, float)) and not isinstance(given, bool) else str(given).strip()
+        if text in choice.allowed:
+            return text
+        faults.append(Fault(_where(choice.name), f"{shown(given)} is not a choice", nearest(text, choice.allowed)))
+        return None
+    number = _number(given)
+    whole = choice.unit == "cycles"
+    if number is None or not choice.low <= number <= choice.high or (whole and number != int(number)):
+        kind = "a whole number" if whole else "a number"
+        limits = f"from {choice.low:g} to {choice.high:g}"
+        faults.append(Fault(_where(choice.name), f"{shown(given)} is not {kind} {limits}", f"Give {kind} {limits}"))
+        return None
+    return number
+
+
+def _in_unit(parameter: Parameter, unit: str, faults: list[Fault]) -> Parameter | None:
+    """The same quantity in another unit of time, or None and a fault."""
+    if unit == parameter.unit:
+        return parameter
+    if unit not in YEARS_PER or parameter.unit not in YEARS_PER or unit not in parameter.quantity.units:
+        faults.append(Fault(_where(parameter.name), f"{shown(unit)} is not its unit", f"Write {parameter.unit}"))
+        return None
+    factor = YEARS_PER[parameter.unit] / YEARS_PER[unit]
+    numbers: dict[str, Any] = {
+        column: None if (x := getattr(parameter, column)) is None else x * factor for column in rows.NUMBERS
+    }
+    return replace(parameter, unit=unit, **numbers)
+
+
+def _with_choices(inputs: Inputs, chosen: Mapping[str, float | str]) -> Inputs:
+    """The inputs with the settings that these choices stand for."""
+    if not chosen:
+        return inputs
+    settings, changes = inputs.settings, dict[str, Any]()
+    schemes = {name: scheme.model_dump() for name, scheme in settings.schemes.items()}
+    strategies = [strategy.model_dump() for strategy in settings.strategies]
+    waning = settings.effect_waning.model_dump() if settings.effect_waning else {}
+    for name, value in chosen.items():
+        number = value if isinstance(value, str) or not math.isclose(value, round(value)) else round(value)
+        if name.startswith("effect_waning_"):
+            waning[name.removeprefix("effect_waning_")] = float(value)
+            changes["effect_waning"] = waning
+        elif name.startswith("treatment_cycles_"):
+            strategy = next(s for s in strategies if s["name"] == name.removeprefix("treatment_cycles_"))
+            strategy["treatment_cycles"] = number
+            changes["strategies"] = strategies
+        elif name in type(settings).model_fields:
+            changes[name] = float(value) if name.startswith("discount_rate") else number
+        else:
+            arrangement = next(a for a in schemes if name in {f"{a}_{term}" for term in _TERMS})
+            term = name.removeprefix(f"{arrangement}_")
+            schemes[arrangement][term] = number if _TERMS[term][1] == "cycles" else float(value)
+            changes["schemes"] = schemes
+    return inputs.with_settings(**changes)

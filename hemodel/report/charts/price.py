@@ -1,0 +1,150 @@
+"""What price meets the threshold: the ICER over the cap of a scheme and a discount on the price."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hemodel.analyses.one_way import evaluate_changes
+from hemodel.analyses.request import request
+from hemodel.cohort.model import STRENGTHS
+from hemodel.decision.incremental import describe_icer, icer
+from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.settings import Scheme, Settings
+from hemodel.report import labels, readings
+from hemodel.report.charts.style import INK, Figure, finished, fixed, threshold_dash, tooltip
+from hemodel.report.colours import COMPARATOR_COLOUR, strategy_colours, tint
+
+CAPS = tuple(range(6, 79, 6))
+DISCOUNTS = tuple(float(share) for share in np.arange(0.0, 0.81, 0.1).round(10))
+_NAME = "what_if"
+_MOST = 8.0
+"""Cells of the map are as dark as they get where the ICER is this many times the upper threshold (below it: at 0)."""
+
+
+def price_map(
+    inputs: Inputs, strategy: str | None = None, *, caps: tuple[int, ...] = CAPS, discounts: tuple[float, ...] = DISCOUNTS
+) -> pd.DataFrame:
+    """ICER under every cap on the charged cycles with every discount on the price of lenalidomide, all strengths alike.
+
+    One row per pair: cap (cycles of 28 days), discount (share of the list price), incremental_costs (GBP) and incremental_qalys of
+    `strategy` (default: the first that is not the comparator), icer and reading.
+    """
+    _, strategy, _ = request(inputs, None, strategy, None)
+    packs = {name: inputs.parameters[name].value for name in (f"c_lenalidomide_{s}_pack" for s in STRENGTHS)}
+    changes = [{name: (1 - share) * price for name, price in packs.items()} for share in discounts]
+    rows = []
+    for cap in caps:
+        terms = Scheme(kind="drug_cost_cap", label="What if", drug_cost_cap_cycles=cap)
+        capped = inputs.with_settings(schemes={_NAME: terms}, price_arrangements=[_NAME])
+        costs, qalys = evaluate_changes(capped, changes, _NAME, strategy)
+        for share, cost, qaly in zip(discounts, costs, qalys, strict=True):
+            pair = float(cost), float(qaly)
+            rows.append((cap, share, *pair, icer(*pair), describe_icer(*pair)))
+    return pd.DataFrame(rows, columns=["cap", "discount", "incremental_costs", "incremental_qalys", "icer", "reading"])
+
+
+def cap_and_discount(table: pd.DataFrame, inputs: Inputs, strategy: str | None = None) -> Figure:
+    """The map of `price_map`: the ICER in thousands of pounds in every cell, and a line where it crosses each threshold.
+
+    The colour of the strategy to prefer at the upper threshold, paler near it.
+    """
+    settings = inputs.settings
+    _, strategy, _ = request(inputs, None, strategy, None)
+    high = settings.thresholds_gbp[1]
+    cells = table.assign(text=[_short(v, r) for v, r in zip(table["icer"], table["reading"], strict=True)])
+    benefit = high * cells["incremental_qalys"] - cells["incremental_costs"]
+    size = high * cells["incremental_qalys"].abs()
+    cells["shade"] = (-benefit / size.where(size > 0)).fillna(0.0).clip(-1.0, _MOST - 1.0)
+    half = (_step(cells["cap"]) / 2, _step(cells["discount"]) / 2)
+    for name, width in zip(("cap", "discount"), half, strict=True):
+        cells[f"{name}_low"], cells[f"{name}_high"] = cells[name] - width, cells[name] + width
+    edges = [(float(cells[f"{n}_low"].min()), float(cells[f"{n}_high"].max())) for n in ("cap", "discount")]
+    x = {"scale": fixed(*edges[0]), "axis": alt.Axis(values=sorted(set(table["cap"])), grid=False)}
+    y = {"scale": fixed(*edges[1]), "axis": alt.Axis(format=".0%", values=sorted(set(table["discount"])), grid=False)}
+    shades = alt.Scale(
+        domain=[-1.0, 0.0, 1.0],
+        range=[tint(strategy_colours(settings)[strategy], 0.45), "#FFFFFF", tint(COMPARATOR_COLOUR, 0.45)],
+        clamp=True,
+        interpolate="lab",
+    )
+    base = alt.Chart(cells.drop(columns=["incremental_costs", "incremental_qalys"]))
+    squares = base.mark_rect(stroke="white").encode(
+        x=alt.X("cap_low:Q", title="Cycles charged before the manufacturer pays (28 days each; 13 are one year)", **x),
+        x2="cap_high:Q",
+        y=alt.Y("discount_low:Q", title="Discount on the list price", **y),
+        y2="discount_high:Q",
+        color=alt.Color("shade:Q", scale=shades, legend=None),
+        tooltip=tooltip(("cap", ".0f"), ("discount", ".0%"), "reading"),
+    )
+    words = base.mark_text(fontSize=12, color=INK).encode(x="cap:Q", y="discount:Q", text="text:N")
+    borders = alt.Chart(_borders(table, settings, half)).mark_rule(color=INK, strokeWidth=2.5)
+    names = [f"{labels.gbp(t)} per QALY" for t in settings.thresholds_gbp]
+    lines = borders.encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q", strokeDash=threshold_dash(names))
+    sentence = _sentence(table, settings, strategy)
+    alt_text = f"Map of the ICER by cap and price discount, in thousands of pounds per QALY. {sentence}"
+    title = "ICER by cap and discount (thousands of pounds per QALY)"
+    height = 34 * table["discount"].nunique() + 150
+    return Figure(finished(alt.layer(squares, words, lines), title, height, alt_text), sentence, alt_text)
+
+
+def price_map_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The map as a table: a row for each cap, a column for each discount; words where the ICER is no price of a QALY gained."""
+    cells = table.assign(text=[labels.icer_text(v, r) for v, r in zip(table["icer"], table["reading"], strict=True)])
+    frame = cells.pivot_table(index="cap", columns="discount", values="text", aggfunc="first")
+    frame.columns = [f"{labels.percent(float(share), 0)} off" for share in frame.columns]
+    frame.insert(0, "Cycles", [f"{cap}" for cap in frame.index])
+    return frame.reset_index(drop=True)
+
+
+def _short(value: float, reading: str) -> str:
+    if reading.endswith("gained"):
+        return f"{value / 1e3:,.0f}"
+    return "saves" if reading.startswith("dominant") else "s-w" if "forgone" in reading else "none"
+
+
+def _step(values: pd.Series) -> float:
+    return float(np.diff(np.unique(values)).min())
+
+
+def _borders(table: pd.DataFrame, settings: Settings, half: tuple[float, float]) -> pd.DataFrame:
+    """Edges between neighbouring cells of which one meets a threshold and the other does not."""
+    caps, discounts = (np.unique(table[name]) for name in ("cap", "discount"))
+    rows = []
+    for threshold in settings.thresholds_gbp:
+        benefit = table.assign(nb=threshold * table["incremental_qalys"] - table["incremental_costs"])
+        meets: NDArray[np.bool_] = benefit.pivot_table(index="cap", columns="discount", values="nb").to_numpy() >= 0
+        name = f"{labels.gbp(threshold)} per QALY"
+        shift = 0.0 if threshold == settings.thresholds_gbp[1] else 0.03  # where both lines share an edge, both are seen
+        for i, cap in enumerate(caps):
+            for j, share in enumerate(discounts):
+                if i + 1 < len(caps) and meets[i, j] != meets[i + 1, j]:
+                    at = cap + half[0] - shift * 2 * half[0]
+                    rows.append((at, share - half[1], at, share + half[1], name))
+                if j + 1 < len(discounts) and meets[i, j] != meets[i, j + 1]:
+                    at = share + half[1] + shift * 2 * half[1]
+                    rows.append((cap - half[0], at, cap + half[0], at, name))
+    return pd.DataFrame(rows, columns=["x", "y", "x2", "y2", "threshold"])
+
+
+def _sentence(table: pd.DataFrame, settings: Settings, strategy: str) -> str:
+    """The smallest discount shown that meets each threshold: under the longest cap shown, and under one of about two years."""
+    caps = np.unique(table["cap"])
+    middle = int(caps[np.abs(caps - 26).argmin()])
+    parts = []
+    for cap in dict.fromkeys((middle, int(caps[-1]))):
+        rows = table[table["cap"] == cap].sort_values("discount")
+        for threshold in settings.thresholds_gbp:
+            met = rows[threshold * rows["incremental_qalys"] >= rows["incremental_costs"]]
+            share = labels.percent(float(met["discount"].iloc[0]), 0) if len(met) else ""
+            found = f"a discount of {share}" if share else "no discount shown"
+            parts.append(f"{found} meets {labels.gbp(threshold)} per QALY with {cap} charged cycles")
+    name = labels.strategy_label(settings, strategy)
+    in_range = readings.is_price_of_a_qaly(table)
+    values = table["icer"].to_numpy()[in_range]
+    runs = f" runs from {labels.gbp(float(values.min()))} to {labels.gbp(float(values.max()))} per QALY" if len(values) else ""
+    start = f"The ICER of {labels.in_sentence(name)}{runs}. " if runs else ""
+    text = "; ".join(parts)
+    return f"{start}{text[0].upper()}{text[1:]}."

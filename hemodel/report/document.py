@@ -1,0 +1,301 @@
+"""The Word report: a submission's cost-effectiveness tables, charts, assumptions and reporting items, from the tables of `tables`.
+
+Numbers are rounded as NICE rounds them. Charts are those of the app, as pictures with a description for those who cannot see them.
+The same run gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from hemodel.analyses.base_case import BaseCase
+from hemodel.analyses.one_way import OneWay
+from hemodel.analyses.psa import PSA
+from hemodel.analyses.scenarios import Scenarios
+from hemodel.report import labels, readings, tables
+from hemodel.report.colours import INTERVENTION_COLOURS
+from hemodel.report.files import refuse_target, write_whole
+from hemodel.report.manifest import manifest, manifest_lines, refuse_other_inputs
+
+_DATE = datetime.datetime(1980, 1, 1)  # a fixed date, so that the same run gives the same bytes
+_HEADER_FILL = "E8EDEE"
+_TEXT_WIDTH = 25.7  # cm, of A4 landscape
+_PICTURE = (17.0, 13.0)  # cm, at most
+_LONGEST_WHOLE = 20  # rows of a table that is not cut between pages
+ASSUMPTIONS = (
+    ("A cycle is 28 days; everyone starts progression-free and on treatment.", "One pack of lenalidomide is 28 days."),
+    ("Time in a state is the mean of start and end of each cycle.", "People leave a state all through a cycle, not at its end."),
+    (
+        "Packs are bought at the start of a cycle by those on treatment then, without half-cycle correction.",
+        "A pack is dispensed whole.",
+    ),
+    ("No hazard of death falls below the general population's at the attained age and sex.", "Extrapolated curves would let it."),
+    ("A scheme touches the price of lenalidomide and nothing else.", "Its wording: the drug cost, excluding any related costs."),
+    ("Adverse events fall in the first cycle.", "They are reported once a person, without time."),
+    ("Costs and QALYs are discounted by (1 + r) to the power of minus the years.", "NICE's reference case, 4.5."),
+)
+
+
+def write_report(
+    path: str | Path,
+    base: BaseCase,
+    psa: PSA | None = None,
+    scenarios: Scenarios | None = None,
+    *,
+    one_way: OneWay | None = None,
+    cheers: pd.DataFrame | None = None,
+    force: bool = False,
+) -> Path:
+    """Write the Word report of a run to `path`, whole or not at all; an existing file is replaced with `force` only."""
+    refuse_target(path, force=force)
+    return write_whole(path, report_document(base, psa, scenarios, one_way=one_way, cheers=cheers), force=force)
+
+
+def report_document(
+    base: BaseCase,
+    psa: PSA | None = None,
+    scenarios: Scenarios | None = None,
+    *,
+    one_way: OneWay | None = None,
+    cheers: pd.DataFrame | None = None,
+) -> bytes:
+    """The Word report of a run as bytes: section numbers are those of NICE's company submission.
+
+    `cheers`: the items of CHEERS 2022 as a table. What was not run is left out. Raises `InputError` for results of other inputs.
+    """
+    from docx import Document
+
+    if scenarios is not None:
+        refuse_other_inputs("scenarios", scenarios.results[0].inputs, base.inputs)
+    if one_way is not None:
+        refuse_other_inputs("one_way", one_way.inputs, base.inputs)
+    record = manifest(base.inputs, psa=psa)
+    document = Document()
+    _page(document, record)
+    _front(document, base, record)
+    _assumptions(document, base)
+    _base_case(document, base)
+    if psa is not None:
+        _probabilistic(document, base, psa)
+    if one_way is not None:
+        _one_way(document, one_way)
+    if scenarios is not None:
+        _scenarios(document, base, scenarios)
+    document.add_heading("3.14 Validation: model against source", 1)
+    _table(document, tables.against_source_table(base).drop(columns=["Note"]), tables.AGAINST_SOURCE_FOOTER)
+    document.add_heading("Parameters", 1)
+    _table(document, tables.parameter_table(base.inputs).drop(columns=["Name", "Note"]), tables.PARAMETER_FOOTER)
+    if cheers is not None:
+        document.add_heading("CHEERS 2022", 1)
+        _table(document, cheers)
+    document.add_heading("How to make this report again", 1)
+    for what, value in manifest_lines(record):
+        document.add_paragraph(f"{what}: {value}")
+    return _bytes(document)
+
+
+def _page(document: Any, record: dict[str, Any]) -> None:
+    """A4 landscape, type, headings, properties and the footer."""
+    from docx.enum.section import WD_ORIENT
+    from docx.shared import Cm, Pt, RGBColor
+
+    section = document.sections[0]
+    section.orientation = WD_ORIENT.LANDSCAPE
+    section.page_width, section.page_height = Cm(29.7), Cm(21.0)
+    section.left_margin = section.right_margin = Cm(2)
+    section.top_margin = section.bottom_margin = Cm(1.8)
+    normal = document.styles["Normal"]
+    normal.font.name, normal.font.size = "Arial", Pt(10)
+    for level, size in ((0, 20), (1, 14), (2, 11)):
+        style = document.styles["Title" if level == 0 else f"Heading {level}"]
+        style.font.name, style.font.size, style.font.color.rgb = (
+            "Arial",
+            Pt(size),
+            RGBColor.from_string(INTERVENTION_COLOURS[0][1:]),
+        )
+        style.element.rPr.rFonts.attrib.clear()
+        style.font.name = "Arial"
+    section.footer.paragraphs[0].text = f"hemodel {record['hemodel']}, run {record['hash'][:12]}"
+    properties = document.core_properties
+    properties.title, properties.author = "Cost-effectiveness report", f"hemodel {record['hemodel']}"
+    properties.created = properties.modified = _DATE
+    properties.comments = f"Run {record['hash']}"
+
+
+def _front(document: Any, base: BaseCase, record: dict[str, Any]) -> None:
+    """What was asked and run, and the answer."""
+    inputs, settings = base.inputs, base.inputs.settings
+    population = settings.populations[inputs.population]
+    document.add_heading("Cost-effectiveness report", 0)
+    document.add_paragraph(settings.question)
+    lines = [
+        ("Population", f"{population.label}. {population.why}"),
+        ("Scenario", f"{inputs.scenario.label}. {inputs.scenario.why}"),
+        ("Comparator", labels.strategy_label(settings, settings.comparator)),
+        ("Price year", settings.price_year),
+    ]
+    if inputs.changed:
+        lines.append(("Changed by hand", f"{', '.join(record['changed'])}: not as in the files"))
+    marked = sum(parameter.confidentiality != "none" for parameter in inputs.parameters.values())
+    if marked:
+        lines.append(("Confidential", f"{marked} parameters are marked confidential; nothing here is redacted"))
+    for row in base.table.to_dict("records"):
+        if row["strategy"] != settings.comparator:
+            arrangement = labels.arrangement_label(settings, row["price_arrangement"])
+            answer = f"{labels.in_pounds(str(row['reading']))}. {arrangement}"
+            lines.append((f"ICER, {labels.strategy_label(settings, row['strategy'])}", answer))
+    for what, words in lines:
+        paragraph = document.add_paragraph()
+        paragraph.add_run(f"{what}: ").bold = True
+        paragraph.add_run(words)
+        paragraph.paragraph_format.space_after = 0
+
+
+def _assumptions(document: Any, base: BaseCase) -> None:
+    document.add_heading("3.9 Assumptions and settings", 1)
+    _table(document, pd.DataFrame(ASSUMPTIONS, columns=["Assumption", "Justification"]))
+    _table(document, tables.settings_table(base.inputs.settings))
+    counts = tables.status_counts(base.inputs)
+    _table(document, counts, "How far the inputs can be trusted.")
+
+
+def _base_case(document: Any, base: BaseCase) -> None:
+    """NICE's tables of the base case, its parts and the traces."""
+    settings = base.inputs.settings
+    document.add_heading("3.10 Base-case results", 1)
+    for arrangement in base.outcomes.price_arrangements:
+        name = labels.arrangement_label(settings, arrangement)
+        document.add_heading(f"Base-case results. {name}", 2)
+        _table(document, tables.base_case_table(base, arrangement), tables.BASE_CASE_FOOTER)
+        document.add_heading(f"Net health benefit. {name}", 2)
+        _table(document, tables.net_health_benefit_table(base, arrangement), tables.NET_HEALTH_BENEFIT_FOOTER)
+    if len(base.outcomes.price_arrangements) > 1:
+        document.add_heading("Impact of the scheme on the ICER", 2)
+        _table(document, tables.pas_impact_table(base), tables.PAS_IMPACT_FOOTER)
+    last = settings.price_arrangements[-1]
+    for strategy in tables.interventions(settings):
+        pair = (
+            f"X: {labels.strategy_label(settings, strategy)}. Y: {labels.strategy_label(settings, settings.comparator)}. "
+            f"Discounted. {labels.arrangement_short(settings, last)}. {tables.DISAGGREGATED_FOOTER}"
+        )
+        document.add_heading(f"Disaggregated results: {labels.in_sentence(labels.strategy_label(settings, strategy))}", 2)
+        _table(document, tables.costs_by_component_table(base, last, strategy=strategy), pair)
+        _table(document, tables.costs_by_state_table(base, last, strategy=strategy))
+        _table(document, tables.qalys_by_state_table(base, strategy=strategy))
+        _table(document, tables.life_years_by_state_table(base, strategy=strategy), tables.ROUNDING_NOTE)
+    from hemodel.report import charts
+
+    _figure(document, charts.costs_by_component({a: base.costs_by_component(a) for a in settings.price_arrangements}, settings))
+    for strategy in settings.strategy_names:
+        _figure(document, charts.cohort_trace(base.trace, settings, strategy))
+
+
+def _probabilistic(document: Any, base: BaseCase, psa: PSA) -> None:
+    from hemodel.report import charts
+
+    settings = psa.inputs.settings
+    document.add_heading(f"3.11 Probabilistic analysis: {psa.n_draws:,} draws, seed {psa.seed}", 1)
+    for arrangement in psa.price_arrangements:
+        document.add_heading(labels.arrangement_label(settings, arrangement), 2)
+        _table(document, tables.psa_table(psa, arrangement, base), tables.PSA_FOOTER)
+        _figure(document, charts.cost_effectiveness_plane(psa.costs, psa.qalys, settings, arrangement))
+    _table(document, tables.probability_table(psa))
+    _figure(document, charts.acceptability_curves({a: psa.acceptability_curve(a) for a in psa.price_arrangements}, settings))
+
+
+def _one_way(document: Any, one_way: OneWay) -> None:
+    from hemodel.report import charts
+
+    document.add_heading("3.11 One parameter at a time", 1)
+    _figure(document, charts.tornado(one_way, readings.NET_BENEFIT))
+    _table(document, tables.tornado_table(one_way).head(15), f"The 15 that move it most. {tables.TORNADO_FOOTER}")
+
+
+def _scenarios(document: Any, base: BaseCase, scenarios: Scenarios) -> None:
+    document.add_heading("3.11 Scenarios", 1)
+    for arrangement in base.outcomes.price_arrangements:
+        document.add_heading(labels.arrangement_label(base.inputs.settings, arrangement), 2)
+        _table(document, tables.scenario_table(scenarios, arrangement), tables.SCENARIO_FOOTER)
+
+
+def _table(document: Any, frame: pd.DataFrame, footer: str = "") -> None:
+    """A table as NICE rounds it: header repeated on every page, numbers to the right, widths by what the columns hold."""
+    from docx.enum.table import WD_TABLE_ALIGNMENT
+    from docx.enum.text import WD_ALIGN_PARAGRAPH
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+    from docx.shared import Cm, Pt
+
+    text, names = tables.rounded(frame), [str(name) for name in frame.columns]
+    numeric = [any(isinstance(x, (int, float)) for x in frame.iloc[:, place]) for place in range(len(names))]
+    widths = _widths(text, names)
+    made = document.add_table(rows=1 + len(text), cols=len(names))
+    made.style, made.alignment, made.autofit = "Table Grid", WD_TABLE_ALIGNMENT.LEFT, False
+    size = Pt(8 if len(names) > 6 else 9)
+    for column, width in zip(made.columns, widths, strict=True):
+        column.width = Cm(width)
+    content = [names, *text.to_numpy().tolist()]
+    together = len(content) <= _LONGEST_WHOLE
+    for r, (row, values) in enumerate(zip(made.rows, content, strict=True)):
+        cannot_split = OxmlElement("w:cantSplit")
+        row._tr.get_or_add_trPr().append(cannot_split)
+        bold = r == 0 or values[0] == tables.TOTAL
+        for place, (cell, words) in enumerate(zip(row.cells, values, strict=True)):
+            cell.width = Cm(widths[place])
+            paragraph = cell.paragraphs[0]
+            paragraph.paragraph_format.space_after = 0
+            paragraph.paragraph_format.keep_with_next = together or r == 0
+            run = paragraph.add_run(words)
+            run.font.size, run.bold = size, bold
+            if numeric[place]:
+                paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+            if r == 0:
+                fill = OxmlElement("w:shd")
+                for key, value in (("val", "clear"), ("fill", _HEADER_FILL)):
+                    fill.set(qn(f"w:{key}"), value)
+                cell._tc.get_or_add_tcPr().append(fill)
+    repeat = OxmlElement("w:tblHeader")
+    made.rows[0]._tr.get_or_add_trPr().append(repeat)
+    note = document.add_paragraph()
+    note.add_run(footer).font.size = Pt(8)
+
+
+def _widths(text: pd.DataFrame, names: Sequence[str]) -> list[float]:
+    """Widths in cm that fill the page, by the longest text of each column within reason."""
+    longest = []
+    for place, name in enumerate(names):
+        words = max((len(w) for w in name.split()), default=1)
+        cells = max((len(x) for x in text.iloc[:, place]), default=1)
+        longest.append(float(min(max(words + 2, cells, 11), 44)))
+    return [_TEXT_WIDTH * x / sum(longest) for x in longest]
+
+
+def _figure(document: Any, figure: Any) -> None:
+    """A chart of the app as a picture, with its sentence; the description is there for those who cannot see it."""
+    import vl_convert
+    from docx.shared import Cm
+
+    picture = vl_convert.vegalite_to_png(json.dumps(figure.chart.to_dict()), scale=2.0)
+    wide, high = (int.from_bytes(picture[at : at + 4], "big") for at in (16, 20))  # the header of a PNG
+    added = document.add_picture(io.BytesIO(picture), width=Cm(min(_PICTURE[0], _PICTURE[1] * wide / high)))
+    added._inline.docPr.set("descr", figure.alt)
+    document.paragraphs[-1].paragraph_format.keep_with_next = True
+    document.add_paragraph(figure.sentence)
+
+
+def _bytes(document: Any) -> bytes:
+    """The document as bytes that do not depend on the clock."""
+    saved, content = io.BytesIO(), io.BytesIO()
+    document.save(saved)
+    with zipfile.ZipFile(saved) as given, zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as made:
+        for name in given.namelist():
+            made.writestr(zipfile.ZipInfo(name, _DATE.timetuple()[:6]), given.read(name), zipfile.ZIP_DEFLATED)
+    return content.getvalue()

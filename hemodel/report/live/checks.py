@@ -1,0 +1,240 @@
+"""The sheets that say whether the workbook can be trusted: Checks (of the model) and Engine (against the Python engine)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from hemodel.evidence.inputs import Inputs
+from hemodel.report import labels, tables
+from hemodel.report.live.cells import TOLERANCE, Column, Grid, Sheet, letters
+from hemodel.report.live.cycles import arrangement_key, trace_name
+from hemodel.report.live.engine import Engine
+from hemodel.report.live.given import CHANGED, OUT_OF_RANGE, changed_cells, range_cells
+from hemodel.report.live.results import Places, Totals
+
+PASS, FAIL, REVIEW = "pass", "FAIL", "review"
+AGREES, DIFFERS = "agrees", "DIFFERS"
+
+
+def checks_sheet(
+    engine: Engine, inputs_sheet: Sheet, grid: Grid, columns: Sequence[Sequence[Column]], traces: Sequence[Places], totals: Totals
+) -> tuple[Sheet, str]:
+    """What must hold whatever the inputs; and where the number of failures stands."""
+    settings, n = engine.inputs.settings, engine.n_cycles
+    sheet = Sheet("Checks", (30, 78, 16, 12))
+    sheet.title(
+        "Checks of the model", "Recalculated with every change. FAIL: the arithmetic or an input is wrong. Review: look at it."
+    )
+    sheet.put(sheet.row, 0, "Failures", "label")
+    headline = sheet.row
+    sheet.row += 2
+    sheet.header(("Where", "What", "Found", "Result"), numbers_from=2)
+    first = sheet.row
+
+    def check(where: str, what: str, formula: str, value: float, good: str, *, word: str = FAIL, passes: bool) -> None:
+        sheet.put(sheet.row, 0, where, "text")
+        sheet.put(sheet.row, 1, what, "text aside")
+        sheet.calc(sheet.row, 2, formula, value, "plain, ones", slack=1e-13)
+        sheet.calc(
+            sheet.row, 3, f'IF({good.replace("#", f"C{sheet.row + 1}")},"{PASS}","{word}")', PASS if passes else word, "words"
+        )
+        sheet.row += 1
+
+    outside = range_cells(inputs_sheet)
+    found = sum(c.value == OUT_OF_RANGE for c in inputs_sheet.cells)
+    check("Inputs", "Values out of range (none)", f'COUNTIF({outside},"{OUT_OF_RANGE}")', float(found), "#=0", passes=not found)
+    shares = [name for name in engine.inputs.parameters if name.startswith("p_packs_")]
+    value = abs(sum(engine.value(name) for name in shares) - 1)
+    check(
+        "Inputs",
+        "Shares of packs by strength sum to 1",
+        f"ROUND(ABS({'+'.join(shares)}-1),9)",
+        round(value, 9),
+        "#=0",
+        passes=round(value, 9) == 0,
+    )
+    for i, own in enumerate(settings.strategies):
+        name, at = trace_name(i), {column.key: np.asarray(column.values, dtype=np.float64) for column in columns[i]}
+        whole = {key: grid.whole(name, key, len(values)) for key, values in at.items() if (name, key) in grid.places}
+        states = ("free", "progressed", "dead")
+        total = round(abs(sum(at[s].sum() for s in states) - (n + 1)), 9)
+        formula = f"ROUND(ABS({'+'.join(f'SUM({whole[s]})' for s in states)}-{n + 1}),9)"
+        check(
+            own.label,
+            "In every cycle everybody is somewhere: shares of the states sum to 1",
+            formula,
+            total,
+            "#=0",
+            passes=total == 0,
+        )
+        least = round(min(float(at[s].min()) for s in states), 12)
+        formula = f"ROUND(MIN({','.join(whole[s] for s in states)}),12)"
+        check(own.label, "No share of a state is negative", formula, least + 0.0, "#>=0", passes=least >= 0)
+        chances = [key for key in ("leave", "progress", "die_free", "die_progressed") if key in at]
+        if chances:
+            least = min(float(at[key].min()) for key in chances)
+            check(
+                own.label,
+                "No probability is below 0",
+                f"MIN({','.join(whole[k] for k in chances)})",
+                least,
+                "#>=0",
+                passes=least >= 0,
+            )
+            most = max(float(at[key].max()) for key in chances)
+            check(
+                own.label,
+                "No probability is above 1",
+                f"MAX({','.join(whole[k] for k in chances)})",
+                most,
+                "#<=1",
+                passes=most <= 1,
+            )
+        if "S_pfs" in at:
+            above = round(float((at["S_pfs"] - at["free"]).sum()), 9)
+            formula = f"ROUND(SUM({whole['S_pfs']})-SUM({whole['free']}),9)"
+            check(
+                own.label,
+                "PFS curve above the OS curve, summed over cycles (held at OS)",
+                formula,
+                above,
+                "#=0",
+                word=REVIEW,
+                passes=above == 0,
+            )
+        years, qalys = totals.total("life_years", i), totals.total("qalys", i)
+        rest = engine.base.outcomes.total_life_years[i, 0] - engine.base.outcomes.total_qalys[i, 0]
+        check(
+            own.label,
+            "QALYs do not exceed life years: life years less QALYs",
+            f"{years}-{qalys}",
+            float(rest),
+            "#>=0",
+            passes=rest >= 0,
+        )
+        for a in settings.price_arrangements:
+            key = arrangement_key(engine, a)
+            by_cycle = float(at[f"d_costs_{key}"].sum())
+            value = round(abs(by_cycle / max(engine.base.outcomes.total_costs(a)[i, 0], 1e-300) - 1), 9)
+            formula = f"ROUND(ABS({traces[i][f'd_costs_{key}'][1]}/MAX({totals.total(a, i)},1E-300)-1),9)"
+            what = f"Costs added up by cycle and by component agree: {labels.arrangement_short(settings, a)}"
+            check(own.label, what, formula, value, "#=0", passes=value == 0)
+        value = round(abs(float(at["d_qalys"].sum()) - engine.base.outcomes.total_qalys[i, 0]), 9)
+        formula = f"ROUND(ABS({traces[i]['d_qalys'][1]}-{qalys}),9)"
+        check(own.label, "QALYs added up by cycle and by part agree", formula, value, "#=0", passes=value == 0)
+        left = float(at["free"][-1] + at["progressed"][-1])
+        place = "+".join(f"{name}!${letters(grid.places[name, state])}${grid.top + n + 1}" for state in states[:2])
+        check(
+            own.label,
+            "Alive at the end of the horizon: fewer than 1 in 1,000",
+            place,
+            left,
+            "#<0.001",
+            word=REVIEW,
+            passes=left < 0.001,
+        )
+    last = sheet.row
+    failures = sum(c.value == FAIL for c in sheet.cells)
+    headline_at = sheet.calc(headline, 1, f'COUNTIF($D${first + 1}:$D${last},"{FAIL}")', float(failures), "count left")
+    sheet.flags.append((first, 3, last, 3))
+    return sheet, headline_at
+
+
+def engine_sheet(engine: Engine, exported: Engine, totals: Totals, inputs_sheet: Sheet) -> tuple[Sheet, str]:
+    """The engine's results at export beside the workbook's now; and where the verdict stands."""
+    settings = engine.inputs.settings
+    sheet = Sheet("Engine", (46, 44, 17, 17, 14, 14, 12))
+    sheet.title(
+        "Engine: the Python engine against this workbook",
+        "The engine's values are those of the inputs as exported. With changed inputs the workbook must differ from them; read it back "
+        "into hemodel (its sheet Inputs is enough) to set the engine beside it again.",
+    )
+    sheet.put(sheet.row, 0, "Verdict", "label")
+    verdict_row = sheet.row
+    sheet.put(sheet.row + 1, 0, "Inputs changed", "label")
+    changed = [c for c in inputs_sheet.cells if c.value == CHANGED and c.formula]
+    count = sheet.calc(sheet.row + 1, 1, f'COUNTIF({changed_cells(inputs_sheet)},"{CHANGED}")', float(len(changed)), "count left")
+    sheet.put(sheet.row + 2, 0, "Rows that differ", "label")
+    differs_row = sheet.row + 2
+    sheet.row += 4
+    sheet.frozen = (sheet.row + 1, 1)
+    sheet.header(("Strategy", "Outcome", "Engine at export", "Workbook now", "Difference", "Relative", "Verdict"), numbers_from=2)
+    first = sheet.row
+    differing = 0
+    for i, own in enumerate(settings.strategies):
+        for label, what, part, side in _outcomes(engine):
+            now, before = (_value(run, i, what, part, side) for run in (engine, exported))
+            place = totals.places[what, part, i][side]
+            row, r = sheet.row, sheet.row + 1
+            style = "pence" if what in settings.price_arrangements else "six"
+            sheet.put(row, 0, own.label, "text")
+            sheet.put(row, 1, label, "text aside")
+            sheet.put(row, 2, before, f"held {style}")
+            sheet.calc(row, 3, place, now, style)
+            sheet.calc(row, 4, f"D{r}-C{r}", now - before, "small", slack=TOLERANCE * abs(before))
+            relative = abs(now - before) / max(abs(before), 1e-300) if now != before else 0.0
+            sheet.calc(
+                row,
+                5,
+                f"IF(D{r}=C{r},0,ABS(E{r})/MAX(ABS(C{r}),1E-300))",
+                relative,
+                "small",
+                slack=TOLERANCE * max(1.0, abs(now) / max(abs(before), 1e-300)),
+            )
+            word = AGREES if relative <= TOLERANCE else DIFFERS
+            differing += word == DIFFERS
+            sheet.calc(row, 6, f'IF(F{r}<={TOLERANCE:g},"{AGREES}","{DIFFERS}")', word, "words")
+            sheet.row += 1
+    last = sheet.row
+    sheet.flags.append((first, 6, last, 6))
+    differs = sheet.calc(differs_row, 1, f'COUNTIF($G${first + 1}:$G${last},"{DIFFERS}")', float(differing), "count left")
+    same, other, moved = verdicts()
+    verdict = f'IF({count}>0,"{moved}",IF({differs}=0,"{same}","{other}"))'
+    words = moved if changed else other if differing else same
+    place = sheet.calc(verdict_row, 1, verdict, words, "wide")
+    return sheet, place
+
+
+def verdicts() -> tuple[str, str, str]:
+    """What the sheet Engine can say."""
+    return (
+        "Workbook and engine agree",
+        "WORKBOOK AND ENGINE DIFFER: a formula was changed",
+        "INPUTS CHANGED: the engine's values are those of the exported inputs",
+    )
+
+
+def _outcomes(engine: Engine) -> list[tuple[str, str, str, int]]:
+    """What is compared: label, table of the sheet Totals, part, and whether discounted."""
+    settings, outcomes = engine.inputs.settings, engine.base.outcomes
+    found = []
+    for side, how in ((1, "discounted"), (0, "undiscounted")):
+        for a in settings.price_arrangements:
+            short = labels.arrangement_short(settings, a)
+            parts = [*outcomes.costs[a], tables.TOTAL] if side else [tables.TOTAL]
+            found += [(f"Costs, {short}, {how}: {_name(labels.component_label, part)}", a, part, side) for part in parts]
+        for what, word, known in (("life_years", "Life years", outcomes.life_years), ("qalys", "QALYs", outcomes.qalys)):
+            found += [(f"{word}, {how}: {_name(labels.state_label, part)}", what, part, side) for part in (*known, tables.TOTAL)]
+    return found
+
+
+def _name(label: object, part: str) -> str:
+    assert callable(label)
+    return "total" if part == tables.TOTAL else labels.in_sentence(str(label(part)))
+
+
+def _value(engine: Engine, strategy: int, what: str, part: str, side: int) -> float:
+    """The engine's value of one of these."""
+    outcomes = engine.base.outcomes if side else engine.base.outcomes.undiscounted
+    assert outcomes is not None
+    known: Mapping[str, Mapping[str, np.ndarray]] = {"life_years": outcomes.life_years, "qalys": outcomes.qalys, **outcomes.costs}
+    parts = known[what]
+    chosen = [part] if part != tables.TOTAL else list(parts)
+    return float(sum(parts[p][strategy, 0] for p in chosen))
+
+
+def marked(inputs: Inputs) -> int:
+    """How many parameters are marked confidential."""
+    return sum(parameter.confidentiality != "none" for parameter in inputs.parameters.values())

@@ -1,0 +1,143 @@
+"""The sheets of the probabilistic analysis: its draws as values, and means, probabilities and acceptability by formula over them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hemodel.analyses.psa import CURVE_THRESHOLDS, PSA
+from hemodel.decision.acceptability import acceptability_curve
+from hemodel.report import labels
+from hemodel.report.colours import strategy_colours
+from hemodel.report.live.cells import Chart, Line, Sheet, letters
+
+MOST_DRAWS = 2_000
+_ROWS_PRINTED = 26
+NAME, DRAWS = "PSA", "PSA_draws"
+
+
+def draws_sheets(psa: PSA) -> tuple[Sheet, Sheet]:
+    """The sheets PSA (live) and PSA_draws (values; at most the first 2,000)."""
+    settings, n = psa.inputs.settings, min(psa.n_draws, MOST_DRAWS)
+    names = psa.strategies
+    keys: list[tuple[str, str]] = [(what, s) for what in (*psa.costs, "qalys") for s in names]
+    values = {
+        (what, s): (psa.qalys if what == "qalys" else psa.costs[what])[i, :n]
+        for what in (*psa.costs, "qalys")
+        for i, s in enumerate(names)
+    }
+    draws = Sheet(DRAWS, (8, *[20] * len(keys)))
+    shown = "" if n == psa.n_draws else f"the first {n:,} of "
+    draws.title(
+        "Draws", f"Totals per person, discounted: {shown}{psa.n_draws:,} draws, seed {psa.seed}. Row i is draw i in every column."
+    )
+    draws.frozen = (draws.row + 1, 1)
+    heads = []
+    for what, s in keys:
+        unit = "QALYs" if what == "qalys" else f"costs (£), {labels.arrangement_short(settings, what)}"
+        heads.append(f"{labels.strategy_label(settings, s)}: {unit}")
+    draws.header(("Draw", *heads))
+    first = draws.row
+    spans = {}
+    for column, key in enumerate(keys, start=1):
+        for row in range(n):
+            draws.put(first + row, column, float(values[key][row]), "qalys" if key[0] == "qalys" else "gbp")
+        spans[key] = f"{DRAWS}!${letters(column)}${first + 1}:${letters(column)}${first + n}"
+    for row in range(n):
+        draws.put(first + row, 0, float(row), "count")
+    draws.row = first + n
+    draws.printed = (first + min(n, _ROWS_PRINTED) - 1, len(keys))
+    return _live(psa, n, spans, values), draws
+
+
+def _live(psa: PSA, n: int, spans: dict[tuple[str, str], str], values: dict[tuple[str, str], np.ndarray]) -> Sheet:
+    settings, names = psa.inputs.settings, psa.strategies
+    reference = settings.comparator
+    curve_keys = [(a, s) for a in psa.costs for s in names]
+    sheet = Sheet(NAME, (46, *[16] * max(8, len(curve_keys))))
+    sheet.title(
+        "Probabilistic analysis",
+        f"Formulas over the {n:,} draws on the sheet {DRAWS}, which are the engine's and do not follow the inputs.",
+    )
+    for a in psa.costs:
+        sheet.line(labels.arrangement_label(settings, a), "heading")
+        heads = ("Mean costs (£)", "Mean QALYs", "Incremental costs (£)", "Incremental QALYs", "ICER of the means (£/QALY)")
+        sheet.header(("Technologies", *heads, "P(best), lower threshold", "P(best), upper threshold"))
+        for i, s in enumerate(names):
+            row, costs, qalys = sheet.row, values[a, s], values["qalys", s]
+            sheet.put(row, 0, labels.strategy_label(settings, s), "text")
+            sheet.calc(row, 1, f"AVERAGE({spans[a, s]})", float(costs.mean()), "gbp")
+            sheet.calc(row, 2, f"AVERAGE({spans['qalys', s]})", float(qalys.mean()), "qalys")
+            if s != reference:
+                money = float(costs.mean() - values[a, reference].mean())
+                health = float(qalys.mean() - values["qalys", reference].mean())
+                sheet.calc(row, 3, f"B{row + 1}-AVERAGE({spans[a, reference]})", money, "gbp")
+                sheet.calc(row, 4, f"C{row + 1}-AVERAGE({spans['qalys', reference]})", health, "qalys")
+                ratio = money / health if money > 0 and health > 0 else "no price of a QALY gained"
+                formula = f'IF(AND(D{row + 1}>0,E{row + 1}>0),D{row + 1}/E{row + 1},"no price of a QALY gained")'
+                sheet.calc(row, 5, formula, ratio, "gbp")
+            for k, end in enumerate(("lower", "upper")):
+                threshold = settings.thresholds_gbp[k]
+                chance = _curve(psa, a, n, np.array([threshold]))[0, i]
+                sheet.calc(row, 6 + k, _probability(f"threshold_{end}", a, s, names, spans, n), float(chance), "share")
+            sheet.row += 1
+        sheet.row += 1
+    chart_row = sheet.row
+    sheet.row += 24
+    sheet.breaks.append(sheet.row)
+    sheet.line("Acceptability: share of draws in which a strategy has the highest net benefit", "heading")
+    curves = [f"{labels.strategy_label(settings, s)}, {labels.arrangement_short(settings, a)}" for a, s in curve_keys]
+    sheet.header(("Threshold (£/QALY)", *curves))
+    top = sheet.row
+    found = {a: _curve(psa, a, n, CURVE_THRESHOLDS) for a in psa.costs}
+    for row, threshold in enumerate(CURVE_THRESHOLDS, start=top):
+        sheet.put(row, 0, float(threshold), "gbp")
+        for column, (a, s) in enumerate(curve_keys, start=1):
+            formula = _probability(f"$A{row + 1}", a, s, names, spans, n)
+            sheet.calc(row, column, formula, float(found[a][row - top, names.index(s)]), "share")
+    last = top + len(CURVE_THRESHOLDS) - 1
+    sheet.row = last + 2
+    colours = strategy_colours(settings)
+    lines = [
+        Line(
+            (top - 1, c),
+            (top, 0, last, 0),
+            (top, c, last, c),
+            NAME,
+            colours[s],
+            ("solid", "dash", "round_dot")[list(psa.costs).index(a) % 3],
+        )
+        for c, (a, s) in enumerate(curve_keys, start=1)
+    ]
+    words = "Acceptability curves: probability that each strategy is cost-effective, by threshold and price arrangement"
+    sheet.charts.append(
+        Chart(
+            chart_row,
+            0,
+            "Acceptability curves",
+            "Threshold (£/QALY)",
+            "Probability cost-effective",
+            ("£#,##0", "0%"),
+            tuple(lines),
+            words,
+            (float(CURVE_THRESHOLDS[-1]), 1.0),
+        )
+    )
+    return sheet
+
+
+def _curve(psa: PSA, arrangement: str, n: int, thresholds: np.ndarray) -> np.ndarray:
+    frame = acceptability_curve(psa.costs[arrangement][:, :n].T, psa.qalys[:, :n].T, thresholds, names=psa.strategies)
+    found: np.ndarray = frame.to_numpy(dtype=np.float64)
+    return found
+
+
+def _probability(
+    threshold: str, arrangement: str, strategy: str, names: tuple[str, ...], spans: dict[tuple[str, str], str], n: int
+) -> str:
+    """Share of draws in which a strategy's net benefit is above that of all others."""
+    tests = [
+        f"({threshold}*({spans['qalys', strategy]}-{spans['qalys', other]})-({spans[arrangement, strategy]}-{spans[arrangement, other]})>0)"
+        for other in names
+        if other != strategy
+    ]
+    return f"SUMPRODUCT({'*'.join([*tests, '1'])})/{n}"

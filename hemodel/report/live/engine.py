@@ -1,0 +1,141 @@
+"""What the engine says, cycle by cycle: the numbers that the formulas must give, from the arrays of the model itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemodel.analyses.base_case import BaseCase, run_base_case
+from hemodel.cohort import hazards, model, schemes, structures
+from hemodel.cohort.hazards import LogSteps
+from hemodel.cohort.model import curves
+from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
+from hemodel.evidence.draws import base_case_draws
+from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.settings import CYCLE_YEARS
+from hemodel.survival.background import cumulative_hazard, hazard_increments
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One run of the base case, kept whole. Arrays have the shape (cycle, strategy), or (cycle,) where strategies share them."""
+
+    inputs: Inputs
+    draws: Mapping[str, Array]
+    base: BaseCase
+    seen: Mapping[str, Array]  # occupancy of every state that the model follows, at cycle boundaries
+    steps: Mapping[str, Array]  # increments of cumulative hazards
+    probabilities: Mapping[str, Array]
+    floor: Array
+
+    @property
+    def n_cycles(self) -> int:
+        """Number of cycles."""
+        return self.inputs.settings.n_cycles
+
+    def value(self, name: str) -> float:
+        """A parameter in its own unit."""
+        return self.inputs.parameters[name].value
+
+    def years(self, name: str) -> float:
+        """A parameter that is a time, in years."""
+        return float(self.inputs.years(name, self.draws[name])[0])
+
+    @property
+    def boundaries(self) -> Array:
+        """Cycle boundaries in years."""
+        return np.arange(self.n_cycles + 1, dtype=np.float64) * CYCLE_YEARS
+
+
+def run_engine(inputs: Inputs) -> Engine:
+    """Run the base case and keep all that the sheets by cycle show."""
+    draws, settings = base_case_draws(inputs), inputs.settings
+    seen: dict[str, list[Array]] = {}
+
+    def record(_cycle: int, occupancy: Mapping[str, Array]) -> None:
+        for name, shares in occupancy.items():
+            seen.setdefault(name, []).append(shares[:, 0].copy())
+
+    model.follow(draws, inputs, record)
+    floor = hazard_increments(
+        inputs.life_table.male,
+        inputs.life_table.female,
+        age=draws["age_start"],
+        share_male=draws["p_male"],
+        n_cycles=settings.n_cycles,
+        cycle_years=CYCLE_YEARS,
+    )
+    lasting = replace(inputs, settings=settings.model_copy(update={"effect_waning": None}))
+    found = {"pfs": curves.pfs_steps(draws, lasting), "pfs_waned": curves.pfs_steps(draws, inputs)}
+    if settings.treatment_until == "ttp_curve" or settings.progression_shape == "ttp":
+        found |= {"ttp": curves.ttp_steps(draws, lasting), "ttp_waned": curves.ttp_steps(draws, inputs)}
+    probabilities: dict[str, Array] = {}
+    if settings.structure == "state_transition":
+        found |= {"death": curves.death_steps(draws, inputs)}
+        probabilities = _probabilities(draws, inputs, floor)
+    else:
+        found |= {"os": curves.os_steps(draws, lasting), "os_waned": curves.os_steps(draws, inputs)}
+    rows = len(settings.strategies)
+    return Engine(
+        inputs,
+        draws,
+        run_base_case(inputs),
+        {name: np.stack(shares) for name, shares in seen.items()},
+        {name: _hazards(steps, settings.n_cycles, rows) for name, steps in found.items()},
+        probabilities,
+        floor[:, 0],
+    )
+
+
+def _hazards(steps: LogSteps, n_cycles: int, rows: int) -> Array:
+    """Increments of the cumulative hazard, (cycle, strategy)."""
+    return np.stack([np.broadcast_to(-steps(cycle)[:, 0], rows).copy() for cycle in range(n_cycles)])
+
+
+def _probabilities(draws: Mapping[str, Array], inputs: Inputs, floor: Array) -> dict[str, Array]:
+    """Probabilities of each cycle: to leave progression-free, to progress, to die before and after progression."""
+    moves = structures.state_transition(
+        curves.pfs_steps(draws, inputs),
+        curves.progression_share(draws, inputs),
+        curves.death_steps(draws, inputs),
+        floor,
+        own_progression=curves.own_progression(draws, inputs),
+        strategies=inputs.settings.strategy_names,
+    )
+    rows = []
+    for cycle in range(inputs.settings.n_cycles):
+        stay, move = moves(cycle)
+        progress = move[PROGRESSION_FREE, PROGRESSED][:, 0]
+        leave = 1.0 - stay[PROGRESSION_FREE][:, 0]
+        rows.append((leave, progress.copy(), leave - progress, 1.0 - stay[PROGRESSED][:, 0]))
+    return dict(zip(("leave", "progress", "die_free", "die_progressed"), np.moveaxis(np.array(rows), 1, 0), strict=True))
+
+
+def alive(table: Array, age: float, boundaries: Array) -> Array:
+    """Share of one sex alive at cycle boundaries."""
+    return np.exp(cumulative_hazard(table, np.array([age])) - cumulative_hazard(table, age + boundaries))
+
+
+def waned(inputs: Inputs, boundaries: Array) -> Array:
+    """Share of the treatment effect that is gone in each cycle; zeros where it does not fade."""
+    terms = inputs.settings.effect_waning
+    if terms is None:
+        return np.zeros(len(boundaries) - 1)
+    return hazards.ramp(terms.from_years, terms.to_years, boundaries)
+
+
+def within(inputs: Inputs, window: int, dispensed: float) -> Array:
+    """Chance that the pack of each cycle is among the first `window` treatment cycles as the scheme counts them."""
+    n = inputs.settings.n_cycles
+    if inputs.settings.scheme_counts == "calendar":
+        return (np.arange(n) < window).astype(np.float64)
+    found, state = [], None
+    for cycle in range(n):
+        share, state = schemes.share_within(cycle, np.array([dispensed]), window, state)
+        found.append(float(share[0]))
+    return np.array(found)

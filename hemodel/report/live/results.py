@@ -1,0 +1,462 @@
+"""The sheets of what comes out: Totals, Incremental, Results in NICE's tables, Disaggregated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hemodel.cohort.model import COMPONENT_STATES
+from hemodel.evidence.uploaded import PRICE_ARRANGEMENT
+from hemodel.report import labels, tables
+from hemodel.report.live.cells import TOLERANCE, Cell, Sheet, Value, address
+from hemodel.report.live.engine import Engine
+from hemodel.report.live.trace import component_key
+from hemodel.report.tables.cells import by_strategy, icer_cell
+
+Places = Mapping[str, tuple[str, str]]
+"""Column of a Trace -> addresses of its undiscounted and its discounted total."""
+_PARTS = {"life_years": ("ly_free", "ly_progressed")}
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The sheet Totals and where things lie on it: (what, part, strategy) -> (undiscounted, discounted)."""
+
+    sheet: Sheet
+    places: dict[tuple[str, str, int], tuple[str, str]]
+
+    def total(self, what: str, strategy: int, *, discounted: bool = True) -> str:
+        """Address of a total: costs under a price arrangement, life_years or qalys."""
+        return self.places[what, tables.TOTAL, strategy][discounted]
+
+
+def quoted(text: str) -> str:
+    """Text inside a formula."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def number(value: object) -> Value:
+    """A cell of a table as a cell of the workbook: what is missing is empty text, as a formula gives it."""
+    if isinstance(value, (int, float, np.integer, np.floating)):
+        return "" if math.isnan(value) else float(value)
+    return str(value)
+
+
+def totals_sheet(engine: Engine, traces: Sequence[Places]) -> Totals:
+    """Every component of costs, life years and QALYs of each strategy, undiscounted and discounted, from the Traces."""
+    settings, outcomes = engine.inputs.settings, engine.base.outcomes
+    plain = outcomes.undiscounted
+    assert plain is not None
+    names = settings.strategy_names
+    sheet = Sheet("Totals", (46, *[17] * (2 * len(names))))
+    sheet.title("Totals of each strategy", "Per person; from the rows of totals on the sheets Trace_1, Trace_2, ...")
+    places: dict[tuple[str, str, int], tuple[str, str]] = {}
+
+    def block(
+        title: str, what: str, parts: Sequence[tuple[str, str, Callable[[str], str | None]]], pair: Sequence[Any], style: str
+    ) -> None:
+        sheet.line(title, "heading")
+        for strategy, own in enumerate(settings.strategies):
+            sheet.cells.append(_across(sheet, own.label, 1 + 2 * strategy))
+        sheet.row += 1
+        sheet.header(("", *["Undiscounted", "Discounted"] * len(names)))
+        first = sheet.row
+        for part, label, column in parts:
+            sheet.put(sheet.row, 0, label, "text")
+            for strategy in range(len(names)):
+                key = column(part)
+                where = []
+                for side, found in enumerate(pair):
+                    value = float(found[part][strategy, 0])
+                    place = (sheet.row, 1 + 2 * strategy + side)
+                    if key is None:
+                        where.append(sheet.put(*place, 0.0, style))
+                    else:
+                        where.append(sheet.calc(*place, traces[strategy][key][side], value, style))
+                places[what, part, strategy] = (where[0], where[1])
+            sheet.row += 1
+        sheet.put(sheet.row, 0, tables.TOTAL, "text total")
+        for strategy in range(len(names)):
+            where = []
+            for side, found in enumerate(pair):
+                column_of = 1 + 2 * strategy + side
+                value = float(sum(found[part][strategy, 0] for part, _, _ in parts))
+                span = f"{address(first, column_of)}:{address(sheet.row - 1, column_of)}"
+                where.append(sheet.calc(sheet.row, column_of, f"SUM({span})", value, f"{style} total"))
+            places[what, tables.TOTAL, strategy] = (where[0], where[1])
+        sheet.row += 2
+
+    for a in settings.price_arrangements:
+        components = [(c, labels.component_label(c), lambda c, a=a: component_key(engine, c, a)) for c in outcomes.costs[a]]
+        label = labels.arrangement_label(settings, a)
+        block(f"Costs (£). {label}", a, components, (plain.costs[a], outcomes.costs[a]), "gbp")
+    states = [(s, labels.state_label(s), lambda s: f"ly_{_short(s)}") for s in outcomes.life_years]
+    block("Life years", "life_years", states, (plain.life_years, outcomes.life_years), "qalys")
+    parts = [(s, labels.state_label(s), lambda s: f"q_{_short(s)}") for s in outcomes.qalys]
+    block("QALYs", "qalys", parts, (plain.qalys, outcomes.qalys), "qalys")
+    return Totals(sheet, places)
+
+
+def _across(sheet: Sheet, text: str, first: int) -> Cell:
+    return Cell(sheet.name, sheet.row, first, text, "header middle", last=first + 1)
+
+
+def _short(part: str) -> str:
+    return {"progression_free": "free", "adverse_events": "events"}.get(part, part)
+
+
+def shown(engine: Engine, place: Callable[[str], str]) -> str:
+    """A formula that follows the switch: the place of each price arrangement."""
+    *others, last = engine.inputs.settings.price_arrangements
+    formula = place(last)
+    for name in reversed(others):
+        formula = f"IF({PRICE_ARRANGEMENT}={quoted(name)},{place(name)},{formula})"
+    return formula
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """The strategies by increasing cost: where each row's things lie on the sheet Incremental."""
+
+    sheet: Sheet
+    rows: tuple[int, ...]
+    columns: Mapping[str, int]
+
+    def at(self, what: str, place: int) -> str:
+        """Address of a quantity of the strategy in this place."""
+        return self.sheet.at(self.rows[place], self.columns[what])
+
+
+def incremental_sheet(engine: Engine, totals: Totals, arrangement: str) -> Sorted:
+    """The working of the fully incremental analysis: order by cost, dominance and extended dominance, increments."""
+    settings, base = engine.inputs.settings, engine.base
+    names = settings.strategy_names
+    n = len(names)
+    sheet = Sheet("Incremental", (46, *[14] * 13))
+    sheet.title(
+        "Incremental: the working of the fully incremental analysis",
+        "Under the price arrangement of the switch on the sheet Inputs. Dominated: another costs no more and yields no less. "
+        "Extendedly dominated: a mixture of two others does.",
+    )
+    sheet.header(("In the order of the settings", "Costs (£)", "Life years", "QALYs", "Place by cost"))
+    first = sheet.row
+    costs = base.outcomes.total_costs(arrangement)[:, 0]
+    qalys = base.outcomes.total_qalys[:, 0]
+    assert base.outcomes.undiscounted is not None
+    years = base.outcomes.undiscounted.total_life_years[:, 0]
+    analysis = base.incremental(arrangement).to_dict("records")
+    order = [names.index(row["strategy"]) for row in analysis]
+    for i, own in enumerate(settings.strategies):
+        row = first + i
+        sheet.put(row, 0, own.label, "text")
+        sheet.calc(row, 1, shown(engine, partial(totals.total, strategy=i)), float(costs[i]), "gbp")
+        sheet.calc(row, 2, totals.total("life_years", i, discounted=False), float(years[i]), "qalys")
+        sheet.calc(row, 3, totals.total("qalys", i), float(qalys[i]), "qalys")
+        earlier = [_before(first, j, i) for j in range(n) if j != i]
+        sheet.calc(row, 4, "1+" + "+".join(earlier), float(order.index(i) + 1), "count")
+    sheet.row = first + n + 1
+    heads = (
+        "By increasing cost",
+        "Place in the settings",
+        "Costs (£)",
+        "Life years",
+        "QALYs",
+        "Dominated",
+        "Extendedly",
+        "Status",
+    )
+    more = ("Costs before", "Life years before", "QALYs before", "Incremental costs (£)", "Incremental LYG", "Incremental QALYs")
+    sheet.header((*heads, *more))
+    top = sheet.row
+    columns = dict(
+        zip(
+            (
+                "label",
+                "place",
+                "costs",
+                "years",
+                "qalys",
+                "dominated",
+                "extended",
+                "status",
+                "costs_before",
+                "years_before",
+                "qalys_before",
+            ),
+            range(11),
+            strict=True,
+        )
+    )
+    block = {
+        what: f"${'ABCDE'[c]}${first + 1}:${'ABCDE'[c]}${first + n}"
+        for what, c in (("label", 0), ("costs", 1), ("years", 2), ("qalys", 3), ("rank", 4))
+    }
+    previous = order[0]
+    for r, row_of in enumerate(analysis):
+        row, i = top + r, order[r]
+        sheet.calc(row, 0, f"INDEX({block['label']},B{row + 1})", settings.strategies[i].label, "text")
+        sheet.calc(row, 1, f"MATCH({r + 1},{block['rank']},0)", float(i + 1), "count")
+        for column, what, values, style in (
+            (2, "costs", costs, "gbp"),
+            (3, "years", years, "qalys"),
+            (4, "qalys", qalys, "qalys"),
+        ):
+            sheet.calc(row, column, f"INDEX({block[what]},B{row + 1})", float(values[i]), style)
+        status = row_of["status"]
+        if r == 0:
+            sheet.put(row, 5, 0.0, "count")
+            sheet.put(row, 6, 0.0, "count")
+        else:
+            sheet.calc(row, 5, f"IF(E{row + 1}<=MAX(E{top + 1}:E{row}),1,0)", float(status == "dominated"), "count")
+            sheet.calc(row, 6, _extended(top, r, n), float(status == "extendedly dominated"), "count")
+        words = f'IF(F{row + 1}=1,"dominated",IF(G{row + 1}=1,"extendedly dominated","on frontier"))'
+        sheet.calc(row, 7, '"reference"' if r == 0 else words, status, "words")
+        before: tuple[Value, ...] = ("", "", "")
+        steps: tuple[Value, ...] = ("", "", "")
+        if r:
+            before = (float(costs[previous]), float(years[previous]), float(qalys[previous]))
+            if "dominated" not in status:
+                steps = tuple(float(x[i] - x[previous]) for x in (costs, years, qalys))
+        for k, (letter, kept) in enumerate((("C", "I"), ("D", "J"), ("E", "K"))):
+            if r == 0:
+                continue
+            above = row  # 1-based number of the row above
+            formula = f"{letter}{above}" if r == 1 else f'IF(H{above}="on frontier",{letter}{above},{kept}{above})'
+            sheet.calc(row, 8 + k, formula, before[k], "gbp" if k == 0 else "qalys")
+            formula = f'IF(H{row + 1}="on frontier",{letter}{row + 1}-{kept}{row + 1},"")'
+            sheet.calc(row, 11 + k, formula, steps[k], "gbp" if k == 0 else "qalys")
+        if "dominated" not in status:
+            previous = i
+    sheet.row = top + n + 1
+    return Sorted(sheet, tuple(range(top, top + n)), columns | {"step_costs": 11, "step_years": 12, "step_qalys": 13})
+
+
+def _before(first: int, j: int, i: int) -> str:
+    """1 where strategy j comes before strategy i by cost, then by QALYs, then by order."""
+    cj, ci, qj, qi = f"B{first + j + 1}", f"B{first + i + 1}", f"D{first + j + 1}", f"D{first + i + 1}"
+    tie = f"OR({qj}>{qi},AND({qj}={qi},{'TRUE' if j < i else 'FALSE'}))"
+    return f"IF(OR({cj}<{ci},AND({cj}={ci},{tie})),1,0)"
+
+
+def _extended(top: int, r: int, n: int) -> str:
+    """1 where a mixture of a row above and a row below costs no more and yields no less."""
+    tests = []
+    for a in range(r):
+        for b in range(r + 1, n):
+            low, mid, high = (top + k + 1 for k in (a, r, b))
+            rises = f"(C{mid}-C{low})*(E{high}-E{mid})>=(C{high}-C{mid})*(E{mid}-E{low})"
+            tests.append(f"AND(F{low}=0,F{high}=0,{rises})")
+    own = top + r + 1
+    return f"IF(AND(F{own}=0,OR({','.join(tests)})),1,0)" if tests else "0*F" + str(own)
+
+
+def icer_formula(cost: str, other_cost: str, qaly: str, other_qaly: str) -> str:
+    """ICER of one against another where a ratio is the price of a QALY gained; words where a number would mislead."""
+    money = f"IF(ABS({cost}-{other_cost})<=1E-12*MAX(ABS({cost}),ABS({other_cost})),0,{cost}-{other_cost})"
+    health = f"IF(ABS({qaly}-{other_qaly})<=1E-12*MAX(ABS({qaly}),ABS({other_qaly})),0,{qaly}-{other_qaly})"
+    saved = f'"£"&TEXT(({money})/({health}),"#,##0")&" saved per QALY forgone (south-west)"'
+    cheaper = f'IF({health}<0,{saved},"dominant")'
+    level = f'IF({health}=0,"undefined (no difference in QALYs or costs)",IF({health}>0,"dominant","dominated"))'
+    return f'IF({money}>0,IF({health}>0,({money})/({health}),"dominated"),IF({money}=0,{level},{cheaper}))'
+
+
+def results_sheet(engine: Engine, totals: Totals, ordered: Sorted, arrangement: str) -> tuple[Sheet, list[str]]:
+    """Results in NICE's tables under the price arrangement of the switch; and where the ICERs of the impact table lie."""
+    settings, base = engine.inputs.settings, engine.base
+    names = settings.strategy_names
+    reference = names.index(settings.comparator)
+    sheet = Sheet("Results", (46, *[16] * 8))
+    sheet.title(
+        "Results in NICE's tables", "Costs and QALYs discounted, LYG not. The price arrangement is chosen on the sheet Inputs."
+    )
+    sheet.header(("Price arrangement", "Name", "Shown below"))
+    for a in settings.price_arrangements:
+        sheet.put(sheet.row, 0, labels.arrangement_label(settings, a), "text")
+        sheet.put(sheet.row, 1, a, "words")
+        mark = f'IF({PRICE_ARRANGEMENT}={quoted(a)},"shown","")'
+        sheet.calc(sheet.row, 2, mark, "shown" if a == arrangement else "", "words")
+        sheet.row += 1
+    sheet.row += 1
+    sheet.line("Base-case results", "heading")
+    frame = tables.base_case_table(base, arrangement)
+    sheet.header(tables.BASE_CASE_COLUMNS)
+    for r, found in enumerate(frame.itertuples(index=False, name=None)):
+        _base_row(sheet, engine, ordered, r, [number(x) for x in found], (reference, totals))
+    sheet.line(tables.BASE_CASE_FOOTER)
+    sheet.row += 1
+    _benefit(sheet, engine, totals, ordered, arrangement)
+    places = _impact(sheet, engine, totals)
+    sheet.line(tables.ROUNDING_NOTE)
+    return sheet, places
+
+
+def _base_row(sheet: Sheet, engine: Engine, ordered: Sorted, r: int, values: list[Value], against: tuple[int, Totals]) -> None:
+    reference, totals = against
+    row = sheet.row
+    sheet.calc(row, 0, ordered.at("label", r), values[0], "text")
+    for column, what in ((1, "costs"), (2, "years"), (3, "qalys")):
+        sheet.calc(row, column, ordered.at(what, r), values[column], "gbp" if column == 1 else "qalys")
+    for column, what in ((4, "step_costs"), (5, "step_years"), (6, "step_qalys")):
+        style = "gbp" if column == 4 else "qalys"
+        if r:
+            sheet.calc(row, column, ordered.at(what, r), values[column], style)
+        else:
+            sheet.put(row, column, None, style)
+    other = (shown(engine, lambda a: totals.total(a, reference)), totals.total("qalys", reference))
+    own = (ordered.at("costs", r), ordered.at("qalys", r))
+    ratio = icer_formula(own[0], other[0], own[1], other[1])
+    sheet.calc(row, 7, f'IF({ordered.at("place", r)}={reference + 1},"",{ratio})', values[7], "gbp")
+    if r:
+        status, steps = ordered.at("status", r), (ordered.at("step_costs", r), ordered.at("step_qalys", r))
+        sheet.calc(row, 8, f'IF({status}="on frontier",{steps[0]}/{steps[1]},{status})', values[8], "gbp")
+    else:
+        sheet.put(row, 8, None, "gbp")
+    sheet.row += 1
+
+
+def _benefit(sheet: Sheet, engine: Engine, totals: Totals, ordered: Sorted, arrangement: str) -> None:
+    """Net health benefit at both thresholds."""
+    settings = engine.inputs.settings
+    reference = settings.strategy_names.index(settings.comparator)
+    sheet.line("Net health benefit", "heading")
+    heads = ("Total costs (£)", "Total QALYs", "Incremental costs (£)", "Incremental QALYs")
+    words = [f"{what} at the {end} threshold" for what in ("NHB", "Incremental NHB") for end in ("lower", "upper")]
+    sheet.header((tables.TECHNOLOGIES, *heads, *words))
+    frame = tables.net_health_benefit_table(engine.base, arrangement)
+    other = (shown(engine, lambda a: totals.total(a, reference)), totals.total("qalys", reference))
+    for r, found in enumerate(frame.itertuples(index=False, name=None)):
+        values, row = [number(x) for x in found], sheet.row
+        costs, qalys = ordered.at("costs", r), ordered.at("qalys", r)
+        is_reference = f"{ordered.at('place', r)}={reference + 1}"
+        sheet.calc(row, 0, ordered.at("label", r), values[0], "text")
+        sheet.calc(row, 1, costs, values[1], "gbp")
+        sheet.calc(row, 2, qalys, values[2], "qalys")
+        sheet.calc(row, 3, f'IF({is_reference},"",{costs}-{other[0]})', values[3], "gbp")
+        sheet.calc(row, 4, f'IF({is_reference},"",{qalys}-{other[1]})', values[4], "qalys")
+        for k, end in enumerate(("lower", "upper")):
+            sheet.calc(row, 5 + k, f"{qalys}-{costs}/threshold_{end}", values[5 + k], "qalys")
+            step = f"{qalys}-{other[1]}-({costs}-{other[0]})/threshold_{end}"
+            sheet.calc(row, 7 + k, f'IF({is_reference},"",{step})', values[7 + k], "qalys")
+        sheet.row += 1
+    sheet.put(sheet.row, 0, "Thresholds (£ per QALY): lower and upper", "text")
+    for k, end in enumerate(("lower", "upper")):
+        sheet.calc(sheet.row, 5 + k, f"threshold_{end}", settings.thresholds_gbp[k], "gbp")
+    sheet.row += 1
+    sheet.line(tables.NET_HEALTH_BENEFIT_FOOTER)
+    sheet.row += 1
+
+
+def _impact(sheet: Sheet, engine: Engine, totals: Totals) -> list[str]:
+    """ICER against the comparator under every price arrangement."""
+    settings, base = engine.inputs.settings, engine.base
+    reference = settings.strategy_names.index(settings.comparator)
+    sheet.line("ICER under each price arrangement (£/QALY)", "heading")
+    sheet.header((tables.TECHNOLOGIES, *(labels.arrangement_short(settings, a) for a in settings.price_arrangements)))
+    places, rows = [], {a: by_strategy(base, a) for a in settings.price_arrangements}
+    for i, name in enumerate(settings.strategy_names):
+        if i == reference:
+            continue
+        sheet.put(sheet.row, 0, labels.strategy_label(settings, name), "text")
+        for k, a in enumerate(settings.price_arrangements):
+            pairs = [(totals.total(what, i), totals.total(what, reference)) for what in (a, "qalys")]
+            formula = icer_formula(*pairs[0], *pairs[1])
+            places.append(sheet.calc(sheet.row, 1 + k, formula, number(icer_cell(rows[a][name])), "gbp"))
+        sheet.row += 1
+    sheet.line(tables.PAS_IMPACT_FOOTER)
+    sheet.row += 1
+    return places
+
+
+def disaggregated_sheet(engine: Engine, totals: Totals, arrangement: str) -> Sheet:
+    """Costs by category and state, QALYs and life years by state: each intervention beside the comparator."""
+    settings, base = engine.inputs.settings, engine.base
+    names = settings.strategy_names
+    reference = names.index(settings.comparator)
+    sheet = Sheet("Disaggregated", (46, *[17] * 5))
+    sheet.title("Disaggregated results", f"Under the price arrangement of the switch on the sheet Inputs. {tables.ROUNDING_NOTE}")
+    for number_of, strategy in enumerate(tables.interventions(settings)):
+        i = names.index(strategy)
+        for discounted, how in ((True, "discounted"), (False, "undiscounted")):
+            if number_of or not discounted:
+                sheet.breaks.append(sheet.row)
+            choice: dict[str, Any] = {"strategy": strategy, "discounted": discounted}
+            pair = f"X: {labels.strategy_label(settings, strategy)}. Y: {labels.strategy_label(settings, settings.comparator)}."
+            components = list(base.outcomes.costs[arrangement])
+
+            def cost(part: str, who: int, discounted: bool = discounted) -> str:
+                return shown(engine, lambda a: totals.places[a, part, who][discounted])
+
+            def by_state(state: str, who: int, discounted: bool = discounted, components: list[str] = components) -> str:
+                parts = [c for c in components if COMPONENT_STATES[c] == state]
+                return shown(engine, lambda a: "+".join(totals.places[a, part, who][discounted] for part in parts))
+
+            def part_of(what: str, discounted: bool = discounted) -> Callable[[str, int], str]:
+                return lambda name, who: totals.places[what, name, who][discounted]
+
+            states = list(dict.fromkeys(COMPONENT_STATES[c] for c in components))
+            for title, frame, parts, place, style in (
+                (
+                    f"Costs by category, {how}",
+                    tables.costs_by_component_table(base, arrangement, **choice),
+                    components,
+                    cost,
+                    "gbp",
+                ),
+                (
+                    f"Costs by health state, {how}",
+                    tables.costs_by_state_table(base, arrangement, **choice),
+                    states,
+                    by_state,
+                    "gbp",
+                ),
+                (
+                    f"QALYs by health state, {how}",
+                    tables.qalys_by_state_table(base, **choice),
+                    list(base.outcomes.qalys),
+                    part_of("qalys"),
+                    "qalys",
+                ),
+                (
+                    f"Life years by health state, {how}",
+                    tables.life_years_by_state_table(base, **choice),
+                    list(base.outcomes.life_years),
+                    part_of("life_years"),
+                    "qalys",
+                ),
+            ):
+                if title.startswith("QALYs"):
+                    sheet.breaks.append(sheet.row)
+                sheet.line(f"{title}. {pair}", "heading")
+                _pair_table(sheet, frame, [(place(part, i), place(part, reference)) for part in parts], style)
+    return sheet
+
+
+def _pair_table(sheet: Sheet, frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], style: str) -> None:
+    """One disaggregated table: X, Y, increment, absolute increment and its share, with totals."""
+    sheet.header([str(heading) for heading in frame.columns])
+    first, last = sheet.row, sheet.row + len(pairs)
+    for place, values in enumerate(frame.itertuples(index=False, name=None)):
+        row = sheet.row
+        r, is_total = row + 1, place == len(pairs)
+        end = " total" if is_total else ""
+        sheet.put(row, 0, str(values[0]), f"text{end}")
+        if is_total:
+            for column in range(1, 5):
+                letter = "ABCDE"[column]
+                sheet.calc(row, column, f"SUM({letter}{first + 1}:{letter}{last})", number(values[column]), f"{style}{end}")
+        else:
+            sheet.calc(row, 1, pairs[place][0], number(values[1]), style)
+            sheet.calc(row, 2, pairs[place][1], number(values[2]), style)
+            slack = TOLERANCE * max(abs(float(values[1])), abs(float(values[2])))
+            sheet.calc(row, 3, f"B{r}-C{r}", number(values[3]), style, slack=slack)
+            sheet.calc(row, 4, f"ABS(D{r})", number(values[4]), style, slack=slack)
+        sheet.calc(row, 5, f'IF(E{last + 1}=0,"",E{r}/E{last + 1})', number(values[5]), f"percent{end}", slack=TOLERANCE)
+        sheet.row += 1
+    sheet.line(tables.DISAGGREGATED_FOOTER)
+    sheet.row += 1

@@ -1,0 +1,162 @@
+"""`hemodel verify`: what it says of the inputs as they are, of edited ones, and of ones that somebody should look at.
+
+Pitfalls guarded: a check that can only pass; a second count that leans on the first; a refusal that is taken for a pass; a base case
+that cannot be run and ends in a traceback; a table whose verdicts are not its own.
+"""
+
+import ast
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import hemodel as hm
+from hemodel.analyses import verification
+from hemodel.analyses.verification import CHECKS, COLUMNS, Subject, finding, of_uncertainty, verify
+from hemodel.analyses.verification.findings import FAIL, NOT_APPLICABLE, PASS, REVIEW, VERDICTS
+from hemodel.cohort.model import adverse_events
+from hemodel.decision.information import InformationValue
+from hemodel.errors import InputError
+from hemodel.report import tables
+
+BY_ID = {check.id: check for check in CHECKS}
+
+
+@pytest.fixture(scope="module")
+def inputs():
+    return hm.load_inputs("relapsed")
+
+
+def with_row(inputs, name, **columns):
+    return replace(inputs, parameters={**inputs.parameters, name: replace(inputs.parameters[name], **columns)})
+
+
+def verdict(check, inputs):
+    return finding(BY_ID[check], Subject(inputs)).verdict
+
+
+def test_ids_are_all_different_and_every_check_says_where_to_look():
+    assert len(BY_ID) == len(CHECKS)
+    assert all(check.look_at or finding(check, Subject(None)).verdict == NOT_APPLICABLE for check in CHECKS if not check.look_at)
+    assert {check.section for check in CHECKS} == {"inputs", "patient flow", "costs, QALYs and results", "uncertainty"}
+
+
+REVIEWS = {
+    "I5": lambda inputs: inputs.with_settings(structure="partitioned_survival").with_values(median_os_dexamethasone=4.0),
+    "F4": lambda inputs: inputs.with_settings(horizon_years=10.0),
+    "F10": lambda inputs: inputs,
+    "R21": lambda inputs: inputs.with_values(r_death_progressed_lenalidomide_dexamethasone=8.0),
+    "R25": lambda inputs: with_row(inputs, "u_progressed", value=-0.5, se=None, distribution="fixed"),
+    "U4": lambda inputs: with_row(inputs, "c_heparin", distribution="normal"),
+    "U6": lambda inputs: inputs,
+}
+"""Check -> inputs with which it asks for somebody to look."""
+
+
+@pytest.mark.parametrize("check", REVIEWS)
+def test_what_somebody_should_look_at_is_said(inputs, check):
+    assert verdict(check, REVIEWS[check](inputs)) == REVIEW
+
+
+def test_adverse_events_without_a_price_are_to_be_looked_at(inputs):
+    free = inputs
+    for event in adverse_events(inputs):
+        free = with_row(free, f"c_{event}", value=0.0, se=None, distribution="fixed")
+    assert verdict("R19", free) == REVIEW
+
+
+def test_rankings_that_part_are_to_be_looked_at(inputs, monkeypatch):
+    order = [str(name) for name in Subject(inputs).one_way.tornado()["parameter"]]
+    worth = {name: float(i) for i, name in enumerate(order)}  # the other way round
+    found = lambda _psa, name, **_: InformationValue(worth[name], 0.0)  # noqa: E731
+    monkeypatch.setattr(of_uncertainty, "evppi", found)
+    assert verdict("U15", inputs) == REVIEW
+
+
+def test_every_check_can_fail_or_ask_for_review():
+    """Together with tests/verification/test_faults.py, which makes each of them fail."""
+    path = Path(__file__).with_name("faults.py")
+    spec = importlib.util.spec_from_file_location("deliberate_faults_of_checks", path)
+    faults = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = faults
+    spec.loader.exec_module(faults)
+    caught = {by for fault in faults.FAULTS.values() for by in fault.caught_by}
+    never = {check.id for check in CHECKS if check.does.__name__ == "<lambda>"}
+    assert set(BY_ID) - caught - never == {"R19", "R21", "R25", "U4", "U6", "U15"}
+
+
+def test_a_refusal_is_for_review_in_the_words_of_the_model(inputs, monkeypatch):
+    def refused(*_args, **_settings):
+        raise InputError("here", "no", "Do that")
+
+    monkeypatch.setattr(Subject, "run", refused)
+    found = finding(BY_ID["R8"], Subject(inputs))
+    assert (found.verdict, found.found) == (REVIEW, "it refused them: here: no. Do that.")
+
+
+def test_a_base_case_that_cannot_be_run_is_an_input_error(inputs):
+    with pytest.raises(InputError, match="deaths before progression would be negative"):
+        verify(inputs.with_settings(progression_shape="ttp"))
+
+
+def test_chosen_checks_only_and_a_wrong_id_is_told_the_nearest(inputs):
+    done = []
+    found = verify(inputs, only=["R8", "F1"], progress=done.append)
+    assert found.table["id"].tolist() == ["F1", "R8"]
+    assert tuple(found.table.columns) == COLUMNS
+    assert done == [1, 1]
+    with pytest.raises(InputError, match="Did you mean R28"):
+        verify(inputs, only=["R288"])
+
+
+def test_one_failed_check_fails_the_whole_and_a_review_does_not(inputs):
+    found = verify(inputs, only=["F10", "F1"])
+    assert found.passed
+    assert found.counts == {PASS: 1, REVIEW: 1, FAIL: 0, NOT_APPLICABLE: 0}
+    table = found.table.assign(verdict=[FAIL, PASS])
+    assert not verification.Verification(inputs, table).passed
+    assert "1 fail" in verification.Verification(inputs, table)._repr_html_()
+
+
+def test_the_table_says_where_to_look_only_where_there_is_something_to_see(inputs):
+    table = tables.verification_table(verify(inputs, only=["F10", "F1", "F11"])).set_index("Check")
+    assert table.loc["F10", "Where to look"] == "valuation.py: utility; parameters u_..."
+    assert not table.loc[["F1", "F11"], "Where to look"].any()
+    assert set(table["Verdict"]) <= set(VERDICTS)
+
+
+def test_edited_inputs_are_what_is_checked(inputs):
+    edited = inputs.with_values(u_progression_free=0.7, u_progressed=0.6).with_settings(utility_age_adjustment="none")
+    row = verify(edited, only=["R13"]).table.iloc[0]
+    assert row["expected"] == "mean utility from 0.6 to 0.7"
+
+
+@pytest.mark.parametrize(
+    ("settings", "values"),
+    [
+        ({"structure": "partitioned_survival"}, {}),
+        ({"structure": "partitioned_survival", "intervention_survival": "hazard_ratio"}, {}),
+        ({"effect_waning": {"from_years": 2.0, "to_years": 5.0}}, {}),
+        ({"post_progression_clock_cycles": 13, "also_counted": ["subsequent_treatment"]}, {}),
+        ({"treatment_until": "ttp_curve", "dose": "stepwise"}, {}),
+        ({"scheme_counts": "dispensed"}, {"p_pack_dispensed": 0.8}),
+        ({"also_counted": ["later_lenalidomide", "utility_loss_on_treatment", "utility_loss_near_death"]}, {}),
+        ({"utility_age_adjustment": "general_population", "time_in_state": "end", "stop_at_response_cycle": 7}, {}),
+        ({"post_progression_mortality": "equal", "comparator_survival": "hazard_ratio"}, {}),
+    ],
+)
+def test_other_structures_pass_too(settings, values):
+    """The checks that look at one run; all checks on every scenario: `python -m tests.verification_page --everything`."""
+    inputs = (
+        hm.load_inputs("relapsed", population="pooled_trials").with_values(**values).with_settings(**settings, horizon_years=12.0)
+    )
+    table = verify(inputs, only=["F1", "F2", "F3", "F5", "F8", "R5", "R15", "R16", "R18", "R28", "R29", "U14"]).table
+    assert table.loc[table["verdict"] == FAIL, ["id", "found"]].values.tolist() == []
+
+
+def test_the_second_count_shares_no_arithmetic_with_the_first():
+    source = Path(verification.__file__).with_name("recount.py").read_text(encoding="utf-8")
+    names = {node.module for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)}
+    assert {n for n in names if n and n.startswith("hemodel")} == {"hemodel.evidence.inputs", "hemodel.evidence.settings"}

@@ -1,0 +1,230 @@
+"""Writes docs/verification.md: `python -m tests.verification_page --write`; tests/verification/test_page.py compares.
+
+`--everything` runs all checks on every population and scenario instead (some minutes), and ends with status 1 if one fails.
+"""
+
+import importlib.util
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+
+import hemodel as hm
+from hemodel.analyses.verification import CHECKS, verify
+from hemodel.analyses.verification.findings import FAIL, VERDICTS
+from hemodel.cohort.payoffs import payoff
+from hemodel.evidence.reading import data_folder
+from hemodel.survival.fitting import fit
+
+TESTS = Path(__file__).parent
+PAGE = TESTS.parent / "docs" / "verification.md"
+PROBLEMS = ("relapsed", "maintenance", "first_line")
+
+
+def load(name):
+    """A module of the tests, by its path below tests/."""
+    spec = importlib.util.spec_from_file_location(f"page_{Path(name).stem}", TESTS / name)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # for its dataclasses
+    spec.loader.exec_module(module)
+    return module
+
+
+def table(headings, rows):
+    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+    return "\n".join(lines + ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows])
+
+
+def claim(name):
+    """A test's name as a sentence."""
+    words = name.removeprefix("test_").replace("_", " ")
+    return words[0].upper() + words[1:]
+
+
+def checks():
+    found = {problem: verify(hm.load_inputs(problem)) for problem in PROBLEMS}
+    counts = table(["problem", *VERDICTS], [[p, *v.counts.values()] for p, v in found.items()])
+    verdicts = [found[p].table.set_index("id") for p in PROBLEMS]
+    rows = [[c.id, c.what, *(v.loc[c.id, "verdict"] for v in verdicts)] for c in CHECKS]
+    reasons = dict.fromkeys(
+        f"- {c.id}: {v.loc[c.id, 'found']}" for c in CHECKS for v in verdicts if v.loc[c.id, "verdict"] == "not applicable"
+    )
+    every = table(["id", "what is done", *PROBLEMS], rows)
+    return f"{counts}\n\n{every}\n\nNot applicable, and why:\n\n" + "\n".join(reasons)
+
+
+def hiv():
+    """Chancellor 1997 with the numbers of Briggs, Claxton and Sculpher; as in tests/cohort/test_engine.py."""
+    engine = load("cohort/test_engine.py")
+    care, alive = {"A": 2756.0, "B": 3052.0, "C": 9007.0}, dict.fromkeys("ABC", 1.0)
+    ends = np.r_[0.0, np.ones(20)]
+    discounted, two = ends / 1.06 ** np.arange(21), (np.arange(21) <= 2) * 1.0
+    ratios = {"monotherapy": np.ones(20), "combination": np.where(np.arange(20) < 2, 0.509, 1.0)}
+    costs, years = [], []
+    for trace, price in ((engine.hiv_model(ratios["monotherapy"]), 0.0), (engine.hiv_model(ratios["combination"]), 2086.5)):
+        drugs = payoff(trace, dict.fromkeys("ABC", 2278.0), discounted) + price * payoff(trace, alive, discounted * two)
+        costs.append(float((payoff(trace, care, discounted) + drugs)[0]))
+        years.append(float(payoff(trace, alive, ends)[0]))
+    model = "HIV, Chancellor 1997"
+    yield model, "costs, monotherapy and combination (GBP)", "44663.45, 50601.65", f"{costs[0]:.2f}, {costs[1]:.2f}"
+    yield model, "life-years", "7.991207, 8.937389", f"{years[0]:.6f}, {years[1]:.6f}"
+    yield model, "GBP per life-year gained", "6275.956", f"{(costs[1] - costs[0]) / (years[1] - years[0]):.3f}"
+
+
+def sick_sicker():
+    """The tutorial of the DARTH group, 2023, with its own weights; as in tests/cohort/test_engine.py."""
+    engine = load("cohort/test_engine.py")
+    weights = np.where(np.arange(76) % 2 == 1, 2 / 3, 4 / 3)
+    weights[[0, -1]] = 1 / 3
+    weights *= 1.03 ** -np.arange(76)
+    published = {
+        "standard of care": ("151580, 20.711", 1, 0, 0.75),
+        "A": ("284805, 21.499", 1, 12_000, 0.95),
+        "B": ("259100, 22.184", 0.6, 13_000, 0.75),
+        "AB": ("378875, 23.137", 0.6, 25_000, 0.95),
+    }
+    for name, (theirs, factor, price, utility) in published.items():
+        trace = engine.sick_sicker(factor)
+        cost = payoff(trace, {"H": 2_000, "S1": 4_000 + price, "S2": 15_000 + price}, weights)[0]
+        qalys = payoff(trace, {"H": 1.0, "S1": utility, "S2": 0.5}, weights)[0]
+        yield "Sick-Sicker, DARTH 2023", f"costs (USD) and QALYs, {name}", theirs, f"{cost:.0f}, {qalys:.3f}"
+
+
+def flexsurv():
+    """Curves fitted to the German breast cancer data; estimates, errors and survival are in tests/survival/test_fitting.py."""
+    fitting = load("survival/test_fitting.py")
+    days, events = fitting.load("gbsg2")
+    for name, (*_, criteria, _, _) in fitting.FLEXSURV.items():
+        theirs = criteria.split()[0]
+        ours = fit(days / 365, events, name).log_likelihood
+        yield "German breast cancer, R's flexsurv", f"log-likelihood, {name.replace('_', ' ')}", theirs, f"{ours:.6f}"
+
+
+def published():
+    return table(["source", "number", "published", "here"], [*hiv(), *sick_sicker(), *flexsurv()])
+
+
+def second_implementation():
+    module = load("independent/test_agreement.py")
+    cases = [case for problem in module.PROBLEMS for case in module.cases(problem)]
+    marks = {f.__name__: f.pytestmark[0].args[1] for f in vars(module).values() if getattr(f, "pytestmark", None)}
+    others = sum(len(values) for name, values in marks.items() if name != "test_base_cases_agree_to_ten_digits")
+    return (
+        "`tests/independent/plain_model.py` (plain Python, loops, no NumPy, no import of the package; written from docs/methods.md)\n"
+        f"gives the engine's costs, life-years and QALYs to ten digits in all {len(cases)} combinations of problem with population or\n"
+        f"scenario, and in {others} more sets of settings and of random draws. `hemodel verify` counts everything a second time as well,\n"
+        "with arithmetic of its own (F8, R28)."
+    )
+
+
+def faults():
+    module = load("verification/faults.py")
+    rows = [[f.part, f.words, ", ".join(f.caught_by)] for f in module.FAULTS.values()]
+    by_verify = sum(any(not by.startswith("tests/") for by in f.caught_by) for f in module.FAULTS.values())
+    head = (
+        f"{len(rows)} faults, all caught: {by_verify} by `hemodel verify`, {len(rows) - by_verify} by the tests named.\n"
+        f"Every check that applies is made to fail, or to ask for review, at least once."
+    )
+    return f"{head}\n\n{table(['part', 'fault', 'caught by'], rows)}"
+
+
+def properties():
+    module = load("verification/test_properties.py")
+    laws = [name for name, f in vars(module).items() if name.startswith("test_") and hasattr(f, "hypothesis")]
+    each, commands = module.MODEL_EXAMPLES // module.TIMES, module.COMMAND_EXAMPLES // module.TIMES
+    rows = [[claim(name), commands if "arguments" in name else each] for name in laws]
+    reading = (TESTS / "evidence" / "test_reading.py").read_text(encoding="utf-8")
+    copies = int(re.findall(r"\[folder / name\] \* (\d+)", reading)[0])
+    scenario = int(re.findall(r"toml\"\)\) \* (\d+)", reading)[0])
+    n_files = len(load("evidence/test_reading.py").FILES) + 1
+    n_scenarios = len(list(data_folder("scenarios").glob("*.toml")))
+    return (
+        f"{table(['law', 'cases in a run'], rows)}\n\nFiles: {copies} copies of each of {n_files} files of a problem and {scenario} of\n"
+        f"each of {n_scenarios} scenarios, {copies * n_files + scenario * n_scenarios:,} in all, each with one to three accidents (bytes,\n"
+        "cells, rows, columns, settings, truncation, huge numbers, other encodings), are read, or refused with place, problem and remedy."
+    )
+
+
+def world():
+    module = load("verification/test_world.py")
+    tests = {name: f for name, f in vars(module).items() if name.startswith("test_")}
+    rows = [[claim(name), _open(f)] for name, f in tests.items()]
+    return table(["what happens", "open"], rows) + (
+        "\n\nA worker of the cluster that is lost: tests/analyses/test_batch.py. The steps of one write, many writers of one name, file "
+        "systems without links: tests/report/test_files.py."
+    )
+
+
+def _open(test):
+    """Reason for which a test, or one of its cases, is expected to fail."""
+    marks = [m for m in getattr(test, "pytestmark", []) if m.name in ("xfail", "parametrize")]
+    cases = [m for p in marks if p.name == "parametrize" for case in p.args[1] for m in getattr(case, "marks", ())]
+    return "; ".join(m.kwargs["reason"] for m in [*marks, *cases] if m.name == "xfail")
+
+
+HEAD = """# Verification
+
+How do we know that it is right? By a command that works on your inputs too, by faults put in on purpose, and by numbers that others
+have published. This page is written by `python -m tests.verification_page --write`, and a test compares it.
+
+```
+hemodel verify relapsed                        # every check, with what was expected and found; status 1 if one fails
+hemodel verify my_folder --json                # on inputs of your own
+python -m tests.verification_page --everything # every check on every population and scenario
+HEMODEL_TIMES=50 python -m pytest tests/verification/test_properties.py   # fifty times as many made-up cases
+```
+
+In Python: `from hemodel.analyses.verification import verify; verify(inputs)`. *Pass*: found what was expected. *Review*: nothing is
+wrong by rule, but somebody should look. *Fail*: something is wrong. *Not applicable*: there is nothing to look at, for the reason given."""
+
+WHERE = """Every push runs the suite on the versions of requirements.lock. What it does not cover, these do:
+
+```
+make clean && make test PYTHON=python3.12                                    # or python3.11, python3.13
+.venv/bin/pip install "pandas<3" && .venv/bin/python -m pytest               # the older line of pandas
+.venv/bin/pip install "numpy==2.0.*" "scipy==1.13.*" "pandas==2.2.*" "pydantic==2.9.*" && .venv/bin/python -m pytest   # oldest versions
+taskset -c 0 .venv/bin/python -m pytest                                      # a machine with one core
+.venv/bin/python -m pytest tests/test_wheel.py                               # the wheel, outside the repository
+```"""
+
+SECTIONS = {
+    "Checks of the model": checks,
+    "Faults put in on purpose": faults,
+    "A second implementation": second_implementation,
+    "Published numbers": published,
+    "Laws, and made-up cases": properties,
+    "Faults of the world": world,
+    "Where it runs": lambda: WHERE,
+}
+
+
+def page():
+    """The text of docs/verification.md."""
+    return "\n\n".join([HEAD, *(f"## {title}\n\n{section()}" for title, section in SECTIONS.items())]) + "\n"
+
+
+def everything():
+    """Check ids that fail, by problem, population and scenario."""
+    failed = {}
+    for problem in PROBLEMS:
+        cases = [(population, None) for population in hm.load_inputs(problem).settings.populations]
+        for name in hm.scenario_names(problem):
+            file = tomllib.loads((data_folder("scenarios") / f"{name}.toml").read_text(encoding="utf-8"))
+            cases.append((file.get("populations", [None])[0], name))
+        for population, scenario in cases:
+            found = verify(hm.load_inputs(problem, population=population, scenario=scenario))
+            sys.stdout.write(f"{problem}, {population or 'base case'}, {scenario or 'base case'}: {found.counts}\n")
+            if not found.passed:
+                failed[problem, population, scenario] = found.table.loc[found.table["verdict"] == FAIL, "id"].tolist()
+    return failed
+
+
+if __name__ == "__main__":
+    if "--everything" in sys.argv:
+        sys.exit("\n".join(f"{case}: {ids}" for case, ids in everything().items()) or 0)
+    if "--write" in sys.argv:
+        PAGE.write_text(page(), encoding="utf-8")
+    else:
+        sys.stdout.write(page())
