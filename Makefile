@@ -25,8 +25,9 @@ bench: .venv/installed  ## time it beside its peers, and write benchmarks/RESULT
 	$(BIN)/pip install -q -e ".[benchmark,sensitivity,distributed]"
 	$(BIN)/python benchmarks/run.py
 
-docs: .venv/installed  ## write the numbers in README.md anew
+docs: .venv/installed  ## write the numbers in README.md and docs/ anew
 	$(BIN)/python -m tests.readme_numbers --write
+	$(BIN)/python -m tests.verification_page --write
 
 tidy: .venv/installed  ## put code in order
 	$(BIN)/ruff check --fix .

@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,7 @@ from hemodel.decision.intervals import fieller
 from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import Sampler, sampler
 from hemodel.evidence.inputs import Inputs
+from hemodel.files import UNFINISHED, write_whole
 from hemodel.outcomes import sum_of
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ Array = NDArray[np.float64]
 STEP = 4_096
 """Draws whose sums are made in one go: block sizes are multiples of it, so that sums have the same bits for any block size."""
 BLOCK = 16 * STEP
+MOST_DRAWS = 10**12
 _LAST = "finished.json"  # number of draws of the run that used the folder last
 THRESHOLDS = np.arange(0.0, 100_001.0, 5_000.0)  # GBP per QALY at which acceptability and information are followed
 
@@ -180,7 +184,7 @@ def run_batch(
     arrangement, *_ = request(inputs, price_arrangement, None, None)
     place = None if folder is None else _open_folder(Path(folder), inputs, seed, block_size, keep_draws)
     prepared = sampler(inputs, seed=seed, names=model.names_read(inputs))
-    blocks = [(start, min(start + block_size, draws)) for start in range(0, draws, block_size)]
+    blocks = _Blocks(draws, block_size)
     work = partial(block_moments, prepared, inputs, None if place is None else str(place), keep_draws)
     total: Moments | None = None
     history = []
@@ -198,7 +202,7 @@ def run_batch(
             break
     assert total is not None
     if place is not None and keep_draws:
-        _write_whole(place / _LAST, json.dumps({"draws": total.n}).encode())
+        write_whole(place / _LAST, json.dumps({"draws": total.n}).encode(), force=True)
     columns = ["draws", "incremental_net_monetary_benefit", "standard_error"]
     return Batch(inputs, seed, total, pd.DataFrame(history, columns=columns), stopped, place)
 
@@ -223,10 +227,9 @@ def read_draws(folder: str | Path) -> pd.DataFrame:
     parts, found = [], 0
     for part in sorted(Path(folder).glob("part-*.parquet")):
         if found < n and int(part.stem.removeprefix("part-")) == found:
-            try:
-                parts.append(pd.read_parquet(part))
-            except (OSError, ValueError) as error:
-                raise InputError(str(part), f"the part is damaged ({error})", "Run the batch again: it is made anew") from None
+            if not _is_whole(part):
+                raise InputError(str(part), "the part is damaged", "Run the batch again: it is made anew")
+            parts.append(pd.read_parquet(part))
             found += len(parts[-1])
     if found != n:
         raise InputError(str(folder), f"draws are missing after {found:,} of {n:,}", "Run the batch again: what is whole is kept")
@@ -300,7 +303,7 @@ def _net_benefit(total: Moments, inputs: Inputs, arrangement: str) -> tuple[floa
 
 
 def _in_order(
-    work: Callable[[tuple[int, int]], list[Moments]], blocks: list[tuple[int, int]], threads: int | None, client: Client | None
+    work: Callable[[tuple[int, int]], list[Moments]], blocks: _Blocks, threads: int | None, client: Client | None
 ) -> Iterator[list[Moments]]:
     """Results of the blocks in their order, however they were computed; no more are under way than the workers can hold."""
     if client is not None:
@@ -308,7 +311,7 @@ def _in_order(
         submit = partial(client.submit, work, pure=False, retries=3)  # a block that a lost worker held is run again
         yield from _windowed(submit, blocks, ahead)
         return
-    workers = min(threads or os.cpu_count() or 1, len(blocks))
+    workers = min(threads or os.cpu_count() or 1, blocks.count)
     if workers == 1:
         yield from map(work, blocks)
         return
@@ -319,12 +322,29 @@ def _in_order(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _windowed(submit: Callable[[tuple[int, int]], Any], blocks: list[tuple[int, int]], ahead: int) -> Iterator[list[Moments]]:
-    pending = [submit(block) for block in blocks[:ahead]]
-    for i in range(len(blocks)):
-        yield pending.pop(0).result()
-        if i + ahead < len(blocks):
-            pending.append(submit(blocks[i + ahead]))
+def _windowed(submit: Callable[[tuple[int, int]], Any], blocks: Iterable[tuple[int, int]], ahead: int) -> Iterator[list[Moments]]:
+    waiting = iter(blocks)
+    pending = deque(submit(block) for block in islice(waiting, ahead))
+    while pending:
+        yield pending.popleft().result()
+        pending.extend(submit(block) for block in islice(waiting, 1))
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """The blocks of a batch, (start, stop) in order; not listed, as there may be more than a machine can hold."""
+
+    draws: int
+    size: int
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """One block after the other."""
+        return ((start, min(start + self.size, self.draws)) for start in range(0, self.draws, self.size))
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return -(-self.draws // self.size)
 
 
 def _open_folder(folder: Path, inputs: Inputs, seed: int, block_size: int, keep_draws: bool) -> Path:
@@ -341,10 +361,10 @@ def _open_folder(folder: Path, inputs: Inputs, seed: int, block_size: int, keep_
                     "the folder holds a batch of another version, or with other inputs, seed, block size or choice of kept draws"
                 )
                 raise InputError(str(folder), problem, "Choose another folder, or repeat that batch exactly")
-        elif any(folder.iterdir()):
+        elif any(path.suffix != UNFINISHED for path in folder.iterdir()):  # what a killed writer left is nobody's work
             raise InputError(str(folder), "the folder is not empty and holds no batch", "Choose a new folder")
         else:
-            _write_whole(path, text)
+            write_whole(path, text, force=True)
     except OSError as error:
         raise InputError(
             str(folder), f"the folder cannot be used ({error.strerror})", "Check the path and permissions"
@@ -352,18 +372,12 @@ def _open_folder(folder: Path, inputs: Inputs, seed: int, block_size: int, keep_
     return folder
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is whole or not there: under another name first, then renamed."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
-
-
 def _write_block(path: Path, block: tuple[int, int], moments: list[Moments], part_digest: str | None) -> None:
     steps = [{"n": m.n} | {k: getattr(m, k).tolist() for k in ("mean", "cross", "best", "loss")} for m in moments]
     body = {"block": list(block), "names": list(moments[0].names), "steps": steps, "part": part_digest}
     text = json.dumps(body)
-    _write_whole(path, json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "body": text}).encode())
+    content = json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "body": text})
+    write_whole(path, content.encode(), force=True)
 
 
 def _read_block(path: Path, part: Path | None, block: tuple[int, int]) -> list[Moments] | None:
@@ -384,6 +398,16 @@ def _read_block(path: Path, part: Path | None, block: tuple[int, int]) -> list[M
         return None
 
 
+def _is_whole(part: Path) -> bool:
+    """Whether a part has the checksum that its block's file holds."""
+    block = part.with_name(part.name.replace("part-", "block-")).with_suffix(".json")
+    try:
+        body = json.loads(json.loads(block.read_bytes())["body"])
+        return bool(hashlib.sha256(part.read_bytes()).hexdigest() == body["part"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
 def _write_part(part: Path, draws: Mapping[str, Array], totals: Mapping[str, Array], inputs: Inputs, seed: int) -> str:
     """Write the draws of a block as Parquet, with what made them in its schema; returns the checksum of the file."""
     import pyarrow as pa
@@ -393,7 +417,7 @@ def _write_part(part: Path, draws: Mapping[str, Array], totals: Mapping[str, Arr
     table = pa.table({**draws, **totals}).replace_schema_metadata({"hemodel": json.dumps(made_by)})
     buffer = BytesIO()
     pq.write_table(table, buffer, compression="zstd")
-    _write_whole(part, buffer.getvalue())
+    write_whole(part, buffer.getvalue(), force=True)
     return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
@@ -404,6 +428,8 @@ def _refuse(
     for name, value, least in (("draws", draws, 2), ("block_size", block_size, STEP), ("threads", threads, 1)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least):
             faults.append(Fault(name, f"{value!r} is not a whole number from {least}", f"Give {least} or more"))
+    if not faults and draws > MOST_DRAWS:
+        faults.append(Fault("draws", f"{draws:,} draws would take years", f"Ask for {MOST_DRAWS:,} at most"))
     if not faults and block_size % STEP:
         faults.append(Fault("block_size", f"{block_size} is not a multiple of {STEP}", f"Give {STEP}, {2 * STEP}, ..."))
     if keep_draws and find_spec("pyarrow") is None:

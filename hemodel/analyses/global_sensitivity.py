@@ -44,6 +44,7 @@ INDICES = {
 """What each method gives; SALib's own notes say that its intervals for FAST are unreliable, so they are left out."""
 OUTCOMES = ("incremental_net_monetary_benefit", "incremental_costs", "incremental_qalys")
 _BLOCK = 65_536
+_MOST = 1 << 20
 _MORRIS_EDGE = (
     0.005  # Morris walks on a grid that holds 0 and 1, where many a distribution is infinite: its cube is drawn in by this
 )
@@ -253,8 +254,8 @@ def _refuse(method: str, methods: tuple[str, ...], outcome: str, size: int, seed
         faults.append(Fault(f"method {method!r}", "it is not one of these", nearest(method, methods)))
     if outcome not in OUTCOMES:
         faults.append(Fault(f"outcome {outcome!r}", "it is not one that is analysed", nearest(outcome, OUTCOMES)))
-    if isinstance(size, bool) or not isinstance(size, int) or size < 4:
-        faults.append(Fault("size", f"{size!r} is not a whole number from 4", "Give 4 or more"))
+    if isinstance(size, bool) or not isinstance(size, int) or not 4 <= size <= _MOST:
+        faults.append(Fault("size", f"{size!r} is not a whole number from 4 to {_MOST:,}", "Give for example 1024"))
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         faults.append(Fault("seed", f"{seed!r} is not a whole number from 0", "Give 0 or more"))
     if faults:

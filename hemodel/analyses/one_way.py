@@ -23,6 +23,7 @@ from hemodel.evidence.inputs import Inputs, latent_correlations
 from hemodel.outcomes import Outcomes, increments
 
 Array = NDArray[np.float64]
+_MOST_STEPS = 500  # a quarter of a million pairs
 OUTCOMES = ("incremental_net_monetary_benefit", "incremental_costs", "incremental_qalys", "icer")
 
 
@@ -106,8 +107,8 @@ def run_two_way(
     ]
     if first == second:
         faults.append(Fault("two-way analysis", f"{first} is named twice", "Name two parameters"))
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
-        faults.append(Fault("steps", f"{steps!r} is not a whole number from 2", "Give 2 or more"))
+    if isinstance(steps, bool) or not isinstance(steps, int) or not 2 <= steps <= _MOST_STEPS:
+        faults.append(Fault("steps", f"{steps!r} is not a whole number from 2 to {_MOST_STEPS}", "Give 11, for example"))
     if faults:
         raise InputError.together(faults)
     grids = [_grid(inputs, name, steps) for name in (first, second)]

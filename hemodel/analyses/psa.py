@@ -24,6 +24,7 @@ DEFAULT_DRAWS = 10_000
 DEFAULT_SEED = 171
 BLOCK = 65_536
 """Most draws in a block: smaller blocks make threads wait for the interpreter lock, larger ones take more memory."""
+MOST_DRAWS = 50_000_000  # of which the totals take some 3 GB
 CURVE_THRESHOLDS = np.arange(0.0, 100_001.0, 1_000.0)  # GBP per QALY on the horizontal axis of acceptability curves
 
 
@@ -236,5 +237,10 @@ def _refuse_bad_request(draws: int, threads: int | None, block_size: int | None)
         for name, value, least in (("draws", draws, 2), ("threads", threads, 1), ("block_size", block_size, 1))
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least)
     ]
+    if not faults and draws > MOST_DRAWS:
+        problem = f"{draws:,} draws do not fit into memory, where this analysis keeps them"
+        faults.append(
+            Fault("draws", problem, f"Ask for {MOST_DRAWS:,} at most, or stream any number with run_batch (hemodel batch)")
+        )
     if faults:
         raise InputError.together(faults)

@@ -18,7 +18,7 @@ from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
 from hemodel.evidence.parameters import OVERRIDABLE, number
 from hemodel.evidence.reading import toml_values
 from hemodel.evidence.settings import FIXED_BY_FILES, THRESHOLD_PRESETS
-from hemodel.report.files import write_whole
+from hemodel.files import write_whole
 
 PROBLEMS = {
     "relapsed": "Relapsed myeloma (NICE TA171)",

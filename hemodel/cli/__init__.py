@@ -28,3 +28,6 @@ def main() -> None:
         for fault in error.faults:
             typer.echo(f"error: {fault}", err=True)
         sys.exit(2)
+    except MemoryError:
+        typer.echo("error: this takes more memory than there is. Ask for less, or stream it: hemodel batch.", err=True)
+        sys.exit(2)

@@ -159,7 +159,7 @@ def refuse_target(out: Path | None, force: bool, *suffixes: str) -> None:
     """Refuse a file that cannot be written as things stand, in the words of the command line."""
     if out is None:
         return
-    from hemodel.report import files
+    from hemodel import files
 
     if out.suffix not in suffixes:
         raise InputError(f"--out {out}", f"the name does not end in {' or '.join(suffixes)}", "Choose a name that does")

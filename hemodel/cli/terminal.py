@@ -41,7 +41,7 @@ def deliver(
 
 def write_csv(path: Path, frame: pd.DataFrame, delivery: Table) -> None:
     """Write a table as CSV, whole."""
-    from hemodel.report import files
+    from hemodel import files
 
     files.write_whole(path, files.csv_text(frame).encode(), force=delivery.force)
     say(f"Wrote {path}", delivery.quiet)

@@ -20,9 +20,9 @@ from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
+from hemodel.files import refuse_target, write_whole
 from hemodel.report import labels, readings, tables
 from hemodel.report.colours import INTERVENTION_COLOURS
-from hemodel.report.files import refuse_target, write_whole
 from hemodel.report.manifest import manifest, manifest_lines, refuse_other_inputs
 
 _DATE = datetime.datetime(1980, 1, 1)  # a fixed date, so that the same run gives the same bytes

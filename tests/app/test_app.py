@@ -25,10 +25,10 @@ from streamlit.testing.v1 import AppTest
 import hemodel as hm
 from hemodel.analyses.calibration import calibrated
 from hemodel.app import background, choices, front, results, sharing, show
-from hemodel.report.cheers import cheers_table
 from hemodel.errors import InputError
 from hemodel.evidence.settings import Settings
 from hemodel.report import inputs_sheet, labels
+from hemodel.report.cheers import cheers_table
 from hemodel.report.workbook import workbook_bytes
 
 ROOT = Path(__file__).parent.parent.parent

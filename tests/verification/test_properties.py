@@ -280,9 +280,15 @@ def test_no_arguments_end_in_a_traceback(words):
     assert status != 2 or err.strip(), words
 
 
-@pytest.mark.xfail(reason="no limit on sizes: ends in MemoryError or ValueError", raises=(MemoryError, ValueError), strict=False)
 @pytest.mark.parametrize(
-    "words", [("psa", "--draws", "1" + "0" * 17), ("two-way", "u_progressed", "c_aspirin", "--steps", "1" + "0" * 17)]
+    "words",
+    [
+        ("psa", "--draws", "1" + "0" * 17),
+        ("evppi", "--draws", "1" + "0" * 20),
+        ("two-way", "u_progressed", "c_aspirin", "--steps", "1" + "0" * 17),
+        ("global", "--size", "1" + "0" * 15),
+        ("batch", "1" + "0" * 30),
+    ],
 )
 def test_sizes_no_machine_holds_are_refused_in_words(words):
     status, _, err = run(words)

@@ -6,11 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from hemodel.app import results
-from hemodel.report.cheers import cheers_table
 from hemodel.app.show import page, plain, table
 from hemodel.app.sidebar import screen
 from hemodel.evidence.reading import sources_text
 from hemodel.report import labels, tables
+from hemodel.report.cheers import cheers_table
 from hemodel.report.manifest import manifest, manifest_lines
 
 METHOD = """

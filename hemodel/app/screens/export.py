@@ -11,8 +11,8 @@ from hemodel.app.show import page, part, plain
 from hemodel.app.sidebar import Screen, screen
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs, load_inputs
+from hemodel.files import csv_text
 from hemodel.report import tables
-from hemodel.report.files import csv_text
 from hemodel.report.workbook import Analyses, workbook_bytes
 
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -14,7 +14,7 @@ from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs
-from hemodel.report.files import refuse_target, write_whole
+from hemodel.files import refuse_target, write_whole
 from hemodel.report.live.compare import compare_with_engine, read_back
 from hemodel.report.live.program import live_program
 from hemodel.report.live.redacted import redacted_program, redacted_record

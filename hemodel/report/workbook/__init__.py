@@ -15,7 +15,7 @@ from xlsxwriter import Workbook
 from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
-from hemodel.report.files import refuse_target, write_whole
+from hemodel.files import refuse_target, write_whole
 from hemodel.report.manifest import manifest, refuse_other_inputs
 from hemodel.report.workbook import results
 from hemodel.report.workbook.analyses import Analyses, information_sheets, sensitivity_sheets

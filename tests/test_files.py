@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 
 from hemodel.errors import InputError
-from hemodel.report.files import csv_text, refuse_target, write_whole
+from hemodel.files import csv_text, refuse_target, write_whole
 
 
 def failing(code: int) -> Callable[..., None]:

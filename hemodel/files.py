@@ -14,6 +14,8 @@ import pandas as pd
 
 from hemodel.errors import InputError
 
+UNFINISHED = ".part"
+"""Ending of what is still being written; what a killed writer leaves behind has it."""
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 _PLAIN_NUMBER = re.compile(r"-?£?\d[\d,]*(\.\d+)?%?")
@@ -43,7 +45,7 @@ def write_whole(path: str | Path, content: bytes, *, force: bool = False) -> Pat
     """
     path = Path(path)
     refuse_target(path, force=force)
-    temporary = path.parent / f".{uuid.uuid4().hex}.part"
+    temporary = path.parent / f".{uuid.uuid4().hex}{UNFINISHED}"
     try:
         with temporary.open("xb") as file:
             file.write(content)
