@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
 
 from hemodel.analyses.scenarios import Scenarios
 from hemodel.errors import InputError
@@ -25,6 +26,15 @@ _COMMENTS = "The model cell by cell, unrounded. The sheet Notes says where this 
 _FLAGGED = ("changed", "out of range", "FAIL", "DIFFERS", "review")
 
 
+class _PlainFormulas(Worksheet):  # type: ignore[misc]  # the library has no types
+    """Formulas are written as they are: ours hold no function that would need another name in the file, and looking for these
+    names takes longer than all else that is written.
+    """
+
+    def _prepare_formula(self, formula: str, expand_future_functions: bool = False) -> str:
+        return formula.removeprefix("=")
+
+
 def written(
     program: Program,
     record: dict[str, Any],
@@ -36,6 +46,7 @@ def written(
     content = io.BytesIO()
     safe = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with Workbook(content, {"in_memory": True, **safe}) as workbook:
+        workbook.worksheet_class = _PlainFormulas
         set_properties(workbook, record, _COMMENTS)
         formats = formats_of(workbook) | _formats(workbook)
         book = Book(workbook, formats, f"Run {record['hash'][:12]}")
