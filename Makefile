@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: run test app bench docs check tidy clean
+.PHONY: run test quick app bench docs check tidy clean
 
 run: .venv/installed  ## answer the question, and write results/relapsed.xlsx
 	@mkdir -p results
@@ -12,6 +12,9 @@ run: .venv/installed  ## answer the question, and write results/relapsed.xlsx
 
 test: .venv/installed check  ## everything that proves it
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+quick: .venv/installed  ## the same without browser, spreadsheet program and whole documents
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 check: .venv/installed  ## style and types
 	$(BIN)/ruff check .

@@ -37,7 +37,13 @@ def test_the_python_example_runs(tmp_path, monkeypatch):
     assert (tmp_path / "answer.xlsx").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("line", [line for line in "\n".join(blocks("")).splitlines() if line.startswith("hemodel ")])
+COMMANDS = [line for line in "\n".join(blocks("")).splitlines() if line.startswith("hemodel ")]
+LONG = ("hemodel run relapsed --full", "hemodel report", "hemodel verify", "hemodel export")
+
+
+@pytest.mark.parametrize(
+    "line", [pytest.param(line, marks=[pytest.mark.slow] if line.startswith(LONG) else []) for line in COMMANDS]
+)
 def test_the_commands_run(line, tmp_path, monkeypatch, capsys):
     words = shlex.split(line, comments=True)
     words = ["5000" if w == "1000000" else w for w in words[1:]]  # smaller designs, for the time of a test

@@ -20,6 +20,7 @@ from hemodel.analyses.thresholds import (
     threshold_value,
 )
 from hemodel.analyses.value_of_information import evpi_curve, evppi_table
+from hemodel.analyses.verification import verify
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs
 
@@ -53,12 +54,13 @@ def run_everything(inputs: Inputs, psa: PSA, *, progress: Callable[[int], None] 
     add("evpi", {a: evpi_curve(psa, price_arrangement=a) for a in settings.price_arrangements})
     add("evppi", evppi_table(psa))
     add("budget", run_budget(inputs).table)
+    add("verification", verify(inputs))
     if inputs.scenario.name == "base_case" and not inputs.changed:
         add("comparison", run_comparison(settings.problem))
     return found
 
 
-ANALYSES = 11
+ANALYSES = 12
 """How many analyses `run_everything` makes."""
 
 

@@ -11,7 +11,7 @@ from hemodel.cli.options import DEFAULT_SEED, Case, Force, NamedCase, Quiet, See
 from hemodel.cli.terminal import case_title, deliver, progress, say
 from hemodel.errors import InputError
 
-_LIVE_DRAWS = 1_000
+_LIVE_DRAWS = 500
 
 
 @command()

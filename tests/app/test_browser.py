@@ -24,6 +24,7 @@ from hemodel.analyses.calibration import calibrated
 from hemodel.app.front import PAGES
 from hemodel.report import labels
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent.parent
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"]

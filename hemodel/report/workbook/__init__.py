@@ -52,8 +52,9 @@ def workbook_bytes(
     analyses = analyses or Analyses()
     if scenarios is not None:
         refuse_other_inputs("scenarios", scenarios.results[0].inputs, base.inputs)
-    if analyses.one_way is not None:
-        refuse_other_inputs("one_way", analyses.one_way.inputs, base.inputs)
+    for name in ("one_way", "verification"):
+        if (found := getattr(analyses, name)) is not None:
+            refuse_other_inputs(name, found.inputs, base.inputs)
     record = manifest(base.inputs, psa=psa)
     content = io.BytesIO()
     safe = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}

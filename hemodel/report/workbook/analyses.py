@@ -11,6 +11,7 @@ import pandas as pd
 from hemodel.analyses.global_sensitivity import Sensitivity
 from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.thresholds import Threshold
+from hemodel.analyses.verification import Verification
 from hemodel.evidence.inputs import Inputs
 from hemodel.report import labels, readings, tables
 from hemodel.report.colours import COMPARATOR_COLOUR, intervention_colour, tint
@@ -22,6 +23,7 @@ _UNCERTAINTY = "NICE company submission, section 3.11"
 _SUBGROUPS = "NICE company submission, section 3.12"
 _INFORMATION = "Value of information: not a part of a company submission"
 _BUDGET = "NICE budget impact submission"
+_VALIDATION = "NICE company submission, section 3.14"
 _CHART_ROWS = 25
 _GREY, _LINE = "#425563", 2.25
 _DOWNWARDS = {"reverse": True, "major_gridlines": {"visible": False}}  # bars from the top down
@@ -50,6 +52,7 @@ class Analyses:
     evppi: pd.DataFrame | None = None
     evsi: pd.DataFrame | None = None
     budget: pd.DataFrame | None = None
+    verification: Verification | None = None
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -100,6 +103,13 @@ def information_sheets(book: Book, inputs: Inputs, analyses: Analyses) -> None:
         _evsi(book, inputs, analyses, analyses.evsi)
     if analyses.budget is not None:
         _budget(book, inputs, analyses.budget)
+    if analyses.verification is not None:
+        frame = tables.verification_table(analyses.verification)
+        page = book.page("Verification", (8, 16, 46, 40, 46, 18, 14, 40))
+        page.title("Checks of the model on these inputs", _VALIDATION)
+        counts = ", ".join(f"{n} {verdict}" for verdict, n in analyses.verification.counts.items())
+        page.line(f"Checks: {counts}.", "wide")
+        _long(page, frame, tables.VERIFICATION_FOOTER)
 
 
 # --- sheets ----------------------------------------------------------------------------------------------------------------
