@@ -13,7 +13,7 @@ run: .venv/installed  ## answer the question, and write results/relapsed.xlsx
 test: .venv/installed check  ## everything that proves it
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-quick: .venv/installed  ## the same without browser, spreadsheet program and whole documents
+quick: .venv/installed  ## the numbers alone: without the app, spreadsheet programs, whole documents and deliberate faults
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 check: .venv/installed  ## style and types

@@ -31,6 +31,8 @@ from hemodel.report import inputs_sheet, labels
 from hemodel.report.cheers import cheers_table
 from hemodel.report.workbook import workbook_bytes
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent.parent
 BASE = "relapsed/two_or_more_prior/base_case"
 LD, DEX = "lenalidomide_dexamethasone", "dexamethasone"

@@ -13,6 +13,8 @@ import pytest
 from hemodel.analyses.verification import CHECKS, Subject, finding
 from hemodel.analyses.verification.findings import FAIL, NOT_APPLICABLE
 
+pytestmark = pytest.mark.slow
+
 spec = importlib.util.spec_from_file_location("deliberate_faults", Path(__file__).with_name("faults.py"))
 faults = importlib.util.module_from_spec(spec)
 sys.modules[spec.name] = faults  # for its dataclasses

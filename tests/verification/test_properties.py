@@ -21,6 +21,8 @@ from hemodel.cohort import model
 from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws
 
+pytestmark = pytest.mark.slow
+
 LEN, DEX = "lenalidomide_dexamethasone", "dexamethasone"
 TIMES = int(
     os.environ.get("HEMODEL_TIMES", "1")

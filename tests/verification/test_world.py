@@ -25,6 +25,8 @@ from hemodel.errors import InputError
 from hemodel.files import write_whole
 from hemodel.report.workbook import workbook_bytes
 
+pytestmark = pytest.mark.slow
+
 
 class Killed(BaseException):
     """What a process that is killed does: it does nothing more."""
