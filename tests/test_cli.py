@@ -221,6 +221,10 @@ def test_curves_are_fitted_to_a_file_and_the_model_runs_with_one(tmp_path):
     assert run["family"] == "weibull"
     assert run["model"][0]["life_years"] > 4  # the curve's median is 4.6 years
     assert "fitted pfs_lenalidomide_dexamethasone" in run["manifest"]["changed"]
+    kept = tmp_path / "mine.toml"
+    hemodel("fit", data, "--unit", "days", *more, "--save", kept)
+    again = json.loads(hemodel("run", "--scenario", kept, "--draws", "0", "--json").stdout)
+    assert [row["icer"] for row in again["results"]] == [row["icer"] for row in run["model"]]
 
 
 def test_people_are_rebuilt_from_a_digitised_curve(tmp_path):
@@ -238,6 +242,8 @@ def test_people_are_rebuilt_from_a_digitised_curve(tmp_path):
     [
         (["fit", "none.csv"], "the file is not there"),
         (["fit", "none.csv", "--curve", "pfs"], "Give both, or neither"),
+        (["fit", "none.csv", "--save", "x.toml"], "there is no curve to save"),
+        (["fit", "none.csv", "--curve", "pfs", "--strategy", "x", "--save", "x.csv"], "does not end in .toml"),
         (["evsi", "u_progressed", "--draws", "100"], "the spread between people is not known"),
         (["evsi", "u_progressed", "--sizes", "10;20", "--draws", "100"], "Write for example 50,100,200"),
         (["evsi", "u_progressed", "--sd", "u_progressed=x", "--draws", "100"], "not NAME=VALUE with a number"),

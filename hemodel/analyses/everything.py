@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
+
+import pandas as pd
 
 from hemodel.analyses.budget import run_budget
 from hemodel.analyses.convergence import running_means
@@ -28,40 +31,48 @@ STEPS = 13
 
 
 def run_everything(inputs: Inputs, psa: PSA, *, progress: Callable[[int], None] | None = None) -> dict[str, Any]:
-    """Results by the name of their analysis, under the last price arrangement and at the upper threshold.
-
-    The two-way grid is of the two parameters with the widest swing that can move apart. EVSI needs a study to be described and is left out.
-    The comparison of all populations is made for inputs as they are filed only. `progress` is called with 1 after each analysis.
-    """
-    settings = inputs.settings
-    found: dict[str, Any] = {}
-
-    def add(name: str, result: object) -> None:
-        found[name] = result
+    """Results of all `recipes` by the name of their analysis. `progress` is called with 1 after each."""
+    found = {}
+    for name, run in recipes(inputs, psa).items():
+        found[name] = run()
         if progress is not None:
             progress(1)
-
-    add("convergence", running_means(psa))
-    one_way = run_one_way(inputs)
-    add("one_way", one_way)
-    first, second = one_way.tornado(top=2)["parameter"]
-    add("two_way", run_two_way(inputs, str(first), str(second), steps=STEPS))
-    add("drivers", decision_drivers(inputs))
-    add("thresholds", _thresholds(inputs))
-    parts = run_psa(inputs, psa.n_draws, seed=psa.seed, design=psa.design, keep_components=True)
-    add("price", {a: price_and_probability(parts, a) for a in settings.price_arrangements})
-    add("sensitivity", run_global(inputs, "sobol", size=512, seed=psa.seed))
-    add("evpi", {a: evpi_curve(psa, price_arrangement=a) for a in settings.price_arrangements})
-    add("evppi", evppi_table(psa))
-    add("budget", run_budget(inputs).table)
-    add("verification", verify(inputs))
-    if inputs.scenario.name == "base_case" and not inputs.changed:
-        add("comparison", run_comparison(settings.problem))
     return found
 
 
-ANALYSES = 12
-"""How many analyses `run_everything` makes."""
+def recipes(inputs: Inputs, psa: PSA) -> dict[str, Callable[[], Any]]:
+    """What makes each analysis, under the last price arrangement and at the upper threshold, by name; nothing is run yet.
+
+    The two-way grid is of the two parameters with the widest swing that can move apart. EVSI needs a study to be described and is left out.
+    The comparison of all populations is made for inputs as they are filed only.
+    """
+    arrangements = inputs.settings.price_arrangements
+    one_way = cache(lambda: run_one_way(inputs))
+
+    def two_way() -> pd.DataFrame:
+        first, second = one_way().tornado(top=2)["parameter"]
+        return run_two_way(inputs, str(first), str(second), steps=STEPS)
+
+    def price() -> dict[str, pd.DataFrame]:
+        parts = run_psa(inputs, psa.n_draws, seed=psa.seed, design=psa.design, keep_components=True)
+        return {a: price_and_probability(parts, a) for a in arrangements}
+
+    found: dict[str, Callable[[], Any]] = {
+        "convergence": lambda: running_means(psa),
+        "one_way": one_way,
+        "two_way": two_way,
+        "drivers": lambda: decision_drivers(inputs),
+        "thresholds": lambda: _thresholds(inputs),
+        "price": price,
+        "sensitivity": lambda: run_global(inputs, "sobol", size=512, seed=psa.seed),
+        "evpi": lambda: {a: evpi_curve(psa, price_arrangement=a) for a in arrangements},
+        "evppi": lambda: evppi_table(psa),
+        "budget": lambda: run_budget(inputs).table,
+        "verification": lambda: verify(inputs),
+    }
+    if inputs.scenario.name == "base_case" and not inputs.changed:
+        found["comparison"] = lambda: run_comparison(inputs.settings.problem)
+    return found
 
 
 def _thresholds(inputs: Inputs) -> tuple[Threshold, ...]:

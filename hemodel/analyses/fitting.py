@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -12,8 +11,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from hemodel.errors import Fault, InputError, nearest
-from hemodel.evidence.inputs import Correlation, Inputs
-from hemodel.evidence.parameters import YEARS_PER, Parameter
+from hemodel.evidence.fitted import with_curves
+from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.parameters import YEARS_PER
+from hemodel.evidence.settings import FittedEstimates
 from hemodel.survival.fitting import Fit, KaplanMeier, compare_fits, fit, fitted_against_observed, kaplan_meier, smoothed_hazard
 
 FAMILIES = ("exponential", "weibull", "gompertz", "log_logistic", "log_normal", "gamma", "generalised_gamma", "spline_hazard")
@@ -104,6 +105,7 @@ def with_fitted_curve(
     knots: int | Sequence[float] | None = None,
     source: str = "",
     note: str = "",
+    confidentiality: str = "none",
 ) -> Inputs:
     """`inputs` with the PFS or OS curve of a strategy fitted to individual data, in place of its published median and shape.
 
@@ -124,51 +126,24 @@ def with_fitted_curve(
         raise InputError.together(faults)
     found = fit(np.asarray(times, dtype=np.float64) * YEARS_PER[unit], events, family, knots=knots)
     name = f"{curve}_{strategy}"
-    errors = np.sqrt(np.diag(found.covariance))
     about = (
         f"{found.family.name} fitted to {found.n} people with {found.n_events} events, time in years, estimation scale. {note}"
     )
-    new = [
-        Parameter(
-            f"fit_{name}_{k}",
-            f"{found.names[k]} of the fitted {curve.upper()} curve, {strategy}",
-            "estimation scale",
-            float(value),
-            float(errors[k]),
-            None,
-            None,
-            "normal",
-            "survival",
-            source,
-            "derived",
-            "none",
-            about.strip(),
-        )
-        for k, value in enumerate(found.transformed_estimates)
-    ]
-    correlation = found.covariance / np.outer(errors, errors)
-    pairs = [
-        Correlation(
-            new[j].name,
-            new[k].name,
-            6 / math.pi * math.asin(float(correlation[j, k]) / 2),
-            source,
-            "derived",
-            "of the fitted curve",
-        )
-        for k in range(len(new))
-        for j in range(k)
-    ]
-    terms = {"family": found.family.name, "knots": list(found.family.knots)}
-    fitted = {n: c.model_dump() for n, c in inputs.settings.fitted_curves.items()} | {name: terms}
-    settings = inputs.with_settings(fitted_curves=fitted).settings
-    kept = {n: p for n, p in inputs.parameters.items() if not n.startswith(f"fit_{name}_")}
-    others = tuple(c for c in inputs.correlations if not c.first.startswith(f"fit_{name}_"))
+    estimates = FittedEstimates(
+        family=found.family.name,
+        coefficients=dict(zip(found.names, found.transformed_estimates.tolist(), strict=True)),
+        covariance=((found.covariance + found.covariance.T) / 2).tolist(),
+        knots=list(found.family.knots),
+        source=source,
+        note=about.strip(),
+        confidentiality=confidentiality,
+    )
+    fitted = {n: c.model_dump() for n, c in inputs.settings.fitted_curves.items()} | {name: estimates.terms.model_dump()}
+    parameters, correlations = with_curves(inputs.parameters, inputs.correlations, {name: estimates})
     return replace(
-        inputs,
-        settings=settings,
-        parameters=MappingProxyType(kept | {p.name: p for p in new}),
-        correlations=(*others, *pairs),
+        inputs.with_settings(fitted_curves=fitted),
+        parameters=MappingProxyType(parameters),
+        correlations=correlations,
         changed=(*inputs.changed, f"fitted {name}"),
     )
 

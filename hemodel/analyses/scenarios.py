@@ -10,7 +10,7 @@ import pandas as pd
 
 from hemodel.analyses.base_case import BaseCase, run_base_case
 from hemodel.errors import Fault, InputError
-from hemodel.evidence.inputs import load_inputs, scenario_names
+from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,12 @@ def run_scenarios(
     base = load_inputs(problem, population=population)
     results, left_out = [run_base_case(base)], []
     for name in scenario_names(base.settings.problem) if scenarios is None else scenarios:
-        if scenarios is None and not _holds_for(problem, base.population, name):
-            left_out.append(str(name))
-        else:
+        if scenarios is not None:
             results.append(run_base_case(load_inputs(problem, population=population, scenario=name)))
+        elif (inputs := _where_it_holds(problem, base.population, name)) is not None:
+            results.append(run_base_case(inputs))
+        else:
+            left_out.append(str(name))
         if progress is not None:
             progress(1)
     return Scenarios(tuple(results), tuple(left_out))
@@ -112,10 +114,14 @@ def run_comparison(
 
 def _holds_for(problem: str | Path, population: str, scenario: str | Path) -> bool:
     """Whether a scenario's numbers hold for a population; any other fault of it is raised."""
+    return _where_it_holds(problem, population, scenario) is not None
+
+
+def _where_it_holds(problem: str | Path, population: str, scenario: str | Path) -> Inputs | None:
+    """Inputs of a scenario; None where its numbers do not hold for the population. Any other fault of it is raised."""
     try:
-        load_inputs(problem, population=population, scenario=scenario)
+        return load_inputs(problem, population=population, scenario=scenario)
     except InputError as error:
         if all("its numbers hold for" in fault.problem for fault in error.faults):
-            return False
+            return None
         raise
-    return True

@@ -21,14 +21,21 @@ from hemodel.analyses.request import request
 from hemodel.cohort import model
 from hemodel.cohort.model import STRENGTHS
 from hemodel.cohort.model.treatment import main_pack
+from hemodel.decision.incremental import describe_icer, icer
 from hemodel.decision.net_benefit import net_monetary_benefit
 from hemodel.errors import InputError, nearest
 from hemodel.evidence.distributions import quantile_tables, values_at
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import Parameter
+from hemodel.evidence.settings import Scheme
 
 Array = NDArray[np.float64]
 PACK_PRICE = "pack_price"
+CAPS = tuple(range(6, 79, 6))
+"""Caps of a price map, in cycles."""
+DISCOUNTS = tuple(float(share) for share in np.arange(0.0, 0.81, 0.1).round(10))
+"""Discounts of a price map, shares of the list price."""
+_WHAT_IF = "what_if"
 _FURTHEST = 8.0  # normal scores between which a turning point is looked for
 _STEPS = 81  # places in that range at which net benefit is looked at before a root is bracketed
 
@@ -209,6 +216,27 @@ def price_and_probability(psa: PSA, price_arrangement: str, prices: ArrayLike | 
     return pd.DataFrame(rows)
 
 
+def price_map(
+    inputs: Inputs, strategy: str | None = None, *, caps: tuple[int, ...] = CAPS, discounts: tuple[float, ...] = DISCOUNTS
+) -> pd.DataFrame:
+    """ICER under every cap on the charged cycles with every discount on the price of lenalidomide, all strengths alike.
+
+    One row per pair: cap (cycles of 28 days), discount (share of the list price), incremental_costs (GBP) and incremental_qalys of
+    `strategy` (default: the first that is not the comparator), icer and reading.
+    """
+    _, strategy, _ = request(inputs, None, strategy, None)
+    changes = [_packs(inputs, 1 - share) for share in discounts]
+    rows = []
+    for cap in caps:
+        terms = Scheme(kind="drug_cost_cap", label="What if", drug_cost_cap_cycles=cap)
+        capped = inputs.with_settings(schemes={_WHAT_IF: terms}, price_arrangements=[_WHAT_IF])
+        costs, qalys = evaluate_changes(capped, changes, _WHAT_IF, strategy)
+        for share, cost, qaly in zip(discounts, costs, qalys, strict=True):
+            pair = float(cost), float(qaly)
+            rows.append((cap, share, *pair, icer(*pair), describe_icer(*pair)))
+    return pd.DataFrame(rows, columns=["cap", "discount", "incremental_costs", "incremental_qalys", "icer", "reading"])
+
+
 def _parameter(inputs: Inputs, what: str) -> Parameter:
     name = main_pack(inputs) if what == PACK_PRICE else what
     if name not in inputs.parameters:
@@ -219,8 +247,12 @@ def _parameter(inputs: Inputs, what: str) -> Parameter:
 def _change(inputs: Inputs, what: str, value: float) -> Mapping[str, float]:
     if what != PACK_PRICE:
         return {what: value}
+    return _packs(inputs, value / inputs.parameters[main_pack(inputs)].value)
+
+
+def _packs(inputs: Inputs, factor: float) -> dict[str, float]:
+    """The price of every strength of the pack, times `factor`."""
     names = [f"c_lenalidomide_{strength}_pack" for strength in STRENGTHS]
-    factor = value / inputs.parameters[main_pack(inputs)].value
     return {name: factor * inputs.parameters[name].value for name in names}
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 import pandas as pd
 
@@ -37,7 +36,7 @@ STEPS = {"utility": (0.01, 3), "ratio": (0.05, 3), "GBP": (100.0, 2)}
 CONFIDENTIAL = "confidential"
 """Name of the price arrangement that a user adds; its discount never leaves the session."""
 REDACTED = "[REDACTED]"
-_REPLACED = "Not used: a curve fitted to data of your own stands in its place."
+_REPLACED = "Not used: a fitted curve stands in its place."
 PRICES = {"list": "List price", "filed": "List and scheme", CONFIDENTIAL: "With a confidential price"}
 """The price switch."""
 
@@ -194,8 +193,18 @@ def priced(inputs: Inputs, prices: str, discount_percent: float = 0.0) -> Inputs
 
 
 def marked(inputs: Inputs) -> tuple[str, ...]:
-    """Names of the parameters that are confidential."""
-    return tuple(name for name, parameter in inputs.parameters.items() if parameter.confidentiality != "none")
+    """Names of the parameters that are confidential: those called so, and the death rates that follow from a curve called so."""
+    rates = rates_of_marked_curves(inputs)
+    return tuple(n for n, parameter in inputs.parameters.items() if parameter.confidentiality != "none" or n in rates)
+
+
+def rates_of_marked_curves(inputs: Inputs) -> tuple[str, ...]:
+    """Death rates after progression that were derived with a confidential fitted curve, which could be worked out from them."""
+    return tuple(
+        f"r_death_progressed_{curve.partition('_')[2]}"
+        for curve in inputs.settings.fitted_curves
+        if (first := inputs.parameters.get(f"fit_{curve}_0")) is not None and first.confidentiality != "none"
+    )
 
 
 def is_private(inputs: Inputs) -> bool:
@@ -276,12 +285,17 @@ def _arguments(values: Mapping[str, object]) -> str:
 
 def _with_fit(inputs: Inputs, fitted: FittedData) -> Inputs:
     """`inputs` with the curve in place, its coefficients marked as academic in confidence: the data are somebody's own."""
-    new = with_fitted_curve(
-        inputs, fitted.curve, fitted.strategy, fitted.times, fitted.events, fitted.family, unit=fitted.unit, source=fitted.file
+    return with_fitted_curve(
+        inputs,
+        fitted.curve,
+        fitted.strategy,
+        fitted.times,
+        fitted.events,
+        fitted.family,
+        unit=fitted.unit,
+        source=fitted.file,
+        confidentiality="aic",
     )
-    name = f"fit_{fitted.curve}_{fitted.strategy}_"
-    own = {n: replace(p, confidentiality="aic") for n, p in new.parameters.items() if n.startswith(name)}
-    return replace(new, parameters=MappingProxyType(dict(new.parameters) | own))
 
 
 def _editable(inputs: Inputs) -> dict[str, tuple[float, str]]:
@@ -325,6 +339,8 @@ def _idle(inputs: Inputs, name: str) -> str:
     prefix, curve, strategy = [*name.split("_", 2), "", ""][:3]
     if prefix != "median":
         return ""
+    if f"{curve}_{strategy}" in settings.fitted_curves:
+        return _REPLACED
     if curve != "os":
         return ""
     if _by_hazard_ratio(settings, strategy):

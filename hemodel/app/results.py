@@ -26,13 +26,13 @@ from hemodel.analyses.thresholds import (
     charged_cycles,
     decision_drivers,
     price_and_probability,
+    price_map,
     threshold_value,
 )
 from hemodel.analyses.value_of_information import evpi_curve
 from hemodel.app import choices
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
-from hemodel.report.charts.price import price_map
 from hemodel.report.workbook import workbook_bytes
 
 P = ParamSpec("P")

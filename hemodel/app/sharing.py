@@ -10,15 +10,16 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hemodel.app import choices
+from hemodel.cohort.model import names_read
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
-from hemodel.evidence.parameters import OVERRIDABLE, number
+from hemodel.evidence.parameters import number
 from hemodel.evidence.reading import toml_values
-from hemodel.evidence.settings import FIXED_BY_FILES, THRESHOLD_PRESETS
+from hemodel.evidence.settings import THRESHOLD_PRESETS
 from hemodel.files import write_whole
+from hemodel.report.scenario_file import scenario_toml
 
 PROBLEMS = {
     "relapsed": "Relapsed myeloma (NICE TA171)",
@@ -30,7 +31,6 @@ FIRST = next(iter(PROBLEMS))
 MOST_BYTES = 200_000
 """Size of a scenario file; real ones have a few thousand bytes."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,80}")
-_SPREAD = ("value", "se", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def left_out(inputs: Inputs, edits: choices.Edits) -> list[str]:
     if choices.CONFIDENTIAL in inputs.settings.schemes:
         found.append("the confidential price")
     if inputs.settings.fitted_curves:
-        found.append("the curve fitted to data of your own (keep the file with the data)")
+        found.append("the curve fitted to data of your own (the page “Scenarios” can put it into a file)")
     if inputs.scenario.name != choices.BASE_CASE and inputs.scenario.name not in scenario_names(inputs.settings.problem):
         found.append("the scenario of your own (save it as a file): a link carries those of the list only")
     return found
@@ -112,35 +112,14 @@ def read_link(query: Mapping[str, str]) -> Arrived:
     return Arrived(problem, terms["population"], terms["scenario"], terms["thresholds"], terms["prices"], edits, tuple(refused))
 
 
-def scenario_toml(inputs: Inputs, *, name: str, label: str, why: str) -> str:
-    """The scenario file that gives `inputs` again: every setting and parameter in which they differ from the files of the problem.
-
-    Confidential values, a confidential price arrangement and curves fitted to data of one's own are left out.
+def scenario_text(inputs: Inputs, *, name: str, label: str, why: str, with_curves: bool = False) -> str:
+    """The scenario file that gives `inputs` again, without what is confidential; `with_curves`: with curves fitted to data of one's own
+    (their coefficients, not the data) and the death rates that follow from them.
     """
-    settings = inputs.settings
-    filed = load_inputs(settings.problem, population=inputs.population)
-    lines = [
-        f"{key} = {_toml(value)}"
-        for key, value in (("name", name), ("problem", settings.problem), ("label", label), ("why", why))
-    ]
-    lines.append(f"populations = {_toml([inputs.population])}")
-    secret = set(choices.marked(inputs))
-    before, after = filed.settings.model_dump(mode="json"), settings.model_dump(mode="json")
-    after["schemes"] = {n: terms for n, terms in after["schemes"].items() if n != choices.CONFIDENTIAL}
-    after["price_arrangements"] = [n for n in after["price_arrangements"] if n != choices.CONFIDENTIAL]
-    changed = {k: v for k, v in after.items() if v != before[k] and k not in (*FIXED_BY_FILES, "fitted_curves") and v is not None}
-    if changed:
-        lines += ["", "[settings]", *(f"{key} = {_toml(value)}" for key, value in changed.items())]
-    for parameter in inputs.parameters.values():
-        base = filed.parameters.get(parameter.name)
-        if base is None or base == parameter or parameter.name in secret:
-            continue
-        columns = [c for c in OVERRIDABLE if getattr(parameter, c) != getattr(base, c)]
-        if set(columns) & set(_SPREAD):
-            columns = [c for c in OVERRIDABLE if c in columns or c in _SPREAD]
-        cells = [f"{c} = {_toml(getattr(parameter, c))}" for c in columns if getattr(parameter, c) is not None]
-        lines += ["", f"[parameters.{parameter.name}]", *cells]
-    return "\n".join(lines) + "\n"
+    curves = tuple(f"fit_{curve}_" for curve in inputs.settings.fitted_curves)
+    rates = choices.rates_of_marked_curves(inputs)
+    covered = [n for n in choices.marked(inputs) if not (with_curves and (n.startswith(curves) or n in rates))]
+    return scenario_toml(inputs, name=name, label=label, why=why, without=[*covered, choices.CONFIDENTIAL])
 
 
 def file_name(label: str) -> str:
@@ -179,20 +158,6 @@ def read_scenario(file: str, content: bytes, problem: str, population: str) -> I
     with tempfile.TemporaryDirectory() as folder:
         inside = Path(folder, "uploaded")
         inside.mkdir()
-        return load_inputs(problem, population=population, scenario=write_whole(inside / f"{name}.toml", content))
-
-
-def _toml(value: Any) -> str:
-    """A value as TOML: text, numbers, truth, lists and inline tables (what is None is left out)."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    if isinstance(value, str):
-        return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\U{ord(c):08X}") for c in value) + '"'
-    if isinstance(value, list):
-        return f"[{', '.join(_toml(item) for item in value)}]"
-    return "{ " + ", ".join(f"{_toml(str(k))} = {_toml(v)}" for k, v in value.items() if v is not None) + " }"
-
-
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+        found = load_inputs(problem, population=population, scenario=write_whole(inside / f"{name}.toml", content))
+    names_read(found)  # a curve that the model cannot hold is met here, before anything is changed
+    return found

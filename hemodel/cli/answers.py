@@ -289,13 +289,13 @@ def open_app(port: Annotated[int, typer.Option(help="Port on this machine.", min
 def _write_workbook(
     delivery: Report, base: BaseCase, psa: PSA | None, scenarios: Scenarios | None, *, full: bool = False
 ) -> None:
-    from hemodel.analyses.everything import ANALYSES, run_everything
+    from hemodel.analyses.everything import recipes, run_everything
     from hemodel.report.workbook import Analyses, write_workbook
 
     assert delivery.out is not None
     analyses = None
     if full and psa is not None:
-        with progress("Analyses", ANALYSES, delivery.quiet) as advance:
+        with progress("Analyses", len(recipes(base.inputs, psa)), delivery.quiet) as advance:
             analyses = Analyses(**run_everything(base.inputs, psa, progress=advance))
     write_workbook(delivery.out, base, psa, scenarios, analyses=analyses, force=delivery.force)
     say(f"Wrote {delivery.out}", delivery.quiet)

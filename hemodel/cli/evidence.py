@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hemodel.cli.options import AsJson, Case, NamedCase, Problem, Table, command
+from hemodel.cli.options import AsJson, Case, NamedCase, Problem, Table, command, refuse_target
 from hemodel.cli.terminal import (
     case_title,
     deliver,
@@ -25,6 +25,7 @@ from hemodel.errors import Fault, InputError
 @command()
 def validate(problem: Problem = "relapsed", as_json: AsJson = False) -> None:
     """Check the inputs of every population and every scenario; lists all faults."""
+    from hemodel.cohort.model import names_read
     from hemodel.evidence.inputs import load_inputs, scenario_names
 
     base = load_inputs(problem)
@@ -32,7 +33,7 @@ def validate(problem: Problem = "relapsed", as_json: AsJson = False) -> None:
     for population in base.settings.populations:
         for scenario in ["base_case", *scenario_names(base.settings.problem)]:
             try:
-                load_inputs(problem, population=population, scenario=scenario)
+                names_read(load_inputs(problem, population=population, scenario=scenario))  # runs it once
             except InputError as error:
                 faults |= dict.fromkeys(f for f in error.faults if "its numbers hold for" not in f.problem)
     if faults:
@@ -134,16 +135,24 @@ def fit(
     unit: Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")] = "months",
     curve: Annotated[str | None, typer.Option(help="pfs or os: run the model with the best of the fits.")] = None,
     strategy: Annotated[str | None, typer.Option(help="With --curve: whose curve it is.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="With --curve: a scenario file with the curve, for --scenario of every other command.")
+    ] = None,
 ) -> None:
     """Fit survival curves to data of your own, compare them, and run the model with one of them."""
     from hemodel.analyses.base_case import run_base_case
     from hemodel.analyses.calibration import calibrated
     from hemodel.analyses.fitting import FAMILIES, run_fits, with_fitted_curve
     from hemodel.evidence.survival_data import read_curve, read_risk_table, read_times
+    from hemodel.files import write_whole
+    from hemodel.report.scenario_file import scenario_toml
 
     delivery.refuse_target()
     if (curve is None) != (strategy is None):
         raise InputError("--curve and --strategy", "one is given without the other", "Give both, or neither")
+    if save is not None and curve is None:
+        raise InputError("--save", "there is no curve to save", "Give --curve and --strategy too")
+    refuse_target(save, delivery.force, ".toml", option="--save")
     inputs = case.inputs()
     if risk is None:
         times, events = read_times(data)
@@ -162,10 +171,14 @@ def fit(
         deliver(inputs, delivery, fits.table, title, **more)
         return
     best = fits.best.family.name
-    fitted = with_fitted_curve(inputs, curve, strategy, times, events, best, unit=unit, knots=knots, note=f"From {data.name}")
+    fitted = with_fitted_curve(inputs, curve, strategy, times, events, best, unit=unit, knots=knots, source=data.name)
     if curve == "os":
         fitted = calibrated(fitted)
     table = run_base_case(fitted).table
     deliver(fitted, delivery, fits.table, title, **more, family=best, model=records(table))
+    if save is not None:
+        label = f"Curve fitted to {data.name}: {curve.upper()}, {best}"
+        text = scenario_toml(fitted, name=save.stem, label=label, why=f"{title}.")
+        say(f"Wrote {write_whole(save, text.encode(), force=delivery.force)}", delivery.quiet)
     if not delivery.as_json:
         print_frame(table.drop(columns="life_years_discounted").map(plain), f"The model with this {curve.upper()} curve ({best})")

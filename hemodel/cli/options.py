@@ -155,17 +155,17 @@ def named_numbers(option: str, texts: list[str] | None) -> dict[str, float]:
     return values
 
 
-def refuse_target(out: Path | None, force: bool, *suffixes: str) -> None:
+def refuse_target(out: Path | None, force: bool, *suffixes: str, option: str = "--out") -> None:
     """Refuse a file that cannot be written as things stand, in the words of the command line."""
     if out is None:
         return
     from hemodel import files
 
     if out.suffix not in suffixes:
-        raise InputError(f"--out {out}", f"the name does not end in {' or '.join(suffixes)}", "Choose a name that does")
+        raise InputError(f"{option} {out}", f"the name does not end in {' or '.join(suffixes)}", "Choose a name that does")
     try:
         files.refuse_target(out, force=force)
     except InputError as error:
         taken = out.is_file() and not force
         remedy = "Add --force to replace it" if taken else error.faults[0].remedy
-        raise InputError(f"--out {out}", error.faults[0].problem, remedy) from None
+        raise InputError(f"{option} {out}", error.faults[0].problem, remedy) from None

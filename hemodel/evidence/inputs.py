@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence import parameters as rows
+from hemodel.evidence.correlations import Correlation, contradiction, latent
+from hemodel.evidence.fitted import with_curves
 from hemodel.evidence.parameters import YEARS_PER, Parameter
 from hemodel.evidence.reading import Table, csv_rows, data_folder, is_file, place, read_text, toml_values
 from hemodel.evidence.rules import UtilityNorm, load_rules
@@ -38,23 +40,6 @@ SHARES_PUBLISHED = tuple(
 PUBLISHED_OUTCOMES = ("median_pfs", "median_ttp", "median_os", "median_exposure", *SHARES_PUBLISHED)
 LIFE_TABLE_COLUMNS = ("age", "qx_male", "qx_female")
 LAST_AGE = 100  # the last that a life table must have
-
-
-@dataclass(frozen=True)
-class Correlation:
-    """Rank (Spearman) correlation between two uncertain parameters."""
-
-    first: str
-    second: str
-    rank_correlation: float
-    source: str
-    status: str
-    note: str
-
-    @property
-    def latent(self) -> float:
-        """Correlation of the two normals of the Gaussian copula that gives this rank correlation: 2 sin(pi r / 6)."""
-        return float(2 * np.sin(np.pi * self.rank_correlation / 6))
 
 
 @dataclass(frozen=True)
@@ -188,8 +173,10 @@ def load_inputs(problem: str | Path = "relapsed", *, population: str | None = No
     table_name = settings.life_table if settings else (values or {}).get("life_table")
     life_table = _read_life_table(folder, table_name, faults)
     correlations = tuple(pair for owner, pair in pairs if owner in ("", chosen))
+    if not faults and settings is not None:
+        settings, parameters, correlations, faults = _with_fitted_curves(change, settings, parameters, correlations)
     if not faults:
-        faults += _contradiction(place(folder / "correlations.csv"), correlations, parameters)
+        faults += contradiction(place(folder / "correlations.csv"), correlations, parameters)
     if faults or settings is None or life_table is None:
         raise InputError.together(faults)
     published = tuple(figure for owner, figure in figures if owner == chosen)
@@ -214,35 +201,7 @@ def scenario_names(problem: str = "relapsed") -> list[str]:
 
 def latent_correlations(inputs: Inputs) -> tuple[list[str], NDArray[np.float64]]:
     """Names of the correlated uncertain parameters and their latent correlation matrix, shape (name, name)."""
-    return _latent(inputs.correlations, inputs.parameters)
-
-
-def _latent(correlations: Iterable[Correlation], parameters: Mapping[str, Parameter]) -> tuple[list[str], NDArray[np.float64]]:
-    def is_uncertain(name: str) -> bool:
-        return name in parameters and parameters[name].is_uncertain
-
-    pairs = [c for c in correlations if is_uncertain(c.first) and is_uncertain(c.second)]
-    names = sorted({name for pair in pairs for name in (pair.first, pair.second)})
-    matrix = np.eye(len(names))
-    for pair in pairs:
-        i, j = names.index(pair.first), names.index(pair.second)
-        matrix[i, j] = matrix[j, i] = pair.latent
-    return names, matrix
-
-
-def _contradiction(where: str, correlations: Iterable[Correlation], parameters: Mapping[str, Parameter]) -> list[Fault]:
-    """A fault for each group of connected parameters whose correlations contradict each other (not positive definite)."""
-    names, matrix = _latent(correlations, parameters)
-    reaches = np.linalg.matrix_power((matrix != 0).astype(float), len(names)) > 0
-    found = []
-    for group in dict.fromkeys(map(tuple, reaches)):
-        members = np.flatnonzero(group)
-        smallest = float(np.linalg.eigvalsh(matrix[np.ix_(members, members)])[0])
-        if smallest < 1e-10:
-            who = ", ".join(names[i] for i in members)
-            problem = f"the correlations of {who} contradict each other: their matrix is not positive definite"
-            found.append(Fault(where, f"{problem} (smallest eigenvalue {smallest:.3g})", "Weaken some of them"))
-    return found
+    return latent(inputs.correlations, inputs.parameters)
 
 
 def _contradictions(
@@ -256,7 +215,7 @@ def _contradictions(
     found: list[Fault] = []
     for population in names.populations or ():
         correlations = [pair for owner, pair in pairs if owner in ("", population)]
-        found += _contradiction(where, correlations, of_population.get(population, base))
+        found += contradiction(where, correlations, of_population.get(population, base))
     return found
 
 
@@ -464,6 +423,23 @@ def _life_table_numbers(table: Table, faults: list[Fault]) -> list[tuple[float, 
         else:
             found.append((age, male, female))
     return found
+
+
+def _with_fitted_curves(
+    scenario: Scenario, settings: Settings, parameters: dict[str, Parameter], correlations: tuple[Correlation, ...]
+) -> tuple[Settings | None, dict[str, Parameter], tuple[Correlation, ...], list[Fault]]:
+    """Settings, parameters and correlations with the curves that the scenario gives in place, and the faults found."""
+    curves, where = scenario.fitted_curves, f"scenario {scenario.name}"
+    if not curves:
+        return settings, parameters, correlations, []
+    terms = {name: curve.terms.model_dump() for name, curve in curves.items()}
+    fitted = settings.model_dump()["fitted_curves"] | terms
+    new, faults = changed_settings(where, settings, {"fitted_curves": fitted})
+    parameters, correlations = with_curves(parameters, correlations, curves)
+    for name in curves:
+        own = [p for n, p in parameters.items() if n.startswith(f"fit_{name}_")]
+        faults += [fault for p in own for fault in rows.check(f"{where} (fitted_curves.{name})", p)]
+    return new, parameters, correlations, list(dict.fromkeys(faults))
 
 
 def _scenario_file(scenario: str | Path, problem: str, faults: list[Fault]) -> Path | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from hemodel.errors import Fault, nearest, shown
 from hemodel.evidence import parameters as rows
 from hemodel.evidence.parameters import Parameter
+from hemodel.evidence.settings import FittedEstimates, fits_from
 
 _KINDS: dict[str, tuple[type, str]] = {
     "name": (str, "text in quotation marks"),
@@ -19,13 +20,14 @@ _KINDS: dict[str, tuple[type, str]] = {
     "populations": (list, 'a list of names such as ["one_prior"]'),
     "settings": (dict, "a table, headed [settings]"),
     "parameters": (dict, "tables, each headed [parameters.its_name]"),
+    "fitted_curves": (dict, "tables, each headed [fitted_curves.pfs_its_strategy] or [fitted_curves.os_its_strategy]"),
 }
 _NEEDED = ("name", "problem", "label", "why")
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A named change of settings and parameters with its reason."""
+    """A named change of settings and parameters with its reason, and curves that were fitted elsewhere."""
 
     name: str
     label: str
@@ -33,6 +35,7 @@ class Scenario:
     populations: tuple[str, ...]
     settings: Mapping[str, Any]
     parameters: Mapping[str, Mapping[str, Any]]
+    fitted_curves: Mapping[str, FittedEstimates] = field(default_factory=dict)
 
 
 NO_CHANGE: Mapping[str, Any] = MappingProxyType({})
@@ -56,6 +59,8 @@ def scenario_from(where: str, name: str, values: Mapping[str, Any], faults: list
         faults.append(Fault(f"{where} (name)", f"{shown(used['name'])} is not the name of the file", f'Write name = "{name}"'))
     if used.get("populations") == []:
         faults.append(Fault(f"{where} (populations)", "names no population", "Leave it out if the scenario holds for all"))
+    curves, found = fits_from(where, used.get("fitted_curves", {}))
+    faults += found
     return Scenario(
         used.get("name", ""),
         used.get("label", ""),
@@ -63,6 +68,7 @@ def scenario_from(where: str, name: str, values: Mapping[str, Any], faults: list
         tuple(used.get("populations", ())),
         used.get("settings", NO_CHANGE),
         used.get("parameters", NO_CHANGE),
+        curves,
     )
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -71,10 +72,48 @@ class Waning(_Strict):
 
 
 class FittedCurve(_Strict):
-    """A curve that was fitted to individual data, time in years; its coefficients are the parameters fit_<curve>_<number>."""
+    """A curve that was fitted to individual data, time in years; the parameters fit_<curve>_0, ... hold its coefficients in this order."""
 
     family: Text
+    coefficients: list[Text] = Field(min_length=1)
     knots: list[float] = []
+
+
+class FittedEstimates(_Strict):
+    """What a fit gives, time in years: coefficients on the estimation scale (logarithms of what must be above 0, log odds of a cured
+    share, else as they are) with their covariance, rows and columns in the same order.
+    """
+
+    family: Text
+    coefficients: dict[Text, float] = Field(min_length=1)
+    covariance: list[list[float]]
+    knots: list[float] = []
+    source: str = ""
+    status: str = "derived"
+    note: str = ""
+    confidentiality: str = "none"
+
+    @model_validator(mode="after")
+    def _covariance_is_one(self) -> FittedEstimates:
+        size, matrix = len(self.coefficients), self.covariance
+        if [len(row) for row in matrix] != [size] * size:
+            raise _refused("the covariance does not fit the coefficients", f"Give {size} rows of {size} numbers")
+        array = np.array(matrix)
+        if not np.allclose(array, array.T, rtol=1e-6, atol=0.0):
+            raise _refused("the covariance is not symmetric", "Give the same number on both sides of the diagonal")
+        errors = np.sqrt(np.clip(np.diag(array), 0.0, None))
+        if not errors.all() or np.linalg.eigvalsh(array / np.outer(errors, errors))[0] < 1e-10:
+            raise _refused("the covariance is not positive definite", "Give variances on the diagonal, not standard errors")
+        return self
+
+    @property
+    def terms(self) -> FittedCurve:
+        """What of it is a setting."""
+        return FittedCurve(family=self.family, coefficients=list(self.coefficients), knots=self.knots)
+
+
+class _Fits(_Strict):
+    fitted_curves: dict[Name, FittedEstimates]
 
 
 class Scheme(_Strict):
@@ -284,6 +323,14 @@ def changed_settings(
     allowed = {name: value for name, value in changes.items() if name not in refused}
     new, found = settings_from(where, settings.model_dump() | allowed, table=table)
     return (None if refused else new), faults + found
+
+
+def fits_from(where: str, values: object) -> tuple[dict[str, FittedEstimates], list[Fault]]:
+    """The tables [fitted_curves.<curve>] of a scenario, or the faults found in them."""
+    try:
+        return _Fits.model_validate({"fitted_curves": values}).fitted_curves, []
+    except ValidationError as error:
+        return {}, [_fault(where, "", details) for details in error.errors(include_url=False)]
 
 
 _NOUNS = {

@@ -1,17 +1,22 @@
 """Curves fitted to data of one's own, and put into the model.
 
 Pitfalls guarded: months fitted and years run; coefficients drawn apart that were estimated together; a fitted curve beside the published
-median it replaces; a family that cannot be fitted that ends the whole comparison.
+median it replaces; a family that cannot be fitted that ends the whole comparison; coefficients of a file taken in another order.
 """
 
+import math
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import hemodel as hm
+from hemodel.analyses.calibration import calibrated
 from hemodel.analyses.fitting import run_fits, with_fitted_curve
 from hemodel.cohort.model import PROGRESSION_FREE, names_read
 from hemodel.errors import InputError
 from hemodel.evidence.survival_data import read_curve, read_times
+from hemodel.report.scenario_file import scenario_toml
 
 L = "lenalidomide_dexamethasone"
 
@@ -90,3 +95,93 @@ def test_bad_data_and_requests_are_refused(data, tmp_path):
         read_curve(tmp_path / "none.csv")
     with pytest.raises(InputError, match="neither 0 nor 1"):
         run_fits([1.0, 2.0], [1.0, 2.0])
+
+
+# --- a fitted curve travels in a scenario file ------------------------------------------------------------------------------
+
+
+def saved(tmp_path, inputs, name="mine"):
+    path = tmp_path / f"{name}.toml"
+    path.write_text(scenario_toml(inputs, name=name, label="Mine", why="Data of our own."), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("curve", "family"), [("pfs", "weibull"), ("os", "generalised_gamma"), ("pfs", "spline_hazard")])
+def test_a_scenario_file_carries_a_fitted_curve_with_its_covariance(data, tmp_path, curve, family):
+    times, events = data
+    longer = times * (3 if curve == "os" else 1)
+    fitted = with_fitted_curve(hm.load_inputs("relapsed"), curve, L, longer, events, family, unit="months", source="mine.csv")
+    fitted = calibrated(fitted)
+    again = hm.load_inputs("relapsed", scenario=saved(tmp_path, fitted))
+    assert again.settings.fitted_curves == fitted.settings.fitted_curves
+    one, other = (hm.run_base_case(x).table for x in (fitted, again))
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+    first, second = (hm.run_psa(x, 200) for x in (fitted, again))
+    assert first.costs["pas"] == pytest.approx(second.costs["pas"], rel=1e-9)
+    assert first.qalys == pytest.approx(second.qalys, rel=1e-9)
+
+
+def test_coefficients_of_a_paper_become_the_curve(tmp_path):
+    """Exponential PFS with a mean of 3 years: ln rate = -ln 3, and the trace is exp(-t/3) where no floor binds."""
+    path = tmp_path / "paper.toml"
+    path.write_text(
+        f"""name = "paper"\nproblem = "relapsed"\nlabel = "A paper's"\nwhy = "Its appendix."
+[parameters.age_start]
+value = 20.0
+[fitted_curves.pfs_{L}]
+family = "exponential"
+coefficients = {{ rate = {-math.log(3)} }}
+covariance = [[0.01]]
+source = "S1"
+status = "unverified"
+""",
+        encoding="utf-8",
+    )
+    inputs = hm.load_inputs("relapsed", scenario=path)
+    trace = hm.run_base_case(inputs).trace[PROGRESSION_FREE][:20, 0]
+    assert trace == pytest.approx(np.exp(-np.arange(20) * (28 / 365.25) / 3), rel=1e-12)
+    assert inputs.parameters[f"fit_pfs_{L}_0"].se == pytest.approx(0.1)
+    assert inputs.parameters[f"fit_pfs_{L}_0"].status == "unverified"
+
+
+GOOD = {
+    "family": '"weibull"',
+    "coefficients": "{ shape = 0.1, scale = 1.0 }",
+    "covariance": "[[0.01, 0.001], [0.001, 0.02]]",
+    "source": '"S1"',
+}
+
+
+@pytest.mark.parametrize(
+    ("curve", "change", "problem"),
+    [
+        ("ttp", {}, "is not a curve that can be fitted"),
+        ("pfs", {"family": '"weibul"'}, "weibul"),
+        ("pfs", {"coefficients": "{ scale = 1.0, shape = 0.1 }"}, "its coefficients are scale, shape; those of weibull are shape, scale"),
+        ("os", {"coefficients": "{ scale = 1.0, shape = 0.1 }"}, "its coefficients are scale, shape; those of weibull are shape, scale"),
+        ("pfs", {"coefficients": "{ shape = 1.0 }"}, "the covariance does not fit the coefficients"),
+        ("pfs", {"coefficients": "{ shape = nan, scale = 1.0 }"}, "is not a finite number"),
+        ("pfs", {"covariance": "[[0.01, 0.001], [0.002, 0.02]]"}, "not symmetric"),
+        ("pfs", {"covariance": "[[0.01, 0.02], [0.02, 0.02]]"}, "not positive definite"),
+        ("pfs", {"covariance": "[[-0.01, 0.0], [0.0, 0.02]]"}, "not positive definite"),
+        ("pfs", {"source": '""'}, "names no source"),
+        ("pfs", {"confidentiality": '"secret"'}, "confidentiality"),
+        ("pfs", {"knots": "[1.0]"}, "knots"),
+        ("pfs", {"shape": "1.0"}, "is not a known setting"),
+    ],
+)  # fmt: skip
+def test_a_curve_that_cannot_be_one_is_refused_with_its_place(tmp_path, curve, change, problem):
+    cells = "\n".join(f"{key} = {value}" for key, value in (GOOD | change).items())
+    path = tmp_path / "bad.toml"
+    head = 'name = "bad"\nproblem = "relapsed"\nlabel = "x"\nwhy = "x"'
+    path.write_text(f"{head}\n[fitted_curves.{curve}_{L}]\n{cells}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=problem) as caught:
+        hm.run_base_case(hm.load_inputs("relapsed", scenario=path))
+    assert f"{curve}_{L}" in str(caught.value)
+
+
+def test_a_curve_without_its_coefficients_is_refused():
+    terms = {f"pfs_{L}": {"family": "weibull", "coefficients": ["shape", "scale"]}}
+    inputs = hm.load_inputs("relapsed").with_settings(fitted_curves=terms)
+    with pytest.raises(InputError, match="there is no parameter fit_pfs_lenalidomide_dexamethasone_0 or"):
+        hm.run_base_case(inputs)

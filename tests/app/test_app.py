@@ -423,7 +423,7 @@ def test_a_confidential_price_is_shown_and_is_in_no_link_scenario_file_code_or_r
     assert icers(ran(app)) == expected(inputs) and len(icers(app)) == 3
     assert "Confidential" in text(app) and dict(app.query_params) == {}
     assert "43.21" not in str(sharing.link_query(inputs, {})) and "0.4321" not in choices.recipe(inputs, {})
-    told = sharing.scenario_toml(inputs, name="x", label="x", why="x")
+    told = sharing.scenario_text(inputs, name="x", label="x", why="x")
     assert "0.4321" not in told and "confidential" not in told
     go(app, "Export")
     assert "[redacted]" not in text(app)
@@ -442,13 +442,39 @@ def test_a_parameter_that_is_marked_never_leaves_the_session():
     edits = {"c_lenalidomide_25mg_pack": 1234.5, "u_progressed": 0.6}
     assert choices.is_private(inputs)
     assert sharing.link_query(inputs, edits) == {"problem": "relapsed", "u_progressed": "0.6"}
-    assert "1234.5" not in sharing.scenario_toml(inputs, name="x", label="x", why="x")
+    assert "1234.5" not in sharing.scenario_text(inputs, name="x", label="x", why="x")
     assert "1234.5" not in choices.recipe(inputs, edits)
     from hemodel.report import tables
 
     covered = choices.redacted(tables.parameter_table(inputs), inputs).set_index("Name")
     assert covered.loc["c_lenalidomide_25mg_pack", ["Value", "Note"]].to_list() == ["[REDACTED]", "[REDACTED]"]
     assert covered.loc["u_progressed", "Value"] == 0.64
+
+
+def test_a_fitted_curve_goes_into_a_scenario_file_only_if_that_is_asked_for(fresh, fits_data):
+    """And with it what could be worked out from: the death rates that were derived with it."""
+    file, times, events = fits_data
+    fitted = choices.applied(
+        hm.load_inputs("relapsed"), {}, fitted=choices.FittedData("pfs", LD, "weibull", "months", times, events, file)
+    )
+    rate = f"r_death_progressed_{LD}"
+    assert rate in choices.marked(fitted)
+    named = {"name": "x", "label": "x", "why": "x"}
+    told, whole_told = (sharing.scenario_text(fitted, **named, with_curves=asked) for asked in (False, True))
+    assert "fitted_curves" not in told and rate not in told
+    again = sharing.read_scenario("x.toml", whole_told.encode(), "relapsed", "two_or_more_prior")
+    assert choices.is_private(again) and rate in choices.marked(again)
+    go(fresh, "Scenarios")
+    fresh.session_state["scenarios_tab"] = "Save, load and share"
+    fresh.run()
+    uploaded(fresh, "load_scenario", "x.toml", whole_told.encode())
+    go(fresh, "Summary")
+    assert icers(ran(fresh)) == expected(fitted)
+    assert field(fresh, f"median_pfs_{LD}", "relapsed/two_or_more_prior/x").disabled
+    go(fresh, "Scenarios").session_state["scenarios_tab"] = "Save, load and share"
+    fresh.run()
+    assert "the curve fitted to data of your own" in text(fresh)
+    ran(fresh.checkbox(key="scenario_with_curves").check().run())
 
 
 def test_data_of_ones_own_make_the_inputs_private(fits_data):
@@ -473,14 +499,14 @@ def test_data_of_ones_own_make_the_inputs_private(fits_data):
 def test_a_scenario_file_gives_the_same_inputs_again(problem, group, name):
     inputs = hm.load_inputs(problem, population=group, scenario=name)
     inputs = choices.applied(inputs, {"u_progressed": 0.61, "discount_rate_costs": 1.5}).with_settings(thresholds="2009")
-    told = sharing.scenario_toml(inputs, name="mine", label='Mine "1"', why="Because\nof it")
+    told = sharing.scenario_text(inputs, name="mine", label='Mine "1"', why="Because\nof it")
     again = sharing.read_scenario("mine.toml", told.encode(), "relapsed", "two_or_more_prior")
     assert (again.hash, again.population, again.scenario.label) == (inputs.hash, inputs.population, 'Mine "1"')
 
 
 def test_a_scenario_that_is_loaded_is_shown_and_named(fresh):
     inputs = choices.applied(hm.load_inputs("maintenance"), {"u_progressed": 0.6})
-    told = sharing.scenario_toml(inputs, name="mine", label="Mine", why="Because")
+    told = sharing.scenario_text(inputs, name="mine", label="Mine", why="Because")
     go(fresh, "Scenarios")
     fresh.session_state["scenarios_tab"] = "Save, load and share"
     fresh.run()

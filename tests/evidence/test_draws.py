@@ -19,8 +19,9 @@ from scipy import stats
 
 import hemodel as hm
 from hemodel.errors import InputError
+from hemodel.evidence.correlations import Correlation
 from hemodel.evidence.draws import base_case_draws, sampler, standard_normals, uniforms
-from hemodel.evidence.inputs import Correlation, Inputs, load_inputs
+from hemodel.evidence.inputs import Inputs, load_inputs
 
 POPULATIONS = ("two_or_more_prior", "pooled_trials", "one_prior", "thalidomide_exposed")
 N = 100_000

@@ -162,7 +162,9 @@ def test_a_fitted_curve_is_held_as_values_and_the_workbook_says_so():
             distribution="fixed",
         )
     inputs = replace(base, parameters=MappingProxyType(parameters))
-    inputs = inputs.with_settings(fitted_curves={f"pfs_{DEX}": FittedCurve(family="gompertz").model_dump()})
+    inputs = inputs.with_settings(
+        fitted_curves={f"pfs_{DEX}": FittedCurve(family="gompertz", coefficients=["shape", "rate"]).model_dump()}
+    )
     program = live_program(inputs)
     assert any("held as values" in str(cell.value) for cell in program.cells if cell.sheet == "Settings")
     held = [cell for cell in program.cells if cell.sheet == "Trace_2" and cell.style == "held six"]

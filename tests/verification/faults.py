@@ -21,7 +21,7 @@ from hemodel.cohort.model import curves, paths, treatment, valuation
 from hemodel.cohort.sums import CycleSums
 from hemodel.decision import acceptability, incremental, information, intervals, severity
 from hemodel.evidence import distributions, draws, parameters
-from hemodel.evidence.inputs import Correlation
+from hemodel.evidence.correlations import Correlation
 from hemodel.evidence.settings import CYCLE_YEARS, Settings
 from hemodel.survival import background, families
 from hemodel.survival import curves as survival_curves

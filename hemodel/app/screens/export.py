@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from hemodel.analyses.everything import ANALYSES, run_everything
+from hemodel.analyses.everything import recipes, run_everything
 from hemodel.app import background, choices, results, sharing
 from hemodel.app.show import page, part, plain
 from hemodel.app.sidebar import Screen, screen
@@ -42,7 +42,7 @@ def draw() -> None:
         _button("Draws and their results", lambda: _draws(inputs), f"{prefix}{name}_draws.csv", "text/csv")
     st.markdown("#### The scenario")
     missing = sharing.left_out(inputs, shown.edits)
-    text = sharing.scenario_toml(inputs, name="my_scenario", label="My scenario", why="A what-if of the committee.")
+    text = sharing.scenario_text(inputs, name="my_scenario", label="My scenario", why="A what-if of the committee.")
     _button("Scenario file", lambda: text, "my_scenario.toml", "application/toml")
     st.caption(
         plain(f"Not in it: {'; '.join(missing)}." if missing else "The page “Scenarios” gives it a name, and loads it again.")
@@ -62,19 +62,12 @@ def _workbooks(inputs: Inputs, name: str) -> None:
         "everything",
         "Every analysis",
         results.identity(inputs),
-        ANALYSES,
+        len(recipes(inputs, psa)),
         lambda progress: workbook_bytes(base, psa, analyses=Analyses(**run_everything(inputs, psa, progress=progress))),
         button="Make the workbook with every sensitivity analysis (about half a minute)",
     )
     if found is not None:
-        st.download_button(
-            "Workbook with every analysis",
-            data=found,
-            file_name=f"{name}_full.xlsx",
-            mime=EXCEL,
-            on_click="ignore",
-            key="full_workbook",
-        )
+        _button("Workbook with every analysis", found, f"{name}_full.xlsx", EXCEL, key="full_workbook")
 
 
 def _live(inputs: Inputs, name: str) -> None:
@@ -92,14 +85,7 @@ def _live(inputs: Inputs, name: str) -> None:
         button="Make the workbook with live formulas (about ten seconds)",
     )
     if found is not None:
-        st.download_button(
-            "Workbook with live formulas",
-            data=found,
-            file_name=f"{name}_live.xlsx",
-            mime=EXCEL,
-            on_click="ignore",
-            key="live_workbook",
-        )
+        _button("Workbook with live formulas", found, f"{name}_live.xlsx", EXCEL, key="live_workbook")
         st.caption("The whole model in formulas: change an input in Excel and the answer follows.")
 
 

@@ -104,11 +104,19 @@ def _travel(shown: Screen) -> None:
     why = columns[1].text_input(
         "Why a committee should see it", value="A what-if of the committee.", max_chars=300, key="scenario_why"
     )
-    name = sharing.file_name(label)
+    with_curves = bool(inputs.settings.fitted_curves) and st.checkbox(
+        "With the fitted curve: its coefficients go into the file, the data do not. The file is then confidential.",
+        key="scenario_with_curves",
+    )
+    name = f"{'confidential_' if with_curves else ''}{sharing.file_name(label)}"
     st.download_button(
         "Save the scenario",
-        data=lambda: sharing.scenario_toml(
-            inputs, name=name, label=label.strip() or "My scenario", why=why.strip() or "A what-if."
+        data=lambda: sharing.scenario_text(
+            inputs,
+            name=name,
+            label=label.strip() or "My scenario",
+            why=why.strip() or "A what-if.",
+            with_curves=with_curves,
         ),
         file_name=f"{name}.toml",
         mime="application/toml",

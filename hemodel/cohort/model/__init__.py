@@ -38,12 +38,14 @@ __all__ = [
     "STRENGTHS",
     "Lives",
     "adverse_events",
+    "background_hazards",
     "evaluate",
     "follow",
     "live",
     "names_read",
     "scheme_of",
     "trace",
+    "transitions",
 ]
 
 Array = NDArray[np.float64]
@@ -104,13 +106,14 @@ def follow(draws: Draws, inputs: Inputs, record: Record) -> dict[str, Array]:
 
     Returns how often and by how much a documented rule for crossing curves was applied, rule -> (strategy, draw).
     """
+    curves.refuse_misfits(inputs)
     crossings: dict[str, Array] = {}
     record = with_treatment(draws, inputs, record, crossings)
-    floor = _floor(draws, inputs)
+    floor = background_hazards(draws, inputs)
     shape = (len(inputs.settings.strategies), len(draws["age_start"]))
     if inputs.settings.structure == "state_transition":
         occupancy = {PROGRESSION_FREE: np.ones(shape), PROGRESSED: np.zeros(shape)}
-        moves = _with_clocks(draws, inputs, floor, _transitions(draws, inputs, floor), occupancy)
+        moves = _with_clocks(draws, inputs, floor, transitions(draws, inputs, floor), occupancy)
         step_through(occupancy, moves, inputs.settings.n_cycles, record if len(occupancy) == 2 else _joined(record))
         return crossings
     above = crossings["cycles in which the PFS curve exceeded the OS curve"] = np.zeros(shape)
@@ -148,7 +151,7 @@ def names_read(inputs: Inputs) -> frozenset[str]:
     return frozenset(read)
 
 
-def _floor(draws: Draws, inputs: Inputs) -> Array:
+def background_hazards(draws: Draws, inputs: Inputs) -> Array:
     """Increments of the general population's cumulative hazard, (cycle, 1) or (cycle, draw)."""
     return hazard_increments(
         inputs.life_table.male,
@@ -160,7 +163,7 @@ def _floor(draws: Draws, inputs: Inputs) -> Array:
     )
 
 
-def _transitions(draws: Draws, inputs: Inputs, floor: Array) -> Callable[[int], Moves]:
+def transitions(draws: Draws, inputs: Inputs, floor: Array) -> Callable[[int], Moves]:
     """Probabilities of each cycle in the state-transition structure."""
     settings = inputs.settings
     return structures.state_transition(

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hemodel.cohort import hazards
 from hemodel.cohort.hazards import LogSteps
+from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import Draws
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import CYCLE_YEARS, FittedCurve
@@ -100,6 +101,30 @@ def _with_fitted_medians(median: Array, draws: Draws, inputs: Inputs) -> Array:
             known, parameters = _fitted(terms, draws, f"os_{name}")
             median[i] = np.asarray(families.quantile(known, 0.5, parameters), dtype=np.float64)
     return median
+
+
+def refuse_misfits(inputs: Inputs) -> None:
+    """Refuse fitted curves whose family is not known, or whose coefficients or knots are not of it, whether the run reads them or not."""
+    faults = []
+    for curve, terms in inputs.settings.fitted_curves.items():
+        where = f"fitted curve {curve}"
+        try:
+            known = families.family(terms.family, knots=terms.knots or None)
+        except InputError as error:
+            faults += [Fault(f"{where}, {fault.where}", fault.problem, fault.remedy) for fault in error.faults]
+            continue
+        if tuple(terms.coefficients) != known.parameters:
+            named, needed = ", ".join(terms.coefficients), ", ".join(known.parameters)
+            remedy = "Give them all, in this order, on the estimation scale, with time in years"
+            faults.append(Fault(where, f"its coefficients are {named}; those of {terms.family} are {needed}", remedy))
+        if tuple(terms.knots) != known.knots:
+            faults.append(Fault(f"{where}, knots", f"{terms.family} has none", "Leave them out"))
+        missing = [name for k in range(len(known.parameters)) if (name := f"fit_{curve}_{k}") not in inputs.parameters]
+        if missing:
+            remedy = "Give the curve in a scenario, under [fitted_curves], or by with_fitted_curve"
+            faults.append(Fault(where, f"there is no parameter {' or '.join(missing)}", remedy))
+    if faults:
+        raise InputError.together(faults)
 
 
 def _fitted(terms: FittedCurve, draws: Draws, curve: str) -> tuple[families.Family, tuple[Array, ...]]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hemodel.cohort import schemes
 from hemodel.cohort.model.curves import by_strategy
-from hemodel.cohort.model.paths import LATER_LENALIDOMIDE, RECENTLY_PROGRESSED, Paths
+from hemodel.cohort.model.paths import LATER_LENALIDOMIDE, RECENTLY_PROGRESSED, Paths, later_windows
 from hemodel.cohort.model.treatment import ON_TREATMENT, list_price
 from hemodel.cohort.structures import DEAD, LATER, PROGRESSED, PROGRESSION_FREE
 from hemodel.cohort.sums import CycleSums
@@ -147,9 +147,9 @@ def _second_cancers(draws: Draws, inputs: Inputs, paths: Paths, rate: float) -> 
 
 def _later_lenalidomide(draws: Draws, inputs: Inputs, paths: Paths, scheme: schemes.Scheme, rate: float) -> dict[str, Array]:
     """Cost of lenalidomide in the line after progression: the scheme counts treatment cycles from entry to that line."""
-    if "later_lenalidomide" not in inputs.settings.also_counted:
+    windows = later_windows(inputs)
+    if not windows:
         return {}
-    windows = [int(n.rsplit("_", 1)[1]) for n in paths.of if n.startswith(LATER_LENALIDOMIDE) and not n.endswith(LATER)]
     window = scheme.window if scheme.window is not None else windows[0]
     name, dispensed = f"{LATER_LENALIDOMIDE}_{window}", draws["p_pack_dispensed"]
     within, beyond = (dispensed * paths.of[n].at_starts(rate) for n in (name, name + LATER))

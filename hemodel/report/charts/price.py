@@ -7,43 +7,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hemodel.analyses.one_way import evaluate_changes
 from hemodel.analyses.request import request
-from hemodel.cohort.model import STRENGTHS
-from hemodel.decision.incremental import describe_icer, icer
 from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.settings import Scheme, Settings
+from hemodel.evidence.settings import Settings
 from hemodel.report import labels, readings
 from hemodel.report.charts.style import INK, Figure, finished, fixed, threshold_dash, tooltip
 from hemodel.report.colours import COMPARATOR_COLOUR, strategy_colours, tint
 
-CAPS = tuple(range(6, 79, 6))
-DISCOUNTS = tuple(float(share) for share in np.arange(0.0, 0.81, 0.1).round(10))
-_NAME = "what_if"
 _MOST = 8.0
 """Cells of the map are as dark as they get where the ICER is this many times the upper threshold (below it: at 0)."""
-
-
-def price_map(
-    inputs: Inputs, strategy: str | None = None, *, caps: tuple[int, ...] = CAPS, discounts: tuple[float, ...] = DISCOUNTS
-) -> pd.DataFrame:
-    """ICER under every cap on the charged cycles with every discount on the price of lenalidomide, all strengths alike.
-
-    One row per pair: cap (cycles of 28 days), discount (share of the list price), incremental_costs (GBP) and incremental_qalys of
-    `strategy` (default: the first that is not the comparator), icer and reading.
-    """
-    _, strategy, _ = request(inputs, None, strategy, None)
-    packs = {name: inputs.parameters[name].value for name in (f"c_lenalidomide_{s}_pack" for s in STRENGTHS)}
-    changes = [{name: (1 - share) * price for name, price in packs.items()} for share in discounts]
-    rows = []
-    for cap in caps:
-        terms = Scheme(kind="drug_cost_cap", label="What if", drug_cost_cap_cycles=cap)
-        capped = inputs.with_settings(schemes={_NAME: terms}, price_arrangements=[_NAME])
-        costs, qalys = evaluate_changes(capped, changes, _NAME, strategy)
-        for share, cost, qaly in zip(discounts, costs, qalys, strict=True):
-            pair = float(cost), float(qaly)
-            rows.append((cap, share, *pair, icer(*pair), describe_icer(*pair)))
-    return pd.DataFrame(rows, columns=["cap", "discount", "incremental_costs", "incremental_qalys", "icer", "reading"])
 
 
 def cap_and_discount(table: pd.DataFrame, inputs: Inputs, strategy: str | None = None) -> Figure:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemodel.analyses.base_case import BaseCase, run_base_case
-from hemodel.cohort import hazards, model, schemes, structures
+from hemodel.cohort import hazards, model, schemes
 from hemodel.cohort.hazards import LogSteps
 from hemodel.cohort.model import curves
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.evidence.draws import base_case_draws
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import CYCLE_YEARS
-from hemodel.survival.background import cumulative_hazard, hazard_increments
+from hemodel.survival.background import cumulative_hazard
 
 Array = NDArray[np.float64]
 
@@ -62,14 +62,7 @@ def run_engine(inputs: Inputs) -> Engine:
             seen.setdefault(name, []).append(shares[:, 0].copy())
 
     model.follow(draws, inputs, record)
-    floor = hazard_increments(
-        inputs.life_table.male,
-        inputs.life_table.female,
-        age=draws["age_start"],
-        share_male=draws["p_male"],
-        n_cycles=settings.n_cycles,
-        cycle_years=CYCLE_YEARS,
-    )
+    floor = model.background_hazards(draws, inputs)
     lasting = replace(inputs, settings=settings.model_copy(update={"effect_waning": None}))
     found = {"pfs": curves.pfs_steps(draws, lasting), "pfs_waned": curves.pfs_steps(draws, inputs)}
     if settings.treatment_until == "ttp_curve" or settings.progression_shape == "ttp":
@@ -99,14 +92,7 @@ def _hazards(steps: LogSteps, n_cycles: int, rows: int) -> Array:
 
 def _probabilities(draws: Mapping[str, Array], inputs: Inputs, floor: Array) -> dict[str, Array]:
     """Probabilities of each cycle: to leave progression-free, to progress, to die before and after progression."""
-    moves = structures.state_transition(
-        curves.pfs_steps(draws, inputs),
-        curves.progression_share(draws, inputs),
-        curves.death_steps(draws, inputs),
-        floor,
-        own_progression=curves.own_progression(draws, inputs),
-        strategies=inputs.settings.strategy_names,
-    )
+    moves = model.transitions(draws, inputs, floor)
     rows = []
     for cycle in range(inputs.settings.n_cycles):
         stay, move = moves(cycle)

@@ -1,0 +1,24 @@
+"""Every analysis of one run, for the full workbook.
+
+Pitfalls: a bar of progress that stops short or runs over; an analysis that the workbook has no place for.
+"""
+
+from dataclasses import fields
+
+import pytest
+
+import hemodel as hm
+from hemodel.analyses.everything import recipes, run_everything
+from hemodel.report.workbook import Analyses
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("edits", [{}, {"u_progressed": 0.6}])
+def test_progress_is_told_once_an_analysis_and_each_has_its_place(edits):
+    inputs = hm.load_inputs("relapsed").with_values(**edits)
+    psa, told = hm.run_psa(inputs, draws=500), []
+    found = run_everything(inputs, psa, progress=told.append)
+    assert told == [1] * len(recipes(inputs, psa)) == [1] * len(found)
+    assert set(found) <= {f.name for f in fields(Analyses)}
+    assert ("comparison" in found) == (not edits)  # the files hold no edited inputs to compare
