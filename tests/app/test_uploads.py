@@ -15,7 +15,7 @@ import tomllib
 import warnings
 import zipfile
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +120,7 @@ def workbooks():
     return values, live_workbook(base().inputs), content.getvalue(), content.getvalue()
 
 
-@cache
+@lru_cache(8)
 def parts(content):
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
@@ -135,7 +135,7 @@ def packed(members, packing=zipfile.ZIP_DEFLATED):
     return content.getvalue()
 
 
-@cache
+@lru_cache(8)
 def sheet_of(content):
     """The part of a workbook that holds its sheet Inputs."""
     found = parts(content)
