@@ -25,6 +25,8 @@ PROBLEMS = ("relapsed", "maintenance", "first_line")
 
 def load(name):
     """A module of the tests, by its path below tests/."""
+    if name.startswith("app/test_"):
+        sys.modules.setdefault("driving", load("app/driving.py"))
     spec = importlib.util.spec_from_file_location(f"page_{Path(name).stem}", TESTS / name)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # for its dataclasses
@@ -144,15 +146,32 @@ def properties():
         f"{table(['law', 'cases in a run'], rows)}\n\nFiles: {copies} copies of each of {n_files} files of a problem and {scenario} of\n"
         f"each of {n_scenarios} scenarios, {copies * n_files + scenario * n_scenarios:,} in all, each with one to three accidents (bytes,\n"
         "cells, rows, columns, settings, truncation, huge numbers, other encodings), are read, or refused with place, problem and remedy."
+        f"\n\n{uploads()}"
+    )
+
+
+def uploads():
+    """What the app is given to read, from the counts of the test itself."""
+    module = load("app/test_uploads.py")
+    made = module.made_to_do_harm()
+    rows = [
+        [kind, f"{count // module.TIMES:,}", len(made[kind]), len(module.on_a_page(kind))] for kind, count in module.CASES.items()
+    ]
+    return (
+        "Uploads of the app (tests/app/test_uploads.py), made of files that the app itself gives: each is taken, and the model then runs\n"
+        "to finite numbers with the values of the file, or refused with place, problem and remedy; then nothing of the session has\n"
+        f"changed, and nothing of the file is in a log. {module.IN_A_BROWSER} go through a browser and a real\nserver.\n\n"
+        + table(["upload", "damaged files in a run", "made to do harm", "through the page"], rows)
     )
 
 
 def world():
-    module = load("verification/test_world.py")
-    tests = {name: f for name, f in vars(module).items() if name.startswith("test_")}
+    modules = [load("verification/test_world.py"), load("app/test_downloads.py")]
+    tests = {name: f for module in modules for name, f in vars(module).items() if name.startswith("test_")}
     rows = [[claim(name), _open(f)] for name, f in tests.items()]
     return table(["what happens", "open"], rows) + (
-        "\n\nA worker of the cluster that is lost: tests/analyses/test_batch.py. The steps of one write, many writers of one name, file "
+        "\n\nDownloads: tests/app/test_downloads.py. "
+        "A worker of the cluster that is lost: tests/analyses/test_batch.py. The steps of one write, many writers of one name, file "
         "systems without links: tests/report/test_files.py."
     )
 
@@ -174,6 +193,7 @@ hemodel verify relapsed                        # every check, with what was expe
 hemodel verify my_folder --json                # on inputs of your own
 python -m tests.verification_page --everything # every check on every population and scenario
 HEMODEL_TIMES=50 python -m pytest tests/verification/test_properties.py   # fifty times as many made-up cases
+HEMODEL_TIMES=10 python -m pytest tests/app/test_uploads.py               # ten times as many damaged uploads
 ```
 
 In Python: `from hemodel.analyses.verification import verify; verify(inputs)`. *Pass*: found what was expected. *Review*: nothing is

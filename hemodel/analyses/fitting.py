@@ -76,15 +76,16 @@ def run_fits(
 ) -> Fits:
     """Fit `families` to individual data (times above 0; events 1, censored 0) and compare them.
 
-    A family that the data cannot identify is listed in `.refused` with the reason; if none can be fitted, its error is raised. `knots` as
-    in `survival.fit`, for splines.
+    A family that the data cannot identify, or have no room for its knots, is listed in `.refused` with the reason; if none can be fitted,
+    its error is raised. `knots` as in `survival.fit`, for splines.
     """
     found, refused = [], {}
+    given = ("times", "events", "family", *(() if knots is None else ("knots",)))
     for name in families:
         try:
             found.append(fit(times, events, name, knots=knots if name.startswith(("spline", "piecewise")) else None))
         except InputError as error:
-            if error.faults[0].where.startswith(("times", "events", "family", "knots")):
+            if error.faults[0].where.startswith(given):
                 raise
             refused[name] = str(error)
     if not found:

@@ -15,8 +15,9 @@ from hemodel.analyses.calibration import calibrated
 from hemodel.analyses.fitting import with_fitted_curve
 from hemodel.cohort.model import STRENGTHS
 from hemodel.errors import Fault, InputError
+from hemodel.errors import shown as quoted
 from hemodel.evidence.inputs import Inputs, load_inputs
-from hemodel.evidence.parameters import YEARS_PER, Parameter
+from hemodel.evidence.parameters import YEARS_PER, Parameter, finite
 from hemodel.evidence.settings import Scheme, Settings
 from hemodel.report import labels, tables
 from hemodel.report.inputs_sheet import Sheet, changes
@@ -155,15 +156,17 @@ def sheet_edits(inputs: Inputs, sheet: Sheet) -> dict[str, float]:
     now = {name: parameter.value for name, parameter in inputs.parameters.items()}
     edits = changes(sheet.values, now, "Give the sheet of this decision problem")
     cap, faults = _capped_scheme(inputs.settings), []
-    for name, value in sheet.choices.items():
-        if name in SETTINGS and isinstance(value, (int, float)):
-            edits[name] = shown(name, float(value))
-        elif cap is not None and name == f"{cap}_{CAP}" and isinstance(value, (int, float)):
+    for name, given in sheet.choices.items():
+        value = finite(given)
+        if name in SETTINGS and value is not None:
+            edits[name] = shown(name, value)
+        elif cap is not None and name == f"{cap}_{CAP}" and value is not None and value.is_integer():
             edits[CAP] = int(value)
+        elif name in SETTINGS or (cap is not None and name == f"{cap}_{CAP}"):
+            faults.append(Fault(name, f"{quoted(given)} is not a number that it can be", "Give a plain number"))
         else:
-            faults.append(
-                Fault(name, "this choice about the model was changed in the sheet", "Choose at the side of the page instead")
-            )
+            problem = "this choice about the model was changed in the sheet"
+            faults.append(Fault(quoted(name), problem, "Choose at the side of the page instead"))
     if faults:
         raise InputError.together(faults)
     return edits

@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hemodel.app import choices
-from hemodel.cohort.model import names_read
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
 from hemodel.evidence.parameters import number
@@ -30,6 +30,7 @@ PROBLEMS = {
 FIRST = next(iter(PROBLEMS))
 MOST_BYTES = 200_000
 """Size of a scenario file; real ones have a few thousand bytes."""
+_MOST_DOTS, _MOST_LEVELS, _MOST_ENTRIES, _LONGEST_NAME = 200, 6, 2_000, 100
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,80}")
 
 
@@ -144,20 +145,44 @@ def read_scenario(file: str, content: bytes, problem: str, population: str) -> I
     except UnicodeDecodeError:
         raise InputError(file, "this is not a text file", "Give a scenario file, which ends in .toml") from None
     faults: list[Fault] = []
+    if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):  # Python's reader of TOML takes minutes over such names
+        raise InputError(file, "a line of it has hundreds of dots", "Give a scenario file as this page saves it")
     values = toml_values(file, text, faults)
     if values is None:
         raise InputError.together(faults)
+    _refuse_strange(file, values)
     name, of, populations = (values.get(key) for key in ("name", "problem", "populations"))
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(f"{file} (name)", f"{shown(name)} is not a name", "Use small letters, digits and _")
     problem = of if isinstance(of, str) and of in PROBLEMS else problem
     if isinstance(populations, list) and populations and population not in populations and isinstance(populations[0], str):
         population = populations[0]
-    if population not in load_inputs(problem).settings.populations:
-        population = load_inputs(problem).population
+    filed = load_inputs(problem)
+    if population not in filed.settings.populations:
+        population = filed.population
     with tempfile.TemporaryDirectory() as folder:
         inside = Path(folder, "uploaded")
         inside.mkdir()
-        found = load_inputs(problem, population=population, scenario=write_whole(inside / f"{name}.toml", content))
-    names_read(found)  # a curve that the model cannot hold is met here, before anything is changed
-    return found
+        return load_inputs(problem, population=population, scenario=write_whole(inside / f"{name}.toml", content))
+
+
+def _refuse_strange(file: str, values: Mapping[str, Any]) -> None:
+    """Raise `InputError` for what no scenario has: thousands of entries, tables in tables in tables, names that cannot be shown."""
+    level: list[Any] = [values]
+    for _ in range(_MOST_LEVELS):
+        names = [name for value in level if isinstance(value, dict) for name in value]
+        strange = [name for name in names if len(name) > _LONGEST_NAME or not name.isprintable()]
+        if strange:
+            raise InputError(file, f"{shown(strange[0])} is not a name of anything", "Use small letters, digits and _")
+        level = [
+            item
+            for value in level
+            if isinstance(value, (dict, list))
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
+        if len(level) > _MOST_ENTRIES:
+            raise InputError(file, f"it has more than {_MOST_ENTRIES:,} entries", "Give a scenario file as this page saves it")
+    if level:
+        raise InputError(
+            file, f"it has tables in tables, more than {_MOST_LEVELS} deep", "Give a scenario file as this page saves it"
+        )

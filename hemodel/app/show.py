@@ -37,6 +37,8 @@ _LONG = re.compile(
 """Long words and where they may be broken."""
 MOST_ROWS, SCROLLED_PIXELS = 4, 190
 """Differences from the base case shown in full above the answer; more are scrolled, or they would push it off the screen."""
+MOST_FAULTS = 20
+"""Faults of an input that a message lists."""
 PAGE_STYLE = """<style>
 [data-testid=stMainBlockContainer] { padding: 4.5rem 2rem 3rem }
 [data-testid=stLayoutWrapper]:has(> .st-key-apply) {
@@ -112,7 +114,10 @@ def explain(error: InputError, inputs: Inputs | None = None) -> None:
     text = str(error)
     for name, parameter in ({} if inputs is None else inputs.parameters).items():
         text = re.sub(rf"\b{re.escape(name)}\b", f"“{parameter.label}”", text)
-    st.error("  \n".join(plain(line) for line in text.splitlines()))
+    lines = text.splitlines()
+    if len(lines) > MOST_FAULTS:
+        lines = [*lines[:MOST_FAULTS], f"And {len(lines) - MOST_FAULTS:,} more. Mend these first."]
+    st.error("  \n".join(plain(line) for line in lines))
 
 
 def changes(frame: pd.DataFrame, *, rederived: bool) -> None:

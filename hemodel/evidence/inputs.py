@@ -478,7 +478,8 @@ def _apply_scenario(
         faults += found
     if chosen.populations and population not in chosen.populations:
         if names.populations is not None and population in names.populations:
-            problem = f"its numbers hold for {', '.join(map(str, chosen.populations))} only, not for {population}"
+            others = [name for name in names.populations if name in chosen.populations]
+            problem = f"its numbers hold for {', '.join(others) or 'none of them'} only, not for {population}"
             faults.append(Fault(where, problem, "Choose one of these populations, or another scenario"))
         return settings, parameters, chosen
     parameters, found = with_scenario(where, chosen, parameters, names.parameters)

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import io
 import math
+import posixpath
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from xml.etree.ElementTree import Element, fromstring
 
-from openpyxl import load_workbook
+from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format
+from openpyxl.utils.cell import coordinate_to_tuple
 
 from hemodel.errors import Fault, InputError, shown
 from hemodel.evidence.parameters import QUANTITIES, finite, number
@@ -20,10 +24,12 @@ from hemodel.evidence.reading import csv_rows
 
 SHEET = "Inputs"
 MOST_BYTES = 5_000_000
-_MOST_UNPACKED = 60_000_000  # bytes; the largest workbook of ours unpacks to about a third of it
-_MOST_PARTS, _MOST_ROWS, _MOST_COLUMNS = 2_000, 5_000, 60
+_MOST_UNPACKED = 1_000_000  # bytes of one part; those that are read of our workbooks have a sixth of it
+_MOST_ROWS, _MOST_COLUMNS = 5_000, 60
 _SHOWN_FAULTS = 8
-_DECORATION = re.compile(r"[£,\s]|GBP")
+_BOOK = "xl/workbook.xml"
+_DECORATION = re.compile(r"[£\s]|GBP|,(?=\d{3}(?!\d))")
+"""What a number may be dressed with: a comma where three digits follow; 1,5 is not taken for 15."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,9 @@ def _read_row(where: str, row: dict[str, object], found: Sheet) -> list[Fault]:
     if name in found.values or name in found.choices:
         return [Fault(where, "the name is there twice", "Keep one of the rows")]
     if "exported unit" in row and row.get("unit") != row["exported unit"]:
-        return [Fault(where, "its unit was changed, which is not read here", f"Give the value in {row['exported unit']}")]
+        return [
+            Fault(where, "its unit was changed, which is not read here", f"Give the value in {str(row['exported unit'])[:40]}")
+        ]
     if name.partition("_")[0] not in QUANTITIES and "exported value" in row:
         if row.get("value") != row["exported value"]:
             found.choices[name] = row.get("value")
@@ -86,33 +94,98 @@ def _read_row(where: str, row: dict[str, object], found: Sheet) -> list[Fault]:
 
 
 def _sheet(file: str, content: bytes) -> list[tuple[object, ...]]:
-    """Rows of the sheet Inputs, after a look at what the archive would unpack to."""
-    not_one = InputError(file, "this is not an Excel workbook (.xlsx) that can be read", "Save it as .xlsx without a password")
+    """Rows of the sheet Inputs; no other part of the archive but those that it needs is unpacked."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            parts = archive.infolist()
-            if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _MOST_UNPACKED:
-                raise InputError(file, "it would unpack to far more than a workbook of inputs has", "Give the workbook itself")
-            if "xl/workbook.xml" not in archive.namelist():
-                raise not_one
-            for part in parts:
-                if part.filename.endswith((".xml", ".rels")) and b"<!DOCTYPE" in archive.read(part):
-                    raise InputError(file, "it holds definitions that no workbook needs", "Save it anew in a spreadsheet program")
-        book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
-        if SHEET not in book.sheetnames:
-            names = ", ".join(map(shown, book.sheetnames[:5]))
-            raise InputError(
-                file, f"there is no sheet {SHEET}, only {names}", "Give a workbook that hemodel wrote, with its sheet Inputs"
-            )
-        sheet = book[SHEET]
-        rows = sheet.iter_rows(max_row=_MOST_ROWS, max_col=_MOST_COLUMNS, values_only=True)
-        found: list[tuple[object, ...]] = [tuple(row) for row in rows]
-        book.close()
+            sheets = {sheet.get("name", ""): sheet for sheet in _part(file, archive, _BOOK).findall("{*}sheets/{*}sheet")}
+            if SHEET not in sheets:
+                names = ", ".join(shown(name) for name in list(sheets)[:5])
+                problem = f"there is no sheet {SHEET}, only {names}"
+                raise InputError(file, problem, "Give a workbook that hemodel wrote, with its sheet Inputs")
+            link = next(value for name, value in sheets[SHEET].items() if name.endswith("}id"))
+            links = _part(file, archive, "xl/_rels/workbook.xml.rels")
+            kinds = {str(one.get("Type")).rpartition("/")[2]: _target(one) for one in links}
+            path = next(_target(one) for one in links if one.get("Id") == link)
+            texts = _texts(_part(file, archive, kinds["sharedStrings"])) if "sharedStrings" in kinds else []
+            dates = _dates(_part(file, archive, kinds["styles"])) if "styles" in kinds else set()
+            return _rows(_part(file, archive, path), texts, dates)
     except InputError:
         raise
-    except Exception as error:  # a damaged file makes zipfile, the XML parser and openpyxl raise almost anything
-        raise not_one from error
-    return found
+    except Exception as error:  # a damaged file makes zipfile and the XML parser raise almost anything
+        raise InputError(
+            file, "this is not an Excel workbook (.xlsx) that can be read", "Save it as .xlsx without a password"
+        ) from error
+
+
+def _part(file: str, archive: zipfile.ZipFile, name: str) -> Element:
+    """A part of a workbook, unpacked no further than a part of ours could be and looked at before the XML parser sees it."""
+    info = archive.getinfo(name)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # no spreadsheet program packs in another way
+        raise ValueError(name)
+    with archive.open(info) as part:
+        data = part.read(_MOST_UNPACKED + 1)
+    if len(data) > _MOST_UNPACKED:
+        raise InputError(file, "it would unpack to far more than a workbook of inputs has", "Give the workbook itself")
+    if b"<!DOCTYPE" in data or b"\0" in data:  # in UTF-16, which workbooks are not written in, the first would look otherwise
+        raise InputError(file, "it holds definitions that no workbook needs", "Save it anew in a spreadsheet program")
+    return fromstring(data)
+
+
+def _target(link: Element) -> str:
+    """The part that a relationship of the workbook leads to."""
+    return posixpath.normpath(posixpath.join("/xl", str(link.get("Target")))).lstrip("/")
+
+
+def _texts(strings: Element) -> list[str]:
+    return [_text(item) for item in strings]
+
+
+def _text(item: Element) -> str:
+    """Text of a string, without its formats and without hints to its pronunciation."""
+    return "".join(piece.text or "" for piece in (*item.findall("{*}t"), *item.findall("{*}r/{*}t")))
+
+
+def _dates(styles: Element) -> set[int]:
+    """Numbers of the cell formats that show a date or a time."""
+    custom = {one.get("numFmtId"): one.get("formatCode", "") for one in styles.findall("{*}numFmts/{*}numFmt")}
+    kinds = [one.get("numFmtId", "0") for one in styles.findall("{*}cellXfs/{*}xf")]
+    return {k for k, kind in enumerate(kinds) if is_date_format(custom.get(kind, BUILTIN_FORMATS.get(int(kind))))}
+
+
+def _rows(sheet: Element, texts: Sequence[str], dates: set[int]) -> list[tuple[object, ...]]:
+    """Cells of a sheet by row from the first on, missing ones None; `ValueError` where a place is taken twice."""
+    found: dict[int, dict[int, object]] = {}
+    row = 0
+    for line in islice(sheet.iterfind("{*}sheetData/{*}row"), _MOST_ROWS):
+        row, column = int(line.get("r", row + 1)), 0
+        if row > _MOST_ROWS:
+            break
+        if row < 1 or row in found:
+            raise ValueError(row)
+        cells = found[row] = {}
+        for cell in line:
+            column = coordinate_to_tuple(cell.get("r", ""))[1] if cell.get("r") else column + 1
+            if column in cells:
+                raise ValueError(column)
+            if column <= _MOST_COLUMNS:
+                cells[column] = _cell(cell, texts, dates)
+    return [tuple(found.get(r, {}).get(c) for c in range(1, _MOST_COLUMNS + 1)) for r in range(1, max(found, default=0) + 1)]
+
+
+def _cell(cell: Element, texts: Sequence[str], dates: set[int]) -> object:
+    """What a cell holds: a number, text, truth, or None; of a formula, its stored value."""
+    kind, text = cell.get("t", "n"), cell.findtext("{*}v")
+    if kind == "inlineStr":
+        return "".join(_text(item) for item in cell.findall("{*}is"))
+    if not text:
+        return None
+    if kind == "s":
+        return texts[range(len(texts))[int(text)]]
+    if kind == "b":
+        return text.strip() == "1"
+    if kind == "n":
+        return "a date" if int(cell.get("s", "0")) in dates else float(text)
+    return text
 
 
 def _csv(file: str, content: bytes) -> list[tuple[object, ...]]:
@@ -121,8 +194,12 @@ def _csv(file: str, content: bytes) -> list[tuple[object, ...]]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(
-            file, "this is neither a workbook (.xlsx) nor a text file", "Give the workbook that was downloaded"
+            file,
+            "this is neither a workbook (.xlsx) nor a text file",
+            "Give the workbook as it was downloaded, without a password",
         ) from None
+    if max(text.count("\n"), text.count("\r")) > _MOST_ROWS:
+        raise InputError(file, f"it has more than {_MOST_ROWS:,} rows", "Give the names and values of this model alone")
     faults: list[Fault] = []
     table = csv_rows(file, text, ("name", "value"), faults)
     if faults:

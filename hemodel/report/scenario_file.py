@@ -51,13 +51,15 @@ def scenario_toml(inputs: Inputs, *, name: str, label: str, why: str, without: C
 
 
 def _toml(value: Any) -> str:
-    """A value as TOML: text, numbers, truth, lists and inline tables (what is None is left out)."""
+    """A value as TOML: text, numbers, truth, lists (those of lists with a line each) and inline tables (what is None is left out)."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return repr(value)
     if isinstance(value, str):
         return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\U{ord(c):08X}") for c in value) + '"'
+    if isinstance(value, list) and value and all(isinstance(row, list) for row in value):
+        return "\n".join(["[", *(f"  {_toml(row)}," for row in value), "]"])
     if isinstance(value, list):
         return f"[{', '.join(_toml(item) for item in value)}]"
     return "{ " + ", ".join(f"{_toml(str(k))} = {_toml(v)}" for k, v in value.items() if v is not None) + " }"

@@ -18,7 +18,9 @@ from hemodel.evidence.survival_data import times_in
 from hemodel.report import charts, labels, tables
 from hemodel.report.charts.clinical import fitted_curves, hazard_curves, survival_curves
 
-MOST_BYTES, MOST_PEOPLE, FEWEST_EVENTS = 2_000_000, 20_000, 5
+MOST_BYTES, MOST_PEOPLE, FEWEST_EVENTS = 500_000, 5_000, 5
+SHORTEST, LONGEST = 1e-4, 1e5
+"""Times that are fitted, in any unit from days to years."""
 
 
 def draw() -> None:
@@ -69,7 +71,7 @@ def _own_data(shown: Screen) -> None:
     uploaded = st.file_uploader(
         "Individual survival times: a CSV file with the columns time and event (1: it happened, 0: censored)",
         type=["csv"],
-        max_upload_size=MOST_BYTES // 1_000_000,
+        max_upload_size=1,
         key="survival_upload",
     )
     st.caption(
@@ -121,20 +123,34 @@ def _fits(file: str, content: bytes) -> Fits:
     if held is not None and held[0] == (file, content):
         found: Fits = held[1]
         return found
+    times, events = survival_times(file, content)
+    with st.spinner("Fitting the curves ..."):
+        found = run_fits(times, events)
+    st.session_state["fits"] = ((file, content), found)
+    return found
+
+
+def survival_times(file: str, content: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Times and events of an uploaded file; raises `InputError` where it is too large, no such file, or too little to fit."""
     if len(content) > MOST_BYTES:
         raise InputError(file, f"the file has {len(content):,} bytes", f"Give at most {MOST_BYTES:,}")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(file, "this is not a text file", 'Save it as "CSV UTF-8"') from None
+    if max(text.count("\n"), text.count("\r")) > 2 * MOST_PEOPLE:  # blank lines and comments are none
+        raise InputError(file, f"it has more than {2 * MOST_PEOPLE:,} rows", f"Give at most {MOST_PEOPLE:,} people")
     times, events = times_in(file, text)
     if len(times) > MOST_PEOPLE or events.sum() < FEWEST_EVENTS:
         problem = f"it has {len(times):,} people with {events.sum():,.0f} events"
         raise InputError(file, problem, f"Give at most {MOST_PEOPLE:,} people, and {FEWEST_EVENTS} events or more")
-    with st.spinner("Fitting the curves ..."):
-        found = run_fits(times, events)
-    st.session_state["fits"] = ((file, content), found)
-    return found
+    if not SHORTEST <= times.min() <= times.max() <= LONGEST:
+        problem = f"its times go from {times.min():g} to {times.max():g}"
+        raise InputError(file, problem, f"Give times from {SHORTEST:g} to {LONGEST:g}, in days, weeks, months or years")
+    if len(np.unique(times[events > 0])) < FEWEST_EVENTS:
+        problem = f"its events are at fewer than {FEWEST_EVENTS} different times"
+        raise InputError(file, problem, "Give times as they were measured, not rounded")
+    return times, events
 
 
 def _fit_table(fits: Fits) -> pd.DataFrame:

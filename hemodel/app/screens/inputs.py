@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from hemodel.app import choices, sidebar
+from hemodel.app import choices, results, sidebar
 from hemodel.app.show import explain, page, plain, plain_name, table
 from hemodel.app.sidebar import Screen, screen
 from hemodel.errors import InputError
@@ -99,7 +99,8 @@ def _upload(shown: Screen) -> None:
             sheet = inputs_sheet.read_sheet(plain_name(uploaded.name), uploaded.getvalue())
             found = choices.sheet_edits(shown.chosen, sheet)
             edits = {n: v for n, v in shown.edits.items() if n not in shown.chosen.parameters} | found
-            after = choices.applied(shown.chosen, edits)
+            after = results.edited(shown.chosen, edits)
+            results.base_case(results.edited(shown.chosen, edits, shown.fitted))  # it says here, not after, if it cannot be run
         except InputError as error:
             explain(error)
             st.info("Nothing was changed.")

@@ -135,6 +135,7 @@ def _travel(shown: Screen) -> None:
             found = sharing.read_scenario(
                 plain_name(uploaded.name), uploaded.getvalue(), inputs.settings.problem, inputs.population
             )
+            results.base_case(found)
         except InputError as error:
             explain(error)
             st.info("Nothing was changed.")
