@@ -55,7 +55,7 @@ PAGE_STYLE = """<style>
 }
 [data-testid=stMainBlockContainer] { max-width: 75rem }
 [data-testid=stVegaLiteChart] { max-width: 50rem }
-.st-key-printed { display: none }
+[data-testid=stLayoutWrapper]:has(> .st-key-printed) { display: none }
 @page { size: A4; margin: 12mm 10mm 16mm; font: 8pt sans-serif }
 @media print {
   [data-testid=stSidebar], [data-testid=stHeader], [data-testid=stToolbar], [data-testid=stStatusWidget], [data-testid=stSkipLink],
@@ -67,7 +67,7 @@ PAGE_STYLE = """<style>
   [data-testid=stButtonGroup] * { overflow: visible !important; max-width: none !important }
   html, body, .stApp, [data-testid=stAppViewContainer], [data-testid=stMain], section { position: static !important;
     height: auto !important; overflow: visible !important; display: block !important }
-  .st-key-printed { display: block }
+  [data-testid=stLayoutWrapper]:has(> .st-key-printed) { display: block }
   [data-testid=stMainBlockContainer] { padding: 0 !important; max-width: none !important }
   [data-testid=stVerticalBlock] { display: block !important }
   [data-testid=stElementContainer], [data-testid=stLayoutWrapper] { margin-bottom: 0.7rem }
