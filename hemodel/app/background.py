@@ -98,7 +98,7 @@ def _poll(name: str) -> None:
     run.asked = time.monotonic()
     share = min(run.done / run.total, 1.0) if run.total else 0.0
     is_waiting = run.future is not None and not run.future.running()
-    state = "waiting for its turn" if is_waiting else f"{share:.0%}" if run.total else "running"
+    state = "waiting for another run to end" if is_waiting else f"{share:.0%}" if run.total else "running"
     left, right = st.columns([4, 1], vertical_alignment="center")
     left.progress(share, text=f"{run.label}: {state}")
     if right.button("Cancel", key=f"cancel/{name}", width="stretch"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from hemodel.app import choices, results, sharing, sidebar
-from hemodel.app.show import PAGE_STYLE, changes, explain, plain
+from hemodel.app.show import PAGE_STYLE, changes, explain, plain, printed
 from hemodel.app.sidebar import Screen
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs
@@ -67,6 +67,7 @@ def main() -> None:
     differences = choices.differences(filed, inputs)
     same = " These are the inputs of the base case." if differences.empty else ""
     st.markdown(plain(f"Population: {population}. Scenario: {inputs.scenario.label}.{same}"))
+    printed(inputs, differs=not differences.empty, is_private=choices.is_private(inputs))
     if choices.is_private(inputs):
         st.markdown(":orange-badge[Confidential] What is shown rests on confidential values: mind what you print or save.")
     changes(differences, rederived=fitted is not None or choices.derived_anew(chosen, edits))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Sequence
+from datetime import date
 from importlib import import_module
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
+import hemodel
 from hemodel.analyses.base_case import BaseCase
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs
@@ -35,6 +37,7 @@ _LONG = re.compile(
     re.IGNORECASE,
 )
 """Long words and where they may be broken."""
+_AMOUNT = re.compile(r"[-+\u2212]?£?[\d,.]+%?")
 MOST_ROWS, SCROLLED_PIXELS = 4, 190
 """Differences from the base case shown in full above the answer; more are scrolled, or they would push it off the screen."""
 MOST_FAULTS = 20
@@ -52,18 +55,40 @@ PAGE_STYLE = """<style>
   [data-testid=stTable] td p, [data-testid=stTable] th p { font-size: 0.72rem !important }
   [data-testid=stTable] td, [data-testid=stTable] th { padding: 0.2rem 0.22rem !important }
 }
-@page { size: A4; margin: 14mm 12mm }
+[data-testid=stMainBlockContainer] { max-width: 75rem }
+[data-testid=stVegaLiteChart] { max-width: 50rem }
+[data-testid=stLayoutWrapper]:has(> .st-key-printed) { display: none }
+@page { size: A4; margin: 12mm 10mm 16mm; font: 8pt sans-serif }
 @media print {
   [data-testid=stSidebar], [data-testid=stHeader], [data-testid=stToolbar], [data-testid=stStatusWidget], [data-testid=stSkipLink],
-  [data-testid=stDownloadButton], [data-testid=stButton], [data-testid=stFileUploader], [data-testid=stButtonGroup],
-  [data-testid=stElementToolbar] { display: none !important }
+  [data-testid=stDownloadButton], [data-testid=stButton], [data-testid=stFileUploader], [data-testid=stElementToolbar],
+  [data-testid=stButtonGroup]:not(:has([data-selected])), [data-testid=stButtonGroup] button:not([data-selected]) {
+    display: none !important }
+  [data-testid=stButtonGroup] { display: flex !important; flex-direction: row !important; gap: 0.5rem }
+  [data-testid=stButtonGroup] button { border: 0 !important; background: none !important; padding: 0 !important; min-height: 0 }
+  [data-testid=stButtonGroup] * { overflow: visible !important; max-width: none !important }
   html, body, .stApp, [data-testid=stAppViewContainer], [data-testid=stMain], section { position: static !important;
     height: auto !important; overflow: visible !important; display: block !important }
+  [data-testid=stLayoutWrapper]:has(> .st-key-printed) { display: block }
   [data-testid=stMainBlockContainer] { padding: 0 !important; max-width: none !important }
-  [data-testid=stVegaLiteChart], [data-testid=stMetric], tr, [data-testid=stImage] { break-inside: avoid }
-  h1, h2, h3, h4, h5 { break-after: avoid }
-  [data-testid=stVegaLiteChart] svg { max-width: 100% !important; height: auto !important }
-  table p { font-size: 8pt !important }
+  [data-testid=stVerticalBlock] { display: block !important }
+  [data-testid=stElementContainer], [data-testid=stLayoutWrapper] { margin-bottom: 0.7rem }
+  [data-testid=stTable], [data-testid=stTable] div, [data-testid=stExpander] details {
+    height: auto !important; max-height: none !important; overflow: visible !important }
+  [data-testid=stTable] table { display: table !important; width: 100% }
+  [data-testid=stMarkdownContainer] p, [data-testid=stMarkdownContainer] li { font-size: 10pt }
+  [data-testid=stMetricValue] p { font-size: 20pt !important }
+  h3 { font-size: 15pt !important; padding: 0.3rem 0 !important }
+  h4 { font-size: 13pt !important; padding: 0.3rem 0 !important }
+  [data-testid=stCaptionContainer] p, [data-testid=stTable] table p { font-size: 8.5pt !important }
+  [data-testid=stVegaLiteChart], [data-testid=stMetric], [data-testid=stCaptionContainer], summary, tr, li,
+  table:not(:has(tbody tr:nth-child(15))) { break-inside: avoid }
+  h1, h2, h3, h4, h5, thead, summary,
+  [data-testid=stElementContainer]:has(h3, h4, [data-testid=stVegaLiteChart], [data-testid=stButtonGroup], [data-testid=stCheckbox]),
+  [data-testid=stElementContainer]:has(+ [data-testid=stElementContainer] [data-testid=stTable]),
+  [data-testid=stElementContainer]:has([data-testid=stTable]):has(+ [data-testid=stElementContainer] [data-testid=stCaptionContainer]) {
+    break-after: avoid }
+  [data-testid=stVegaLiteChart] svg { max-width: 100% !important; max-height: 235mm; width: auto; height: auto !important }
 }
 </style>"""
 
@@ -73,6 +98,38 @@ def page(title: str, question: str = "") -> None:
     st.markdown(f"### {plain(title)}")
     if question:
         st.markdown(plain(question))
+
+
+def landscape() -> None:
+    """Print this page on A4 landscape: for tables of many columns with a long note."""
+    st.html("<style>@page { size: A4 landscape }</style>")
+
+
+def printed(inputs: Inputs, *, differs: bool, is_private: bool) -> None:
+    """What a printed sheet can be traced by: in full at its head, in short at the foot of every page. Not on the screen."""
+    settings = inputs.settings
+    mark = "confidential" if is_private else f"inputs {inputs.hash[:8]}"
+    run = f"hemodel {hemodel.__version__}, {mark}, {date.today():%d %B %Y}"
+    prices = "; ".join(labels.arrangement_label(settings, name) for name in settings.price_arrangements)
+    thresholds = " and ".join(labels.gbp(threshold) for threshold in settings.thresholds_gbp)
+    with st.container(key="printed"):
+        st.caption(plain(f"Prices: {prices}. Thresholds: {thresholds} per QALY. {run}."))
+    population = settings.populations[inputs.population].label
+    left = f"{settings.problem.capitalize().replace('_', ' ')}: {population}. {inputs.scenario.label}"
+    left += ", not the base case" if differs and inputs.scenario.name == "base_case" else ""
+    st.html(
+        f"<style>@page {{ @bottom-left {{ content: {_quoted(left)} }} "
+        f'@bottom-right {{ content: {_quoted(run)} ". Page " counter(page) " of " counter(pages) }} }}</style>'
+    )
+
+
+def _quoted(text: str) -> str:
+    r"""Text as a string of a style sheet, with nothing in it that could end it.
+
+    >>> _quoted('a "b" </style>')
+    '"a \\22 b\\22  \\3c \\2f style\\3e "'
+    """
+    return '"' + re.sub(r"[^\w ,.:;()+-]", lambda found: f"\\{ord(found[0]):x} ", text) + '"'
 
 
 def chosen_intervention(settings: Settings, key: str) -> str:
@@ -213,7 +270,11 @@ def _soft(text: str) -> str:
 
 
 def _has_numbers(column: pd.Series) -> bool:
-    return any(isinstance(cell, (int, float)) for cell in column)
+    """Whether a column is of numbers, or of texts that are numbers with a unit."""
+    cells = [cell for cell in column if cell != ""]
+    return any(isinstance(cell, (int, float)) for cell in cells) or (
+        bool(cells) and all(_AMOUNT.fullmatch(str(c)) for c in cells)
+    )
 
 
 def thresholds_label(preset: str, values: tuple[float, float]) -> str:

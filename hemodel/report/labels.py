@@ -187,10 +187,11 @@ def in_sentence(label: str) -> str:
 
 
 def priced(settings: Settings, arrangement: str) -> str:
-    """A price arrangement as it stands inside a sentence: "at list price", "with the patient access scheme"."""
+    """A price arrangement as it stands inside a sentence: "at list price", "with the patient access scheme", "if ..."."""
     if arrangement == "list":
         return "at list price"
-    return f"with the {in_sentence(arrangement_label(settings, arrangement).partition(':')[0])}"
+    name = arrangement_label(settings, arrangement).partition(":")[0]
+    return name.removeprefix("What ") if name.startswith("What if ") else f"with the {in_sentence(name)}"
 
 
 def parameter_names(names: str | Iterable[str]) -> tuple[str, ...]:

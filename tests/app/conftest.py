@@ -1,6 +1,5 @@
 """One server and one browser for all tests that drive the app in one."""
 
-import importlib.util
 import os
 import socket
 import subprocess
@@ -11,10 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-_SPEC = importlib.util.spec_from_file_location("driving", Path(__file__).with_name("driving.py"))
-driving = importlib.util.module_from_spec(_SPEC)
-sys.modules["driving"] = driving  # the tests import it under this name
-_SPEC.loader.exec_module(driving)
+from tests.app import driving
 
 ROOT = Path(__file__).parent.parent.parent
 CHROMIUM = Path("/usr/bin/chromium")

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 import openpyxl
 import pytest
-from driving import go, quiet, saved, status
 
 import hemodel as hm
 from hemodel.analyses.calibration import calibrated
 from hemodel.app.front import PAGES
 from hemodel.report import labels
+from tests.app.driving import go, quiet, saved, status
 
 pytestmark = pytest.mark.slow
 CUT_OFF = """() => {

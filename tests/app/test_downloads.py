@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import openpyxl
 import pytest
-from driving import go, quiet, saved
+
+from tests.app.driving import go, quiet, saved
 
 pytestmark = pytest.mark.slow
 

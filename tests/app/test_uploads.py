@@ -21,7 +21,6 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from driving import go, quiet
 from streamlit.testing.v1 import AppTest
 
 import hemodel as hm
@@ -33,6 +32,7 @@ from hemodel.evidence.reading import data_folder
 from hemodel.report import inputs_sheet, labels
 from hemodel.report.live import live_workbook
 from hemodel.report.workbook import workbook_bytes
+from tests.app.driving import go, quiet
 
 pytestmark = pytest.mark.slow
 

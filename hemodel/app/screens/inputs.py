@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from hemodel.app import choices, results, sidebar
-from hemodel.app.show import explain, page, plain, plain_name, table
+from hemodel.app.show import explain, landscape, page, plain, plain_name, table
 from hemodel.app.sidebar import Screen, screen
 from hemodel.errors import InputError
 from hemodel.report import inputs_sheet, labels, tables
@@ -17,6 +17,7 @@ def draw() -> None:
     shown = screen()
     inputs = shown.inputs
     page("Inputs", "Where does each number come from, how far can it be trusted, and what if it were another?")
+    landscape()
     _changed(shown)
     _upload(shown)
     table(tables.status_counts(inputs), "How many inputs have been checked against their source")

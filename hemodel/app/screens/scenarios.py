@@ -36,7 +36,8 @@ def _side_by_side(shown: Screen) -> None:
     settings = found.results[0].inputs.settings
     if shown.is_changed:
         st.info("Scenarios are run from the inputs in the files: what you changed by hand is not in them.")
-    figure(charts.scenario_icers(found.table, settings))
+    for _, rows in found.table.groupby("strategy", sort=False):
+        figure(charts.scenario_icers(rows, settings))
     reasons = pd.DataFrame()
     for arrangement in settings.price_arrangements:
         whole = tables.scenario_table(found, arrangement)
@@ -73,6 +74,11 @@ def _two(shown: Screen) -> None:
     rows = [_row(mark, name, result, arrangement, strategy) for mark, name, result in (("A", a, first), ("B", b, second))]
     table(pd.DataFrame(rows), "A against B", tables.BASE_CASE_FOOTER)
     apart = difference_table(first, second, (arrangement, arrangement), strategy)
+    if not apart["difference"].any():
+        st.info(
+            "A and B give the same costs and QALYs. Choose another scenario above, or change an input in the form on the left."
+        )
+        return
     figure(difference(apart, second, strategy))
     for kind, name in (("costs", "Incremental costs by component"), ("qalys", "Incremental QALYs by state")):
         table(difference_shown(apart, kind), f"{name}, discounted")
@@ -161,7 +167,10 @@ def _populations(shown: Screen) -> None:
     )
     if found is not None:
         settings = shown.filed.settings
-        figure(charts.comparison(found, settings))
+        for _, rows in found.groupby(
+            ["population", "strategy"], sort=False
+        ):  # one for each: all in one would be longer than a sheet of paper
+            figure(charts.comparison(rows, settings))
         with st.expander("The numbers"):
             table(tables.comparison_table(found, settings), "Every scenario in every population", tables.COMPARISON_FOOTER)
 

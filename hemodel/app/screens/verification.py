@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from hemodel.app import background, results
-from hemodel.app.show import page, part, plain, table
+from hemodel.app.show import landscape, page, part, plain, table
 from hemodel.app.sidebar import screen
 from hemodel.evidence.inputs import Inputs
 
@@ -29,6 +29,7 @@ def draw() -> None:
     """The page."""
     inputs = screen().inputs
     page("Verification", "Does the model do what it says? Every check is run here, on the inputs that are shown.")
+    landscape()
     verify = part(MODULE, "verify")
     if verify is None:
         st.info("The checks are not part of this installation.")

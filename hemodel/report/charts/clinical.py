@@ -100,7 +100,7 @@ def share_on_treatment(on_treatment: Array, settings: Settings) -> Figure:
     )
     x = alt.X("cycle:Q", title="Treatment cycles completed (28 days each; 13 are one year)", scale=fixed(0, last))
     y = alt.Y("share:Q", title="Share still on treatment", scale=fixed(0, 1), axis=percent_axis())
-    colour = strategy_colour(settings, range(len(settings.strategies)))
+    colour = strategy_colour(settings, range(len(settings.strategies)), lines=True)
     lines = (
         alt.Chart(table)
         .mark_line(strokeWidth=2.5)
@@ -148,7 +148,7 @@ def survival_curves(trace: Mapping[str, Array], settings: Settings) -> Figure:
         .encode(
             x=alt.X("years:Q", title="Years since the start of treatment", scale=fixed(0, years), axis=number_axis()),
             y=alt.Y("share:Q", title="Share of people", scale=fixed(0, 1), axis=percent_axis()),
-            color=strategy_colour(settings, range(len(settings.strategies))),
+            color=strategy_colour(settings, range(len(settings.strategies)), lines=True),
             strokeDash=_curve_dash(names),
             tooltip=tooltip("strategy", "curve", ("years", ".2f"), ("share", ".1%")),
         )
@@ -183,7 +183,7 @@ def hazard_curves(trace: Mapping[str, Array], settings: Settings) -> Figure:
         .encode(
             x=alt.X("years:Q", title="Years since the start of treatment", scale=fixed(0, years), axis=number_axis()),
             y=alt.Y("hazard:Q", title="Hazard per year", scale=fixed(0, highest), axis=number_axis()),
-            color=strategy_colour(settings, range(len(settings.strategies))),
+            color=strategy_colour(settings, range(len(settings.strategies)), lines=True),
             strokeDash=_curve_dash(names),
             tooltip=tooltip("strategy", "curve", ("years", ".2f"), ("hazard", ".3f")),
         )

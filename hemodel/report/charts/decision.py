@@ -96,7 +96,7 @@ def acceptability_curves(curves: Mapping[str, pd.DataFrame], settings: Settings)
         .encode(
             x=alt.X("threshold:Q", title="Threshold (GBP per QALY)", scale=fixed(0, highest), axis=money_axis(tickCount=5)),
             y=alt.Y("probability:Q", title="Probability of being cost-effective", scale=fixed(0, 1), axis=percent_axis()),
-            color=strategy_colour(settings, range(len(settings.strategies))),
+            color=strategy_colour(settings, range(len(settings.strategies)), lines=True),
             strokeDash=price_dash(names),
             tooltip=tooltip("strategy", "arrangement", ("threshold", ",.0f"), ("probability", ".1%")),
         )
@@ -149,7 +149,9 @@ def scenario_icers(table: pd.DataFrame, settings: Settings) -> Figure:
     order = _dot_order(frame)
     sentence = _scenarios_sentence(table, settings)
     alt_text = f"Dot plot of the ICER of {frame['scenario'].nunique()} scenarios against the thresholds. {sentence}"
-    chart = finished(_dots(frame, settings, order), "ICER by scenario", 36 * len(order) + 130, alt_text)
+    chart = finished(
+        _dots(frame, settings, order), _of("ICER by scenario", table, settings), rows_height(order, gap=10, legend=2), alt_text
+    )
     return Figure(chart, sentence, alt_text)
 
 
@@ -159,7 +161,7 @@ def comparison(table: pd.DataFrame, settings: Settings) -> Figure:
     `table`: as `scenario_icers` takes it, with the column population_label; the scenarios of a population in their order,
     its base case first. The axis is logarithmic: the ICERs of populations may be many times one another.
     """
-    frame = _dot_rows(table, settings, width=64)
+    frame = _dot_rows(table, settings)
     frame["population"] = table["population_label"].to_numpy()
     frame["scenario"] = frame["population"] + "\t" + frame["scenario"]
     order: list[str] = []
@@ -173,7 +175,9 @@ def comparison(table: pd.DataFrame, settings: Settings) -> Figure:
     weight = {"condition": {"test": "indexof(datum.label, '\\t') < 0", "value": "bold"}, "value": "normal"}
     chart = _dots(frame, settings, order, logarithmic=True, labelFontWeight=weight)
     return Figure(
-        finished(chart, "ICER by population and scenario", rows_height(order, gap=6, legend=2), alt_text), sentence, alt_text
+        finished(chart, _of("ICER by population and scenario", table, settings), rows_height(order, gap=6, legend=2), alt_text),
+        sentence,
+        alt_text,
     )
 
 
@@ -269,7 +273,7 @@ def _scenarios_sentence(table: pd.DataFrame, settings: Settings) -> str:
 # --- parts of charts ---
 
 
-def _dot_rows(table: pd.DataFrame, settings: Settings, width: int = 34) -> pd.DataFrame:
+def _dot_rows(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Rows scenario, arrangement, icer, reading; the strategy stands behind the scenario where there are several."""
     names = table["label"].to_list()
     if "strategy" in table and len(set(table["strategy"])) > 1:
@@ -277,13 +281,20 @@ def _dot_rows(table: pd.DataFrame, settings: Settings, width: int = 34) -> pd.Da
         names = [f"{name}: {label}" for name, label in zip(names, labelled, strict=True)]
     return pd.DataFrame(
         {
-            "scenario": [wrapped(name, width) for name in names],
+            "scenario": [wrapped(name, 64) for name in names],
             "arrangement": [labels.arrangement_short(settings, name) for name in table["price_arrangement"]],
             "icer": table["icer"].to_numpy(dtype=np.float64),
             "reading": table["reading"].to_numpy(),
             "can_be_drawn": readings.is_price_of_a_qaly(table),
         }
     )
+
+
+def _of(title: str, table: pd.DataFrame, settings: Settings) -> str:
+    """The title of a chart, with the strategy where there are several and the table holds one of them."""
+    found = set(table["strategy"]) if "strategy" in table else set()
+    is_one_of_several = len(found) == 1 and len(settings.strategies) > 2
+    return f"{title}: {labels.in_sentence(labels.strategy_label(settings, str(*found)))}" if is_one_of_several else title
 
 
 def _dot_order(frame: pd.DataFrame) -> list[str]:

@@ -57,7 +57,7 @@ def tornado(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: int = 
     inputs, table, start = one_way.inputs, one_way.tornado(outcome, top), one_way.base[outcome]
     can_be_drawn = readings.can_be_compared(table, outcome) & np.isfinite(start)
     table["row"] = [
-        f"{wrapped(label)}\n{labels.measured(unit, low, high)}"
+        f"{wrapped(label, 56)}\n{labels.measured(unit, low, high)}"
         for label, unit, low, high in table[["label", "unit", "low", "high"]].itertuples(index=False)
     ]
     order, drawn = table["row"].tolist(), table[can_be_drawn]
@@ -274,7 +274,7 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
         .encode(
             x=x,
             y=alt.Y("probability:Q", title="Probability of being cost-effective", scale=fixed(0, 1), axis=percent_axis()),
-            color=strategy_colour(settings, places, legend=len(places) > 1),
+            color=strategy_colour(settings, places, legend=len(places) > 1, lines=True),
             strokeDash=threshold_dash(names),
             tooltip=tooltip("strategy", "threshold", ("pack_price", ",.0f"), ("probability", ".1%")),
         )

@@ -75,12 +75,13 @@ def finished(chart: Any, title: str, height: int, description: str) -> Any:
     )
 
 
-def strategy_colour(settings: Settings, places: Iterable[int], *, legend: bool = True) -> Any:
-    """The colours of the strategies at `places`, by their labels in the column strategy."""
+def strategy_colour(settings: Settings, places: Iterable[int], *, legend: bool = True, lines: bool = False) -> Any:
+    """The colours of the strategies at `places`, by their labels in the column strategy; `lines`: its legend is one of lines."""
     chosen = [settings.strategies[i] for i in places]
     colours = strategy_colours(settings)
     scale = alt.Scale(domain=[s.label for s in chosen], range=[colours[s.name] for s in chosen])
-    return alt.Color("strategy:N", title=None, scale=scale, legend=alt.Legend() if legend else None)
+    symbols = line_legend() if lines else alt.Legend()
+    return alt.Color("strategy:N", title=None, scale=scale, legend=symbols if legend else None)
 
 
 def line_legend() -> Any:
@@ -91,13 +92,13 @@ def line_legend() -> Any:
 def price_dash(names: Sequence[str]) -> Any:
     """A dash for each price arrangement, by its name in the column arrangement."""
     scale = alt.Scale(domain=list(names), range=[_DASHES[i % len(_DASHES)] for i in range(len(names))])
-    return alt.StrokeDash("arrangement:N", title="Price", scale=scale, legend=line_legend())
+    return alt.StrokeDash("arrangement:N", title=None, scale=scale, legend=line_legend())
 
 
 def threshold_dash(names: Sequence[str]) -> Any:
     """A dash for each of the two thresholds, by its name in the column threshold."""
     scale = alt.Scale(domain=list(names), range=[[8, 4], [2, 3]])
-    return alt.StrokeDash("threshold:N", title="Threshold", scale=scale, legend=line_legend())
+    return alt.StrokeDash("threshold:N", title=None, scale=scale, legend=line_legend())
 
 
 def fixed(low: float, high: float) -> Any:

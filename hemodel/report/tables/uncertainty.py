@@ -292,7 +292,9 @@ def threshold_table(thresholds: Sequence[Threshold], inputs: Inputs) -> pd.DataF
         )
         for found in thresholds
     ]
-    return framed(("What", "Unit", "Now", "Threshold value", "Searched from", "to", "Threshold (£/QALY)", "Result"), rows)
+    return framed(
+        ("What", "Unit", "Now", "Threshold value", "Searched from", "Searched to", "Threshold (£/QALY)", "Result"), rows
+    )
 
 
 def price_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
