@@ -1,8 +1,12 @@
 """Properties of the myeloma model that hold whatever the numbers.
 
 Pitfalls guarded: deaths before progression that turn negative and are clipped; hazards below the general population's; curves that
-cross unseen; dead who come back; QALYs above life-years; a parameter that moves nothing, or something it should not.
+cross unseen; dead who come back; QALYs above life-years; a parameter that moves nothing, or something it should not; costs in the
+inputs that nobody is charged.
 """
+
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -258,3 +262,42 @@ def test_a_weibull_has_the_median_and_the_landmarks_of_the_evidence():
     rate = weibull_rate(np.array([164.3 * 7 / 365.25]), np.array([1.0904]))
     survival = np.exp(-rate * np.array([1, 2, 3, 5, 10]) ** 1.0904)
     assert survival.round(3).tolist() == [0.820, 0.655, 0.518, 0.317, 0.087]
+
+
+def with_rows(inputs, **values):
+    """`inputs` with parameters that are not in the files, fixed at a value."""
+    like = inputs.parameters["c_pe"]
+    new = {n: replace(like, name=n, value=v, se=None, low=None, high=None, distribution="fixed") for n, v in values.items()}
+    return replace(inputs, parameters=MappingProxyType(dict(inputs.parameters) | new))
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        (
+            {"p_itching_dexamethasone": 0.5, "c_itching": 5e4, "du_itching": 0.1, "d_itching": 7},
+            r"p_itching_\.\.\.: given for dexamethasone, not for lenalidomide_dexamethasone",
+        ),
+        ({"n_clinic_visits_dexamethasone": 9.0}, r"n_clinic_visits_\.\.\.: given for dexamethasone, not for lenalidomide"),
+        ({"c_other_drugs_dexametasone": 900.0}, "c_other_drugs_dexametasone: there is no such strategy"),
+        (
+            {"p_itching_dexamethasone": 0.5, "p_itching_lenalidomide_dexamethasone": 0.5, "c_itching": 5e4},
+            "a share of people and c_itching, but no du_itching",
+        ),
+    ],
+)
+def test_money_that_would_be_ignored_in_silence_is_refused(rows, problem):
+    with pytest.raises(InputError, match=problem):
+        hm.run_base_case(with_rows(hm.load_inputs("relapsed"), **rows))
+
+
+def test_an_event_that_is_given_whole_is_charged():
+    base = hm.load_inputs("relapsed")
+    rows = {"p_itching_dexamethasone": 0.5, "p_itching_lenalidomide_dexamethasone": 0.0, "c_itching": 100.0}
+    more = with_rows(base, **rows, du_itching=0.0)
+    lasting = replace(base.parameters["d_pe"], name="d_itching")
+    more = replace(more, parameters=MappingProxyType(dict(more.parameters) | {"d_itching": lasting}))
+    before, after = (hm.run_base_case(x).table.set_index(["price_arrangement", "strategy"])["costs"] for x in (base, more))
+    difference = after - before
+    assert difference["pas", "lenalidomide_dexamethasone"] == 0
+    assert difference["pas", "dexamethasone"] == pytest.approx(50 / 1.035 ** (14 / 365.25), rel=1e-10)

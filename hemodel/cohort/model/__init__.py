@@ -64,6 +64,7 @@ def evaluate(draws: Draws, inputs: Inputs) -> Outcomes:
 
 def live(draws: Draws, inputs: Inputs) -> Lives:
     """Let the cohorts live through the horizon once; what they cost and yield with or without discounting follows from that."""
+    curves.refuse_partial(inputs)
     paths = Paths(draws, inputs)
     crossings = follow(draws, inputs, paths.record)
     if inputs.settings.utility_age_adjustment != "none":

@@ -7,18 +7,53 @@ from numpy.typing import NDArray
 
 from hemodel.cohort import hazards
 from hemodel.cohort.hazards import LogSteps
-from hemodel.errors import Fault, InputError
+from hemodel.errors import Fault, InputError, nearest
 from hemodel.evidence.draws import Draws
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import CYCLE_YEARS, FittedCurve
 from hemodel.survival import curves, families
 
 Array = NDArray[np.float64]
+_OF_SOME = ("hr_death", "d_mean_os", "c_other_drugs")
+"""Quantities that may be given for some strategies only."""
 
 
 def by_strategy(draws: Draws, inputs: Inputs, quantity: str) -> Array:
     """Values of `<quantity>_<strategy>`, shape (strategy, draw)."""
     return np.stack([draws[f"{quantity}_{strategy}"] for strategy in inputs.settings.strategy_names])
+
+
+def refuse_partial(inputs: Inputs) -> None:
+    """Refuse what would be ignored in silence: quantities given for some strategies only, unless that has a meaning (hazard ratios and
+    targets of one strategy, costs of other drugs), costs of other drugs of no strategy, adverse events without a cost or utility loss.
+    """
+    strategies = sorted(inputs.settings.strategy_names, key=len, reverse=True)  # a name may end in another
+    given: dict[str, set[str]] = {}
+    for name in inputs.parameters:
+        owner = next((strategy for strategy in strategies if name.endswith(f"_{strategy}")), None)
+        if owner is not None:
+            given.setdefault(name.removesuffix(f"_{owner}"), set()).add(owner)
+    faults = [
+        Fault(
+            f"parameters {quantity}_...",
+            f"given for {', '.join(sorted(owners))}, not for {', '.join(missing)}",
+            f"Give {' and '.join(f'{quantity}_{strategy}' for strategy in missing)} too (0 is a value), or leave all of them out",
+        )
+        for quantity, owners in given.items()
+        if quantity not in _OF_SOME and (missing := [s for s in inputs.settings.strategy_names if s not in owners])
+    ]
+    for name in inputs.parameters:
+        if name.startswith("c_other_drugs_") and name.removeprefix("c_other_drugs_") not in strategies:
+            remedy = nearest(name, [f"c_other_drugs_{strategy}" for strategy in inputs.settings.strategy_names])
+            faults.append(Fault(f"parameter {name}", "there is no such strategy", remedy))
+    for event in (quantity.removeprefix("p_") for quantity in given if quantity.startswith("p_")):
+        cost, loss = f"c_{event}" in inputs.parameters, f"du_{event}" in inputs.parameters
+        if cost != loss:
+            has, lacks = (f"c_{event}", f"du_{event}") if cost else (f"du_{event}", f"c_{event}")
+            problem = f"an adverse event with a share of people and {has}, but no {lacks}"
+            faults.append(Fault(f"parameters p_{event}_...", problem, f"Give {lacks} too (0 is a value)"))
+    if faults:
+        raise InputError.together(faults)
 
 
 def years_by_strategy(draws: Draws, inputs: Inputs, quantity: str) -> Array:
