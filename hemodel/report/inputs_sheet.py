@@ -1,9 +1,8 @@
 """Reading back an edited workbook or CSV: the values on its sheet Inputs and nothing else. What was uploaded is never trusted.
 
-Size, kind and contents are looked at before they are used; formulas are not run (their stored values are read).
-
-The sheet is read here and not by a library: a hostile workbook of 200 KB kept openpyxl busy for a minute and in 3 GB, and a cell in the last row
-and column makes calamine ask for more memory than there is.
+Size, kind and contents are looked at before they are used; formulas are not run (their stored values are read). The sheet is read here and
+not by a library: a hostile workbook of 200 KB kept openpyxl busy for a minute and in 3 GB, and a cell in the last row and column makes
+calamine ask for more memory than there is.
 """
 
 from __future__ import annotations
