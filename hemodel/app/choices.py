@@ -38,6 +38,8 @@ CONFIDENTIAL = "confidential"
 """Name of the price arrangement that a user adds; its discount never leaves the session."""
 REDACTED = "[REDACTED]"
 _REPLACED = "Not used: a fitted curve stands in its place."
+RATE = "r_death_progressed_"
+"""Beginning of the names of death rates after progression, which are derived from what is published about survival."""
 PRICES = {"list": "List price", "filed": "List and scheme", CONFIDENTIAL: "With a confidential price"}
 """The price switch."""
 
@@ -139,7 +141,7 @@ def applied(inputs: Inputs, edits: Edits, *, fitted: FittedData | None = None) -
         new = _with_fit(new, fitted)
     if derived_anew(inputs, edits) or fitted is not None:
         new = calibrated(new)
-        rates = {name: value for name, value in values.items() if name.startswith("r_death_progressed_")}
+        rates = {name: value for name, value in values.items() if name.startswith(RATE)}
         new = replace(new.with_values(**rates), changed=new.changed) if rates else new
     changed: dict[str, object] = {name: meant(name, float(edits[name])) for name in SETTINGS if name in edits}
     cap = _capped_scheme(inputs.settings)
@@ -175,8 +177,7 @@ def sheet_edits(inputs: Inputs, sheet: Sheet) -> dict[str, float]:
 def derived_anew(inputs: Inputs, edits: Edits) -> bool:
     """Whether an edit moves survival, so that the death rates after progression have to be derived anew."""
     return any(
-        name in inputs.parameters and inputs.parameters[name].group == "survival" and not name.startswith("r_death_progressed_")
-        for name in edits
+        name in inputs.parameters and inputs.parameters[name].group == "survival" and not name.startswith(RATE) for name in edits
     )
 
 
@@ -195,19 +196,16 @@ def priced(inputs: Inputs, prices: str, discount_percent: float = 0.0) -> Inputs
     return inputs.with_settings(schemes=inputs.settings.schemes | {CONFIDENTIAL: terms}, price_arrangements=arrangements)
 
 
-def marked(inputs: Inputs) -> tuple[str, ...]:
-    """Names of the parameters that are confidential: those called so, and the death rates that follow from a curve called so."""
-    rates = rates_of_marked_curves(inputs)
-    return tuple(n for n, parameter in inputs.parameters.items() if parameter.confidentiality != "none" or n in rates)
-
-
-def rates_of_marked_curves(inputs: Inputs) -> tuple[str, ...]:
-    """Death rates after progression that were derived with a confidential fitted curve, which could be worked out from them."""
-    return tuple(
-        f"r_death_progressed_{curve.partition('_')[2]}"
-        for curve in inputs.settings.fitted_curves
-        if (first := inputs.parameters.get(f"fit_{curve}_0")) is not None and first.confidentiality != "none"
-    )
+def marked(inputs: Inputs, *, but: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Names of the parameters that are confidential: those called so, and the death rates that are derived from survival called so,
+    which could be worked out from them. `but`: beginnings of names that are not taken for confidential here.
+    """
+    called = [n for n, p in inputs.parameters.items() if p.confidentiality != "none" and not n.startswith(but)]
+    survival = [n for n in called if inputs.parameters[n].group == "survival" and not n.startswith(RATE)]
+    rates = {
+        f"{RATE}{strategy}" for strategy in inputs.settings.strategy_names for n in survival if _decides(inputs, n, strategy)
+    }
+    return tuple(n for n in inputs.parameters if n in called or n in rates)
 
 
 def is_private(inputs: Inputs) -> bool:
@@ -265,7 +263,7 @@ def recipe(inputs: Inputs, edits: Edits) -> str:
     if derived_anew(inputs, edits):
         lines.insert(1, "from hemodel.analyses.calibration import calibrated")
         lines.append("inputs = calibrated(inputs)  # death rates after progression that meet the medians")
-        rates = {name: value for name, value in values.items() if name.startswith("r_death_progressed_")}
+        rates = {name: value for name, value in values.items() if name.startswith(RATE)}
         lines += [f"inputs = inputs.with_values({_arguments(rates)})"] if rates else []
     fresh = load_inputs(inputs.settings.problem, population=inputs.population, scenario=inputs.scenario.name)
     settings: dict[str, object] = {name: meant(name, float(edits[name])) for name in SETTINGS if name in edits}
@@ -311,6 +309,16 @@ def _editable(inputs: Inputs) -> dict[str, tuple[float, str]]:
 
 def _value(inputs: Inputs, name: str) -> float:
     return inputs.parameters[name].value if name in inputs.parameters else 0.0
+
+
+def _decides(inputs: Inputs, name: str, strategy: str) -> bool:
+    """Whether a parameter of survival may go into the death rate of a strategy: its own, those of no strategy, and hazard ratios with
+    all that they are applied to.
+    """
+    settings = inputs.settings
+    is_joined = name.startswith("hr_") or any(_by_hazard_ratio(settings, s) for s in settings.strategy_names)
+    of = max((s for s in settings.strategy_names if f"_{s}" in name), key=len, default=strategy)  # one name may end another
+    return is_joined or of == strategy
 
 
 def _by_hazard_ratio(settings: Settings, strategy: str) -> bool:

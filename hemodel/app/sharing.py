@@ -118,8 +118,7 @@ def scenario_text(inputs: Inputs, *, name: str, label: str, why: str, with_curve
     (their coefficients, not the data) and the death rates that follow from them.
     """
     curves = tuple(f"fit_{curve}_" for curve in inputs.settings.fitted_curves)
-    rates = choices.rates_of_marked_curves(inputs)
-    covered = [n for n in choices.marked(inputs) if not (with_curves and (n.startswith(curves) or n in rates))]
+    covered = choices.marked(inputs, but=curves if with_curves else ())
     return scenario_toml(inputs, name=name, label=label, why=why, without=[*covered, choices.CONFIDENTIAL])
 
 

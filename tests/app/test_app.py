@@ -29,6 +29,7 @@ from hemodel.errors import InputError
 from hemodel.evidence.settings import Settings
 from hemodel.report import inputs_sheet, labels
 from hemodel.report.cheers import cheers_table
+from hemodel.report.tables import parameter_table
 from hemodel.report.workbook import workbook_bytes
 
 pytestmark = pytest.mark.slow
@@ -444,11 +445,42 @@ def test_a_parameter_that_is_marked_never_leaves_the_session():
     assert sharing.link_query(inputs, edits) == {"problem": "relapsed", "u_progressed": "0.6"}
     assert "1234.5" not in sharing.scenario_text(inputs, name="x", label="x", why="x")
     assert "1234.5" not in choices.recipe(inputs, edits)
-    from hemodel.report import tables
-
-    covered = choices.redacted(tables.parameter_table(inputs), inputs).set_index("Name")
+    covered = choices.redacted(parameter_table(inputs), inputs).set_index("Name")
     assert covered.loc["c_lenalidomide_25mg_pack", ["Value", "Note"]].to_list() == ["[REDACTED]", "[REDACTED]"]
     assert covered.loc["u_progressed", "Value"] == 0.64
+
+
+@pytest.mark.parametrize(
+    ("problem", "name", "covered"),
+    [
+        ("relapsed", f"median_os_{DEX}", [DEX]),
+        ("relapsed", f"median_pfs_{LD}", [LD]),
+        ("relapsed", "shape_os", [LD, DEX]),
+        ("maintenance", "median_os_no_maintenance", ["lenalidomide_maintenance", "no_maintenance"]),
+        ("maintenance", "hr_death_lenalidomide_maintenance", ["lenalidomide_maintenance", "no_maintenance"]),
+    ],
+)
+def test_death_rates_that_give_a_confidential_number_of_survival_away_are_covered_with_it(problem, name, covered):
+    """The median is solved for in a few steps by whoever has the rate that was derived from it."""
+    filed = hm.load_inputs(problem)
+    inputs = marked(filed, name, filed.parameters[name].value)
+    inputs = choices.applied(inputs, edits := {name: 1.03 * inputs.parameters[name].value})
+    rates = {f"r_death_progressed_{strategy}" for strategy in covered}
+    assert set(choices.marked(inputs)) == {name} | rates
+    table = choices.redacted(parameter_table(inputs), inputs)
+    told = [
+        table.to_csv(),
+        sharing.scenario_text(inputs, name="x", label="x", why="x"),
+        sharing.scenario_text(inputs, name="x", label="x", why="x", with_curves=True),
+        str(sharing.link_query(inputs, edits)),
+        choices.recipe(inputs, edits),
+    ]
+    for secret in {name} | rates:
+        parameter = inputs.parameters[secret]
+        assert not any(str(parameter.value)[:7] in text or f"{parameter.value:.6g}" in text for text in told), secret
+    assert (table.loc[table["Name"].isin({name} | rates), ["Value", "95% low", "95% high", "Note"]] == choices.REDACTED).all(
+        axis=None
+    )
 
 
 def test_a_fitted_curve_goes_into_a_scenario_file_only_if_that_is_asked_for(fresh, fits_data):
