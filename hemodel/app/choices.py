@@ -146,8 +146,22 @@ def applied(inputs: Inputs, edits: Edits, *, fitted: FittedData | None = None) -
     changed: dict[str, object] = {name: meant(name, float(edits[name])) for name in SETTINGS if name in edits}
     cap = _capped_scheme(inputs.settings)
     if cap is not None and CAP in edits:
-        changed["schemes"] = inputs.settings.schemes | {cap: _with_cap(inputs.settings.schemes[cap], int(edits[CAP]))}
+        changed["schemes"] = inputs.settings.schemes | {cap: _with_cap(inputs.settings.schemes[cap], edits[CAP])}
     return new.with_settings(**changed) if changed else new
+
+
+def refused(inputs: Inputs, name: str, value: float) -> str:
+    """Why a choice about the model (of `SETTINGS`, or the cap of the scheme) cannot be this value; empty where it can."""
+    headline = next((h for h in headline_inputs(inputs) if h.name == name), None)
+    if headline is None:
+        return "no scheme here has a cap"
+    try:
+        applied(inputs, {name: value})
+    except InputError:
+        kind = "a whole number" if headline.is_whole else "a number"
+        bounds = [f"{word} {bound:g}" for word, bound in (("from", headline.low), ("to", headline.high)) if bound is not None]
+        return f"it is {' '.join([kind, *bounds])} ({headline.unit})"
+    return ""
 
 
 def sheet_edits(inputs: Inputs, sheet: Sheet) -> dict[str, float]:
@@ -275,7 +289,7 @@ def recipe(inputs: Inputs, edits: Edits) -> str:
         lines.append(f"inputs = inputs.with_settings({_arguments(settings)})")
     cap = _capped_scheme(inputs.settings)
     if cap is not None and CAP in edits:
-        terms = f'inputs.settings.schemes["{cap}"].model_copy(update={{"{CAP}": {int(edits[CAP])}}})'
+        terms = f'inputs.settings.schemes["{cap}"].model_dump() | {{"{CAP}": {edits[CAP]:.0f}}}'
         lines.append(f'inputs = inputs.with_settings(schemes=inputs.settings.schemes | {{"{cap}": {terms}}})')
     return "\n".join([*lines, "result = hm.run_base_case(inputs)", "print(result.table)"])
 
@@ -377,10 +391,11 @@ def _capped_scheme(settings: Settings) -> str | None:
     return next((name for name in schemes if settings.schemes[name].drug_cost_cap_cycles is not None), None)
 
 
-def _with_cap(scheme: Scheme, cycles: int) -> Scheme:
-    """The scheme with another cap, and a label that says so."""
-    label = scheme.label.replace(f"{scheme.drug_cost_cap_cycles} cycles", f"{cycles} cycles")
-    return scheme.model_copy(update={CAP: cycles, "label": label})
+def _with_cap(scheme: Scheme, cycles: float) -> dict[str, object]:
+    """The terms of the scheme with another cap, and a label that says so: still to be checked, as whatever is typed or sent."""
+    whole = int(cycles) if float(cycles).is_integer() else cycles
+    label = scheme.label.replace(f"{scheme.drug_cost_cap_cycles} cycles", f"{whole} cycles")
+    return scheme.model_dump() | {CAP: whole, "label": label}
 
 
 def _parameter_row(base: Parameter, now: Parameter) -> tuple[str, str, str, str]:

@@ -105,6 +105,8 @@ def read_link(query: Mapping[str, str]) -> Arrived:
             value = number(text)
             if value is None or (name in filed.parameters and name in choices.marked(filed)):
                 refused.append(f"{name}: {shown(text)} is not a number that a link can give")
+            elif name not in filed.parameters and (why := choices.refused(filed, name, value)):
+                refused.append(f"{name} {shown(text)}: {why}")
             else:
                 edits[name] = value
         else:

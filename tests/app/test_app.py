@@ -575,6 +575,35 @@ def test_a_link_shows_the_same_inputs_again_and_bad_parts_are_refused_one_by_one
     assert "is not a utility" in whole(app).error[0].value
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("drug_cost_cap_cycles", "-5"),
+        ("drug_cost_cap_cycles", "0"),
+        ("drug_cost_cap_cycles", "2.7"),
+        ("drug_cost_cap_cycles", "10001"),
+        ("discount_rate_costs", "-1"),
+        ("discount_rate_effects", "101"),
+        ("horizon_years", "0"),
+        ("horizon_years", "0.01"),
+        ("horizon_years", "1e300"),
+    ],
+)
+def test_a_choice_about_the_model_that_it_cannot_make_is_refused(name, told):
+    arrived = sharing.read_link({name: told, "u_progressed": "0.6"})
+    assert arrived.edits == {"u_progressed": 0.6}
+    assert len(arrived.refused) == 1 and f"{name} '{told}': it is a " in arrived.refused[0]
+    with pytest.raises(InputError, match=name):
+        choices.applied(hm.load_inputs("relapsed"), {name: float(told)})
+
+
+def test_a_choice_that_a_link_may_make_is_taken():
+    asked = {"drug_cost_cap_cycles": "20", "horizon_years": "0.5", "discount_rate_costs": "100"}
+    arrived = sharing.read_link(asked)
+    assert arrived.edits == {name: float(value) for name, value in asked.items()} and not arrived.refused
+    assert sharing.read_link({"problem": "maintenance", "drug_cost_cap_cycles": "20"}).edits == {"drug_cost_cap_cycles": 20.0}
+
+
 def test_the_link_of_the_page_is_the_link_of_the_inputs(fresh):
     field(fresh, "u_progressed").set_value(0.6)
     press(fresh, "Apply")
