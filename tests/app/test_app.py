@@ -826,7 +826,7 @@ def test_nothing_in_a_text_is_taken_for_markdown():
 
 def test_workbook_of_the_screen_opens_and_holds_the_number_on_it():
     inputs = choices.applied(hm.load_inputs("relapsed"), {"u_progressed": 0.6})
-    book = openpyxl.load_workbook(io.BytesIO(results.workbook(inputs)))
+    book = openpyxl.load_workbook(io.BytesIO(results.workbook(inputs)()))
     cells = {cell.value for row in book["Summary"].iter_rows() for cell in row}
     found = [cell for cell in cells if isinstance(cell, float)]
     assert any(value == pytest.approx(hm.run_base_case(inputs).icer("pas"), rel=1e-12) for value in found)
