@@ -16,7 +16,7 @@ from hemodel.analyses.fitting import with_fitted_curve
 from hemodel.cohort.model import STRENGTHS
 from hemodel.errors import Fault, InputError
 from hemodel.errors import shown as quoted
-from hemodel.evidence.inputs import Inputs, load_inputs
+from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
 from hemodel.evidence.parameters import YEARS_PER, Parameter, finite
 from hemodel.evidence.settings import Scheme, Settings
 from hemodel.report import labels, tables
@@ -267,8 +267,10 @@ def differences(base: Inputs, now: Inputs) -> pd.DataFrame:
 
 
 def recipe(inputs: Inputs, edits: Edits) -> str:
-    """Python that gives the same base case again."""
-    scenario = "" if inputs.scenario.name == BASE_CASE else f', scenario="{inputs.scenario.name}"'
+    """Python that gives the same base case again; a scenario of one's own is read from its file."""
+    name, filed = inputs.scenario.name, load_inputs(inputs.settings.problem, population=inputs.population)
+    file = name if name in scenario_names(inputs.settings.problem) else f"{name}.toml"
+    scenario = "" if name == BASE_CASE else f', scenario="{file}"'
     lines = ["import hemodel as hm", ""]
     lines.append(f'inputs = hm.load_inputs("{inputs.settings.problem}", population="{inputs.population}"{scenario})')
     values = {name: value for name, value in edits.items() if name in inputs.parameters and name not in marked(inputs)}
@@ -279,11 +281,13 @@ def recipe(inputs: Inputs, edits: Edits) -> str:
         lines.append("inputs = calibrated(inputs)  # death rates after progression that meet the medians")
         rates = {name: value for name, value in values.items() if name.startswith(RATE)}
         lines += [f"inputs = inputs.with_values({_arguments(rates)})"] if rates else []
-    fresh = load_inputs(inputs.settings.problem, population=inputs.population, scenario=inputs.scenario.name)
+    before = {
+        key: inputs.scenario.settings.get(key, getattr(filed.settings, key)) for key in ("thresholds", "price_arrangements")
+    }
     settings: dict[str, object] = {name: meant(name, float(edits[name])) for name in SETTINGS if name in edits}
-    if inputs.settings.thresholds != fresh.settings.thresholds:
+    if inputs.settings.thresholds != before["thresholds"]:
         settings["thresholds"] = inputs.settings.thresholds
-    if inputs.settings.price_arrangements == ["list"] != fresh.settings.price_arrangements:
+    if inputs.settings.price_arrangements == ["list"] != before["price_arrangements"]:
         settings["price_arrangements"] = ["list"]
     if settings:
         lines.append(f"inputs = inputs.with_settings({_arguments(settings)})")

@@ -73,7 +73,7 @@ def left_out(inputs: Inputs, edits: choices.Edits) -> list[str]:
         found.append("the confidential price")
     if inputs.settings.fitted_curves:
         found.append("the curve fitted to data of your own (the page “Scenarios” can put it into a file)")
-    if inputs.scenario.name != choices.BASE_CASE and inputs.scenario.name not in scenario_names(inputs.settings.problem):
+    if not is_listed(inputs.scenario.name, inputs.settings.problem):
         found.append("the scenario of your own (save it as a file): a link carries those of the list only")
     return found
 
@@ -124,20 +124,27 @@ def scenario_text(inputs: Inputs, *, name: str, label: str, why: str, with_curve
     return scenario_toml(inputs, name=name, label=label, why=why, without=[*covered, choices.CONFIDENTIAL])
 
 
-def file_name(label: str) -> str:
-    """The name of a scenario made of its label: small letters, digits and _.
+def file_name(label: str, problem: str) -> str:
+    """The name of a scenario made of its label: small letters, digits and _; not one that the problem's list has.
 
-    >>> file_name("Price -40 %, 10 years")
-    'price_40_10_years'
+    >>> file_name("Price -40 %, 10 years", "relapsed"), file_name("Horizon 10 years", "relapsed")
+    ('price_40_10_years', 'my_horizon_10_years')
     """
     words = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")[:60]
-    return words if _NAME.fullmatch(words) else f"scenario_{words}".rstrip("_")
+    name = words if _NAME.fullmatch(words) else f"scenario_{words}".rstrip("_")
+    return f"my_{name}" if is_listed(name, problem) else name
+
+
+def is_listed(name: str, problem: str) -> bool:
+    """Whether a scenario of this name is the base case of the problem or in its list."""
+    return name == choices.BASE_CASE or name in scenario_names(problem)
 
 
 def read_scenario(file: str, content: bytes, problem: str, population: str) -> Inputs:
     """The inputs that an uploaded scenario file gives, read and checked by the loader of the files in `scenarios/`.
 
-    The population is that of the file where it names one. Raises `InputError` with everything that is wrong.
+    The population is that of the file where it names one. Raises `InputError` with everything that is wrong, and for the name of a
+    scenario in the list: a link would then show that one.
     """
     if len(content) > MOST_BYTES:
         raise InputError(file, f"the file has {len(content):,} bytes", f"A scenario has at most {MOST_BYTES:,}")
@@ -156,6 +163,9 @@ def read_scenario(file: str, content: bytes, problem: str, population: str) -> I
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(f"{file} (name)", f"{shown(name)} is not a name", "Use small letters, digits and _")
     problem = of if isinstance(of, str) and of in PROBLEMS else problem
+    if is_listed(name, problem):
+        remedy = f'Choose that one at the side, or write name = "my_{name}"'
+        raise InputError(f"{file} (name)", f"{shown(name)} is the name of a scenario in the list", remedy)
     if isinstance(populations, list) and populations and population not in populations and isinstance(populations[0], str):
         population = populations[0]
     filed = load_inputs(problem)

@@ -548,6 +548,34 @@ def test_a_scenario_that_is_loaded_is_shown_and_named(fresh):
     assert "Scenario: Mine" in text(fresh)
 
 
+def test_a_scenario_saved_under_the_name_of_one_in_the_list_is_not_taken_for_that():
+    inputs = choices.applied(hm.load_inputs("relapsed"), {"u_progressed": 0.5})
+    for label, name in (("Horizon 10 years", "my_horizon_10_years"), ("Base case", "my_base_case")):
+        assert sharing.file_name(label, "relapsed") == name
+        told = sharing.scenario_text(inputs, name=name, label=label, why="Because")
+        again = sharing.read_scenario(f"{name}.toml", told.encode(), "relapsed", "two_or_more_prior")
+        assert again.hash == inputs.hash
+        assert sharing.link_query(again, {}) == {"problem": "relapsed"} and len(sharing.left_out(again, {})) == 1
+        taken = told.replace(f'"{name}"', f'"{name.removeprefix("my_")}"')
+        with pytest.raises(InputError, match=f'in the list.*name = "{name}"'):
+            sharing.read_scenario("mine.toml", taken.encode(), "relapsed", "two_or_more_prior")
+
+
+def test_export_of_a_scenario_of_ones_own_has_code_that_reads_its_file(fresh, tmp_path, monkeypatch):
+    inputs = choices.applied(hm.load_inputs("relapsed"), {"u_progressed": 0.6}).with_settings(thresholds="2009")
+    told = sharing.scenario_text(inputs, name="mine", label="Mine", why="Because")
+    go(fresh, "Scenarios").session_state["scenarios_tab"] = "Save, load and share"
+    uploaded(fresh.run(), "load_scenario", "mine.toml", told.encode())
+    app = ran(go(fresh, "Export"))
+    assert "keep it as mine.toml" in text(app)
+    (code,) = [c.value for c in app.code if "import hemodel" in c.value]
+    (tmp_path / "mine.toml").write_text(told, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code, names)
+    assert expected(names["inputs"]) == expected(inputs) and names["inputs"].settings.thresholds == "2009"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -51,6 +51,9 @@ def draw() -> None:
     st.markdown("#### The same numbers without this page")
     if shown.fitted is not None or missing:
         st.caption("The code leaves out what is confidential or came from data of your own.")
+    own = inputs.scenario.name
+    if not sharing.is_listed(own, inputs.settings.problem):
+        st.caption(plain(f"The code reads the scenario file that you loaded: keep it as {own}.toml beside the code."))
     st.code(choices.recipe(_public(shown), shown.edits), language=None, wrap_lines=True)
 
 

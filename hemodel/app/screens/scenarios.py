@@ -114,7 +114,7 @@ def _travel(shown: Screen) -> None:
         "With the fitted curve: its coefficients go into the file, the data do not. The file is then confidential.",
         key="scenario_with_curves",
     )
-    name = f"{'confidential_' if with_curves else ''}{sharing.file_name(label)}"
+    name = f"{'confidential_' if with_curves else ''}{sharing.file_name(label, inputs.settings.problem)}"
     st.download_button(
         "Save the scenario",
         data=lambda: sharing.scenario_text(
