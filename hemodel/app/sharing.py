@@ -66,16 +66,20 @@ def link_query(inputs: Inputs, edits: choices.Edits) -> dict[str, str]:
     }
 
 
-def left_out(inputs: Inputs, edits: choices.Edits) -> list[str]:
-    """What a link or a scenario file cannot carry, in words."""
+def left_out(inputs: Inputs, edits: choices.Edits, *, with_curves: bool = False) -> list[str]:
+    """What a scenario file of `inputs` does not hold, in words; `with_curves` as in `scenario_text`. A link holds it neither."""
     found = [f"the confidential “{choices.label_of(inputs, name)}”" for name in choices.marked(inputs) if name in edits]
     if choices.CONFIDENTIAL in inputs.settings.schemes:
         found.append("the confidential price")
-    if inputs.settings.fitted_curves:
+    if inputs.settings.fitted_curves and not with_curves:
         found.append("the curve fitted to data of your own (the page “Scenarios” can put it into a file)")
-    if not is_listed(inputs.scenario.name, inputs.settings.problem):
-        found.append("the scenario of your own (save it as a file): a link carries those of the list only")
     return found
+
+
+def left_out_of_link(inputs: Inputs, edits: choices.Edits) -> list[str]:
+    """What a link to `inputs` does not hold, in words: it names scenarios, so it holds those in the list only."""
+    own = [] if is_listed(inputs.scenario.name, inputs.settings.problem) else ["the scenario of your own (a file holds it)"]
+    return left_out(inputs, edits) + own
 
 
 def read_link(query: Mapping[str, str]) -> Arrived:

@@ -332,11 +332,15 @@ def test_an_edit_stays_when_the_population_changes_unless_that_has_a_value_of_it
 
 
 def test_edits_of_one_problem_do_not_reach_another(fresh):
-    field(fresh, "median_os_dexamethasone").set_value(15.0)
+    """Not even where both give an input the same value: it was typed for another question."""
+    same = [hm.load_inputs(problem).parameters["u_progressed"].value for problem in ("relapsed", "maintenance")]
+    assert same[0] == same[1]
+    field(fresh, "u_progressed").set_value(0.5)
     field(fresh, "discount_rate_costs").set_value(1.5)
     press(fresh, "Apply")
     fresh.selectbox(key=f"problem/{round_(fresh)}").set_value("maintenance").run()
-    assert icers(ran(fresh)) == expected(hm.load_inputs("maintenance").with_settings(discount_rate_costs=0.015))
+    assert icers(ran(fresh)) == expected(hm.load_inputs("maintenance"))
+    assert "No longer changed" in text(fresh) and "Utility after progression; Discount rate, costs" in text(fresh)
 
 
 def test_thresholds_preset_reaches_the_words_and_the_tables(fresh):
@@ -505,8 +509,10 @@ def test_a_fitted_curve_goes_into_a_scenario_file_only_if_that_is_asked_for(fres
     assert field(fresh, f"median_pfs_{LD}", "relapsed/two_or_more_prior/x").disabled
     go(fresh, "Scenarios").session_state["scenarios_tab"] = "Save, load and share"
     fresh.run()
-    assert "the curve fitted to data of your own" in text(fresh)
+    assert text(fresh).count("the curve fitted to data of your own") == 2
     ran(fresh.checkbox(key="scenario_with_curves").check().run())
+    (told,) = [w.value for w in fresh.warning if "Not in" in w.value]
+    assert told.startswith(r"Not in the link\: the curve fitted to data of your own") and "the scenario of your own" in told
 
 
 def test_data_of_ones_own_make_the_inputs_private(fits_data):
@@ -555,7 +561,8 @@ def test_a_scenario_saved_under_the_name_of_one_in_the_list_is_not_taken_for_tha
         told = sharing.scenario_text(inputs, name=name, label=label, why="Because")
         again = sharing.read_scenario(f"{name}.toml", told.encode(), "relapsed", "two_or_more_prior")
         assert again.hash == inputs.hash
-        assert sharing.link_query(again, {}) == {"problem": "relapsed"} and len(sharing.left_out(again, {})) == 1
+        assert sharing.link_query(again, {}) == {"problem": "relapsed"}
+        assert sharing.left_out(again, {}) == [] and len(sharing.left_out_of_link(again, {})) == 1
         taken = told.replace(f'"{name}"', f'"{name.removeprefix("my_")}"')
         with pytest.raises(InputError, match=f'in the list.*name = "{name}"'):
             sharing.read_scenario("mine.toml", taken.encode(), "relapsed", "two_or_more_prior")
