@@ -10,6 +10,7 @@ Markdown; an upload that changes something before it was checked.
 import io
 import time
 import zipfile
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -814,6 +815,43 @@ def test_a_run_that_is_cancelled_or_that_nobody_waits_for_stops_at_its_next_step
     left = background.Run("x", "1", 10, asked=-1e9)
     with pytest.raises(background.Cancelled):
         left.advance()
+
+
+def under_way(app, name, identity):
+    """A run of the session that has not ended and is at no next step."""
+    run = background.Run("A run", identity, 0, asked=-1e9, future=Future())
+    run.future.set_running_or_notify_cancel()
+    app.session_state["runs"] = {name: run}
+    return run
+
+
+def at_tab(app, tab):
+    go(app, "Uncertainty").session_state["uncertainty_tab"] = tab
+    return ran(app.run())
+
+
+def test_cancel_gives_the_page_back_at_once_and_does_not_wait_for_the_run(fresh):
+    go(fresh, "Uncertainty")
+    run = under_way(fresh, "sobol", results.identity(hm.load_inputs("relapsed")))
+    at_tab(fresh, "All together (Sobol')")
+    assert "Work out Sobol' indices (a few seconds)" not in [button.label for button in fresh.button]
+    press(fresh, "Cancel")
+    assert run.stop.is_set() and fresh.session_state["runs"] == {}
+    assert "Work out Sobol' indices (a few seconds)" in [button.label for button in ran(fresh).button]
+
+
+def test_a_run_goes_on_while_another_page_is_read_and_is_found_again_with_what_was_chosen(fresh):
+    at_tab(fresh, "More draws")
+    fresh.session_state["more_draws"] = 250_000
+    run = under_way(fresh, "more_draws", f"{results.identity(hm.load_inputs('relapsed'))}/250000")
+    ran(fresh.run())
+    for title in ("Summary", "Inputs"):
+        run.asked = -1e9
+        ran(go(fresh, title))
+        run.advance()  # a session that is open
+    at_tab(fresh, "More draws")
+    assert fresh.session_state["runs"] == {"more_draws": run} and not run.stop.is_set()
+    assert fresh.session_state["more_draws"] == 250_000
 
 
 # --- words, code, workbook -------------------------------------------------------------------------------------------------
