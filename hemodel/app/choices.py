@@ -135,14 +135,13 @@ def applied(inputs: Inputs, edits: Edits, *, fitted: FittedData | None = None) -
 
     Raises `InputError` where the model cannot hold an edit, or where no death rate meets the medians.
     """
-    values = {name: value for name, value in edits.items() if name not in SETTINGS and name != CAP}
+    rates, values = _rates_and_others({name: value for name, value in edits.items() if name not in SETTINGS and name != CAP})
     new = inputs.with_values(**values) if values else inputs
     if fitted is not None:
         new = _with_fit(new, fitted)
     if derived_anew(inputs, edits) or fitted is not None:
         new = calibrated(new)
-        rates = {name: value for name, value in values.items() if name.startswith(RATE)}
-        new = replace(new.with_values(**rates), changed=new.changed) if rates else new
+    new = new.with_values(**rates) if rates else new
     changed: dict[str, object] = {name: meant(name, float(edits[name])) for name in SETTINGS if name in edits}
     cap = _capped_scheme(inputs.settings)
     if cap is not None and CAP in edits:
@@ -277,14 +276,15 @@ def recipe(inputs: Inputs, edits: Edits) -> str:
     scenario = "" if name == BASE_CASE else f', scenario="{file}"'
     lines = ["import hemodel as hm", ""]
     lines.append(f'inputs = hm.load_inputs("{inputs.settings.problem}", population="{inputs.population}"{scenario})')
-    values = {name: value for name, value in edits.items() if name in inputs.parameters and name not in marked(inputs)}
+    public = {name: value for name, value in edits.items() if name in inputs.parameters and name not in marked(inputs)}
+    rates, values = _rates_and_others(public)
     if values:
         lines.append(f"inputs = inputs.with_values({_arguments(values)})")
     if derived_anew(inputs, edits):
         lines.insert(1, "from hemodel.analyses.calibration import calibrated")
         lines.append("inputs = calibrated(inputs)  # death rates after progression that meet the medians")
-        rates = {name: value for name, value in values.items() if name.startswith(RATE)}
-        lines += [f"inputs = inputs.with_values({_arguments(rates)})"] if rates else []
+    if rates:
+        lines.append(f"inputs = inputs.with_values({_arguments(rates)})")
     before = {
         key: inputs.scenario.settings.get(key, getattr(filed.settings, key)) for key in ("thresholds", "price_arrangements")
     }
@@ -300,6 +300,12 @@ def recipe(inputs: Inputs, edits: Edits) -> str:
         terms = f'inputs.settings.schemes["{cap}"].model_dump() | {{"{CAP}": {edits[CAP]:.0f}}}'
         lines.append(f'inputs = inputs.with_settings(schemes=inputs.settings.schemes | {{"{cap}": {terms}}})')
     return "\n".join([*lines, "result = hm.run_base_case(inputs)", "print(result.table)"])
+
+
+def _rates_and_others(values: Edits) -> tuple[dict[str, float], dict[str, float]]:
+    """Death rates after progression, which are set after all that they would be derived from, and the other values."""
+    rates = {name: value for name, value in values.items() if name.startswith(RATE)}
+    return rates, {name: value for name, value in values.items() if name not in rates}
 
 
 def _arguments(values: Mapping[str, object]) -> str:

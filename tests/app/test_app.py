@@ -30,7 +30,7 @@ from hemodel.errors import InputError
 from hemodel.evidence.settings import Settings
 from hemodel.report import inputs_sheet, labels
 from hemodel.report.cheers import cheers_table
-from hemodel.report.tables import parameter_table
+from hemodel.report.tables import parameter_table, status_counts
 from hemodel.report.workbook import workbook_bytes
 
 pytestmark = pytest.mark.slow
@@ -272,6 +272,33 @@ def test_apply_gives_the_number_of_the_python_interface_for_all_inputs_at_once(f
     assert icers(ran(app)) == expected(hm.load_inputs("relapsed"))
     assert field(app, "u_progressed").value == 0.64
     assert differences(app) is None
+
+
+def test_a_value_typed_by_hand_is_assumed_and_says_what_it_was():
+    """Also where it is counted, and after a trip in a scenario file; a value typed as it was stays what it was."""
+    filed = hm.load_inputs("relapsed")
+    edits = {"c_lenalidomide_25mg_pack": 3_000.0, "u_progressed": 0.64, "median_os_dexamethasone": 15.0}
+    inputs = choices.applied(filed, edits)
+    price, was = (one.parameters["c_lenalidomide_25mg_pack"] for one in (inputs, filed))
+    assert (price.status, price.source) == ("assumed", "")
+    assert price.note == f"Changed by hand from 4,368 GBP per pack; before: {was.status}, {was.source}. {was.note}"
+    assert inputs.parameters["u_progressed"] == filed.parameters["u_progressed"]
+    rate = inputs.parameters[f"r_death_progressed_{DEX}"]
+    assert (rate.status, rate.note) == ("derived", "Derived anew so that the model's median overall survival is 15 months.")
+    counts = [status_counts(one).set_index("Status")["Parameters"] for one in (filed, inputs)]
+    assert counts[1]["assumed"] == counts[0]["assumed"] + 2
+    told = sharing.scenario_text(inputs, name="x", label="x", why="x")
+    assert sharing.read_scenario("x.toml", told.encode(), "relapsed", "two_or_more_prior").parameters == inputs.parameters
+
+
+def test_a_death_rate_typed_by_hand_is_kept_when_a_median_is_typed_too():
+    edits = {f"r_death_progressed_{DEX}": 2.0, "median_os_dexamethasone": 15.0}
+    inputs = choices.applied(hm.load_inputs("relapsed"), edits)
+    rate = inputs.parameters[f"r_death_progressed_{DEX}"]
+    assert (rate.value, rate.status) == (2.0, "assumed") and "overall survival is 15 months" in rate.note
+    names = {}
+    exec(choices.recipe(inputs, edits), names)
+    assert names["inputs"].hash == inputs.hash
 
 
 def test_discount_rates_typed_in_percent_give_the_scenario_that_writes_them_as_fractions():
