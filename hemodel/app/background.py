@@ -21,8 +21,8 @@ from hemodel.errors import InputError
 
 Progress = Callable[[int], None]
 POLL, PULSE = "0.5s", "15s"
-_PATIENCE = 60.0
-"""Seconds after which a run whose session has not been heard of is given up."""
+_PATIENCE = 150.0
+"""Seconds after which a run whose session has not been heard of is given up; a page that is not in view may speak but once a minute."""
 
 
 class Cancelled(Exception):

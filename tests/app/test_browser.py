@@ -169,7 +169,7 @@ def test_every_page_is_whole_at_both_widths_and_can_be_read_by_a_machine(page, s
     assert charts > 15
 
 
-def test_a_confidential_price_is_not_in_the_address_and_a_long_run_can_be_cancelled(page):
+def test_a_confidential_price_is_not_in_the_address_and_a_long_run_can_be_left_and_cancelled(page):
     page.get_by_role("combobox", name="Prices").click()
     page.get_by_role("option", name="With a confidential price").click()
     quiet(page)
@@ -185,6 +185,10 @@ def test_a_confidential_price_is_not_in_the_address_and_a_long_run_can_be_cancel
     quiet(page)
     page.get_by_role("button", name="Run them").click()
     page.get_by_test_id("stProgress").wait_for()
+    go(page, "Summary")
+    go(page, "Uncertainty")
+    page.get_by_role("tab", name="More draws").click()
+    page.get_by_test_id("stProgress").filter(has_text="500,000 draws").wait_for()  # it went on, and is what was chosen
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Run them").wait_for()
     quiet(page)
