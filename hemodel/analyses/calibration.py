@@ -31,13 +31,14 @@ _STEP = 1e-3  # of ln(target), for the derivative of the rate
 
 @dataclass(frozen=True)
 class DerivedRate:
-    """Rate of death after progression of one strategy, per year, with what it was derived from."""
+    """Rate of death after progression of one strategy, per year, with what it was derived from: a median, or a mean."""
 
     strategy: str
     target_years: float
     se_ln_target: float
     value: float
     se: float
+    by_mean: bool = False
 
     @property
     def name(self) -> str:
@@ -64,7 +65,7 @@ def derive_rates(inputs: Inputs) -> tuple[DerivedRate, ...]:
     for i, strategy in enumerate(inputs.settings.strategy_names):
         se_ln = _se_of_ln_target(inputs, strategy)
         slope = abs(rates[i, 1] - rates[i, 2]) / (2 * _STEP)
-        found.append(DerivedRate(strategy, float(targets[i]), se_ln, float(rates[i, 0]), float(slope) * se_ln))
+        found.append(DerivedRate(strategy, float(targets[i]), se_ln, float(rates[i, 0]), float(slope) * se_ln, bool(by_mean[i])))
     return tuple(found)
 
 
@@ -83,7 +84,11 @@ def calibrated(inputs: Inputs) -> Inputs:
     """`inputs` with the rates of death after progression derived anew: for use after a median or a curve was changed."""
     parameters = dict(inputs.parameters)
     for rate in derive_rates(inputs):
-        parameters[rate.name] = replace(parameters[rate.name], value=rate.value, se=rate.se, low=None, high=None)
+        held = parameters[rate.name]
+        status = "derived" if held.source else "assumed"  # of what was assumed, nothing is derived from a source
+        kind = "mean" if rate.by_mean else "median"
+        note = f"Derived anew so that the model's {kind} overall survival is {12 * rate.target_years:.6g} months."
+        parameters[rate.name] = replace(held, value=rate.value, se=rate.se, low=None, high=None, status=status, note=note)
     return replace(inputs, parameters=MappingProxyType(parameters))
 
 

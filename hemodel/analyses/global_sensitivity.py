@@ -9,7 +9,7 @@ or do not vary (it returns zeros), and outcomes of another design's length.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ INDICES = {
 }
 """What each method gives; SALib's own notes say that its intervals for FAST are unreliable, so they are left out."""
 OUTCOMES = ("incremental_net_monetary_benefit", "incremental_costs", "incremental_qalys")
-_BLOCK = 65_536
+_BLOCK = 8_192
 _MOST = 1 << 20
 _MORRIS_EDGE = (
     0.005  # Morris walks on a grid that holds 0 and 1, where many a distribution is infinite: its cube is drawn in by this
@@ -77,12 +77,14 @@ def run_global(
     price_arrangement: str | None = None,
     strategy: str | None = None,
     threshold: float | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Sensitivity:
     """Sobol' indices (`size` a power of 2; size (D + 2) evaluations, D dimensions, or size (2 D + 2) with second order), Morris'
     elementary effects (`size` trajectories), FAST or RBD-FAST of an outcome of the model, with the model's own distributions.
 
     Sobol' and Morris work on groups. FAST and RBD-FAST know none: there a group is represented by its members one by one, before
-    they are correlated, and the order in which they are then mixed shows in their indices.
+    they are correlated, and the order in which they are then mixed shows in their indices. `progress` is called with the number of
+    evaluations after each block of them.
     """
     arrangement, strategy, threshold = request(inputs, price_arrangement, strategy, threshold)
     _refuse(method, METHODS, outcome, size, seed)
@@ -93,7 +95,7 @@ def run_global(
     problem = _problem(prepared, groups if method in ("sobol", "morris") else None)
     points = _points(method, problem, size, second_order, seed)
     edge = _MORRIS_EDGE if method == "morris" else _EDGE
-    values = _outcome(prepared, inputs, np.clip(points, edge, 1 - edge), outcome, arrangement, strategy, threshold)
+    values = _outcome(prepared, inputs, np.clip(points, edge, 1 - edge), outcome, arrangement, strategy, threshold, progress)
     return analyse(method, problem, points, values, outcome=outcome, groups=groups, second_order=second_order, seed=seed)
 
 
@@ -223,7 +225,14 @@ def _points(method: str, problem: dict[str, Any], size: int, second_order: bool,
 
 
 def _outcome(
-    prepared: Sampler, inputs: Inputs, points: Array, outcome: str, arrangement: str, strategy: str, threshold: float
+    prepared: Sampler,
+    inputs: Inputs,
+    points: Array,
+    outcome: str,
+    arrangement: str,
+    strategy: str,
+    threshold: float,
+    progress: Callable[[int], None] | None,
 ) -> Array:
     """The outcome at each point of the unit cube, in blocks."""
     values = np.empty(len(points))
@@ -234,6 +243,8 @@ def _outcome(
         outcomes = model.live(draws, inputs).outcomes(discounted=True)
         costs, qalys = increments(outcomes, arrangement, strategy, inputs.settings.comparator)
         values[rows] = _chosen(outcome, costs, qalys, threshold)
+        if progress is not None:
+            progress(len(points[rows]))
     return values
 
 

@@ -1,7 +1,8 @@
 """Runs that take longer than a click: in the background, with progress, and they can be cancelled.
 
 A run belongs to its session: it is held in the session's state and nowhere else. All sessions share two workers, so that ten of them
-do not slow one another down more than they must; a run that nobody looks at any more stops by itself.
+do not slow one another down more than they must. A run goes on while its session is open, on whatever page, and stops by itself
+when that is gone.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from hemodel.app.show import explain
 from hemodel.errors import InputError
 
 Progress = Callable[[int], None]
-POLL = "0.5s"
-_PATIENCE = 60.0
-"""Seconds after which a run that no page has asked about is given up."""
+POLL, PULSE = "0.5s", "15s"
+_PATIENCE = 150.0
+"""Seconds after which a run whose session has not been heard of is given up; a page that is not in view may speak but once a minute."""
 
 
 class Cancelled(Exception):
@@ -57,8 +58,7 @@ def request(name: str, label: str, identity: str, total: int, work: Callable[[Pr
     runs: dict[str, Run] = st.session_state.setdefault("runs", {})
     run = runs.get(name)
     if run is not None and run.identity != identity:
-        cancel(run)
-        del runs[name]
+        _give_up(name)
         run = None
     if run is None:
         if st.button(button, key=f"start/{name}"):
@@ -70,9 +70,6 @@ def request(name: str, label: str, identity: str, total: int, work: Callable[[Pr
         _watch(name)
         return None
     assert run.future is not None
-    if run.stop.is_set() or run.future.cancelled():
-        del runs[name]
-        st.rerun()
     try:
         return run.future.result()
     except Cancelled:
@@ -90,19 +87,35 @@ def cancel(run: Run) -> None:
         run.future.cancel()
 
 
+def keep_alive() -> None:
+    """Say that the session is open, for its runs: now, and every quarter of a minute while one of them is under way."""
+    runs: dict[str, Run] = st.session_state.get("runs", {})
+    if not all(run.is_over for run in runs.values()):
+        _beat()
+
+
+def _pulse() -> None:
+    for run in st.session_state.get("runs", {}).values():
+        run.asked = time.monotonic()
+
+
+def _give_up(name: str) -> None:
+    """Forget a run at once, though it may take a moment until it has come to its next step."""
+    cancel(st.session_state["runs"].pop(name))
+
+
 def _poll(name: str) -> None:
     run: Run | None = st.session_state.get("runs", {}).get(name)
     if run is None or run.is_over:
         st.rerun()
     assert run is not None
-    run.asked = time.monotonic()
     share = min(run.done / run.total, 1.0) if run.total else 0.0
     is_waiting = run.future is not None and not run.future.running()
     state = "waiting for another run to end" if is_waiting else f"{share:.0%}" if run.total else "running"
     left, right = st.columns([4, 1], vertical_alignment="center")
     left.progress(share, text=f"{run.label}: {state}")
     if right.button("Cancel", key=f"cancel/{name}", width="stretch"):
-        cancel(run)
+        _give_up(name)
         st.rerun()
 
 
@@ -111,4 +124,5 @@ def _two_workers() -> ThreadPoolExecutor:
 
 
 _watch: Callable[[str], None] = st.fragment(_poll, run_every=POLL)
+_beat: Callable[[], None] = st.fragment(_pulse, run_every=PULSE)
 _workers: Callable[[], ThreadPoolExecutor] = st.cache_resource(_two_workers, show_spinner=False)

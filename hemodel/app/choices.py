@@ -16,7 +16,7 @@ from hemodel.analyses.fitting import with_fitted_curve
 from hemodel.cohort.model import STRENGTHS
 from hemodel.errors import Fault, InputError
 from hemodel.errors import shown as quoted
-from hemodel.evidence.inputs import Inputs, load_inputs
+from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
 from hemodel.evidence.parameters import YEARS_PER, Parameter, finite
 from hemodel.evidence.settings import Scheme, Settings
 from hemodel.report import labels, tables
@@ -38,6 +38,8 @@ CONFIDENTIAL = "confidential"
 """Name of the price arrangement that a user adds; its discount never leaves the session."""
 REDACTED = "[REDACTED]"
 _REPLACED = "Not used: a fitted curve stands in its place."
+RATE = "r_death_progressed_"
+"""Beginning of the names of death rates after progression, which are derived from what is published about survival."""
 PRICES = {"list": "List price", "filed": "List and scheme", CONFIDENTIAL: "With a confidential price"}
 """The price switch."""
 
@@ -133,19 +135,32 @@ def applied(inputs: Inputs, edits: Edits, *, fitted: FittedData | None = None) -
 
     Raises `InputError` where the model cannot hold an edit, or where no death rate meets the medians.
     """
-    values = {name: value for name, value in edits.items() if name not in SETTINGS and name != CAP}
+    rates, values = _rates_and_others({name: value for name, value in edits.items() if name not in SETTINGS and name != CAP})
     new = inputs.with_values(**values) if values else inputs
     if fitted is not None:
         new = _with_fit(new, fitted)
     if derived_anew(inputs, edits) or fitted is not None:
         new = calibrated(new)
-        rates = {name: value for name, value in values.items() if name.startswith("r_death_progressed_")}
-        new = replace(new.with_values(**rates), changed=new.changed) if rates else new
+    new = new.with_values(**rates) if rates else new
     changed: dict[str, object] = {name: meant(name, float(edits[name])) for name in SETTINGS if name in edits}
     cap = _capped_scheme(inputs.settings)
     if cap is not None and CAP in edits:
-        changed["schemes"] = inputs.settings.schemes | {cap: _with_cap(inputs.settings.schemes[cap], int(edits[CAP]))}
+        changed["schemes"] = inputs.settings.schemes | {cap: _with_cap(inputs.settings.schemes[cap], edits[CAP])}
     return new.with_settings(**changed) if changed else new
+
+
+def refused(inputs: Inputs, name: str, value: float) -> str:
+    """Why a choice about the model (of `SETTINGS`, or the cap of the scheme) cannot be this value; empty where it can."""
+    headline = next((h for h in headline_inputs(inputs) if h.name == name), None)
+    if headline is None:
+        return "no scheme here has a cap"
+    try:
+        applied(inputs, {name: value})
+    except InputError:
+        kind = "a whole number" if headline.is_whole else "a number"
+        bounds = [f"{word} {bound:g}" for word, bound in (("from", headline.low), ("to", headline.high)) if bound is not None]
+        return f"it is {' '.join([kind, *bounds])} ({headline.unit})"
+    return ""
 
 
 def sheet_edits(inputs: Inputs, sheet: Sheet) -> dict[str, float]:
@@ -175,8 +190,7 @@ def sheet_edits(inputs: Inputs, sheet: Sheet) -> dict[str, float]:
 def derived_anew(inputs: Inputs, edits: Edits) -> bool:
     """Whether an edit moves survival, so that the death rates after progression have to be derived anew."""
     return any(
-        name in inputs.parameters and inputs.parameters[name].group == "survival" and not name.startswith("r_death_progressed_")
-        for name in edits
+        name in inputs.parameters and inputs.parameters[name].group == "survival" and not name.startswith(RATE) for name in edits
     )
 
 
@@ -195,19 +209,16 @@ def priced(inputs: Inputs, prices: str, discount_percent: float = 0.0) -> Inputs
     return inputs.with_settings(schemes=inputs.settings.schemes | {CONFIDENTIAL: terms}, price_arrangements=arrangements)
 
 
-def marked(inputs: Inputs) -> tuple[str, ...]:
-    """Names of the parameters that are confidential: those called so, and the death rates that follow from a curve called so."""
-    rates = rates_of_marked_curves(inputs)
-    return tuple(n for n, parameter in inputs.parameters.items() if parameter.confidentiality != "none" or n in rates)
-
-
-def rates_of_marked_curves(inputs: Inputs) -> tuple[str, ...]:
-    """Death rates after progression that were derived with a confidential fitted curve, which could be worked out from them."""
-    return tuple(
-        f"r_death_progressed_{curve.partition('_')[2]}"
-        for curve in inputs.settings.fitted_curves
-        if (first := inputs.parameters.get(f"fit_{curve}_0")) is not None and first.confidentiality != "none"
-    )
+def marked(inputs: Inputs, *, but: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Names of the parameters that are confidential: those called so, and the death rates that are derived from survival called so,
+    which could be worked out from them. `but`: beginnings of names that are not taken for confidential here.
+    """
+    called = [n for n, p in inputs.parameters.items() if p.confidentiality != "none" and not n.startswith(but)]
+    survival = [n for n in called if inputs.parameters[n].group == "survival" and not n.startswith(RATE)]
+    rates = {
+        f"{RATE}{strategy}" for strategy in inputs.settings.strategy_names for n in survival if _decides(inputs, n, strategy)
+    }
+    return tuple(n for n in inputs.parameters if n in called or n in rates)
 
 
 def is_private(inputs: Inputs) -> bool:
@@ -225,7 +236,11 @@ def redacted(frame: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
 
 
 def kept(edits: Edits, old: Inputs, new: Inputs) -> dict[str, float]:
-    """The edits that hold when `old` gives way to `new`: those of inputs to which both give the same value and unit."""
+    """The edits that hold when `old` gives way to `new`, of the same decision problem: those of inputs to which both give the same value
+    and unit.
+    """
+    if old.settings.problem != new.settings.problem:
+        return {}
     before, after = _editable(old), _editable(new)
     return {name: value for name, value in edits.items() if name in after and before.get(name) == after[name]}
 
@@ -255,31 +270,42 @@ def differences(base: Inputs, now: Inputs) -> pd.DataFrame:
 
 
 def recipe(inputs: Inputs, edits: Edits) -> str:
-    """Python that gives the same base case again."""
-    scenario = "" if inputs.scenario.name == BASE_CASE else f', scenario="{inputs.scenario.name}"'
+    """Python that gives the same base case again; a scenario of one's own is read from its file."""
+    name, filed = inputs.scenario.name, load_inputs(inputs.settings.problem, population=inputs.population)
+    file = name if name in scenario_names(inputs.settings.problem) else f"{name}.toml"
+    scenario = "" if name == BASE_CASE else f', scenario="{file}"'
     lines = ["import hemodel as hm", ""]
     lines.append(f'inputs = hm.load_inputs("{inputs.settings.problem}", population="{inputs.population}"{scenario})')
-    values = {name: value for name, value in edits.items() if name in inputs.parameters and name not in marked(inputs)}
+    public = {name: value for name, value in edits.items() if name in inputs.parameters and name not in marked(inputs)}
+    rates, values = _rates_and_others(public)
     if values:
         lines.append(f"inputs = inputs.with_values({_arguments(values)})")
     if derived_anew(inputs, edits):
         lines.insert(1, "from hemodel.analyses.calibration import calibrated")
         lines.append("inputs = calibrated(inputs)  # death rates after progression that meet the medians")
-        rates = {name: value for name, value in values.items() if name.startswith("r_death_progressed_")}
-        lines += [f"inputs = inputs.with_values({_arguments(rates)})"] if rates else []
-    fresh = load_inputs(inputs.settings.problem, population=inputs.population, scenario=inputs.scenario.name)
+    if rates:
+        lines.append(f"inputs = inputs.with_values({_arguments(rates)})")
+    before = {
+        key: inputs.scenario.settings.get(key, getattr(filed.settings, key)) for key in ("thresholds", "price_arrangements")
+    }
     settings: dict[str, object] = {name: meant(name, float(edits[name])) for name in SETTINGS if name in edits}
-    if inputs.settings.thresholds != fresh.settings.thresholds:
+    if inputs.settings.thresholds != before["thresholds"]:
         settings["thresholds"] = inputs.settings.thresholds
-    if inputs.settings.price_arrangements == ["list"] != fresh.settings.price_arrangements:
+    if inputs.settings.price_arrangements == ["list"] != before["price_arrangements"]:
         settings["price_arrangements"] = ["list"]
     if settings:
         lines.append(f"inputs = inputs.with_settings({_arguments(settings)})")
     cap = _capped_scheme(inputs.settings)
     if cap is not None and CAP in edits:
-        terms = f'inputs.settings.schemes["{cap}"].model_copy(update={{"{CAP}": {int(edits[CAP])}}})'
+        terms = f'inputs.settings.schemes["{cap}"].model_dump() | {{"{CAP}": {edits[CAP]:.0f}}}'
         lines.append(f'inputs = inputs.with_settings(schemes=inputs.settings.schemes | {{"{cap}": {terms}}})')
     return "\n".join([*lines, "result = hm.run_base_case(inputs)", "print(result.table)"])
+
+
+def _rates_and_others(values: Edits) -> tuple[dict[str, float], dict[str, float]]:
+    """Death rates after progression, which are set after all that they would be derived from, and the other values."""
+    rates = {name: value for name, value in values.items() if name.startswith(RATE)}
+    return rates, {name: value for name, value in values.items() if name not in rates}
 
 
 def _arguments(values: Mapping[str, object]) -> str:
@@ -311,6 +337,16 @@ def _editable(inputs: Inputs) -> dict[str, tuple[float, str]]:
 
 def _value(inputs: Inputs, name: str) -> float:
     return inputs.parameters[name].value if name in inputs.parameters else 0.0
+
+
+def _decides(inputs: Inputs, name: str, strategy: str) -> bool:
+    """Whether a parameter of survival may go into the death rate of a strategy: its own, those of no strategy, and hazard ratios with
+    all that they are applied to.
+    """
+    settings = inputs.settings
+    is_joined = name.startswith("hr_") or any(_by_hazard_ratio(settings, s) for s in settings.strategy_names)
+    of = max((s for s in settings.strategy_names if f"_{s}" in name), key=len, default=strategy)  # one name may end another
+    return is_joined or of == strategy
 
 
 def _by_hazard_ratio(settings: Settings, strategy: str) -> bool:
@@ -369,10 +405,11 @@ def _capped_scheme(settings: Settings) -> str | None:
     return next((name for name in schemes if settings.schemes[name].drug_cost_cap_cycles is not None), None)
 
 
-def _with_cap(scheme: Scheme, cycles: int) -> Scheme:
-    """The scheme with another cap, and a label that says so."""
-    label = scheme.label.replace(f"{scheme.drug_cost_cap_cycles} cycles", f"{cycles} cycles")
-    return scheme.model_copy(update={CAP: cycles, "label": label})
+def _with_cap(scheme: Scheme, cycles: float) -> dict[str, object]:
+    """The terms of the scheme with another cap, and a label that says so: still to be checked, as whatever is typed or sent."""
+    whole = int(cycles) if float(cycles).is_integer() else cycles
+    label = scheme.label.replace(f"{scheme.drug_cost_cap_cycles} cycles", f"{whole} cycles")
+    return scheme.model_dump() | {CAP: whole, "label": label}
 
 
 def _parameter_row(base: Parameter, now: Parameter) -> tuple[str, str, str, str]:

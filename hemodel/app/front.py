@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from hemodel.app import choices, results, sharing, sidebar
+from hemodel.app import background, choices, results, sharing, sidebar
 from hemodel.app.show import PAGE_STYLE, changes, explain, plain, printed
 from hemodel.app.sidebar import Screen
 from hemodel.errors import InputError
@@ -44,6 +44,7 @@ def main() -> None:
     page = st.navigation(menus, position="top")
     st.html(PAGE_STYLE)
     sidebar.arrive()
+    background.keep_alive()
     try:
         with st.sidebar:
             filed, chosen = sidebar.choose()

@@ -187,12 +187,29 @@ def prices(inputs: Inputs) -> dict[str, pd.DataFrame]:
     return {name: price_and_probability(parts, name) for name in inputs.settings.price_arrangements}
 
 
+def workbook(inputs: Inputs) -> Callable[[], bytes]:
+    """What makes the values workbook of what is on the screen, with the scenarios where they start from these very inputs.
+
+    A download calls it outside the run of the page, where the caches of a session cannot be reached: so what is private is fetched here,
+    and its workbook is made anew for each download.
+    """
+    if not choices.is_private(inputs):
+        return lambda: _workbook(inputs)
+    base, draws, found = base_case(inputs), psa(inputs), _same_scenarios(inputs)
+    return lambda: workbook_bytes(base, draws, found)
+
+
 @_once(False, kept=st.cache_data)
-def workbook(inputs: Inputs) -> bytes:
-    """The values workbook of what is on the screen; with the scenarios where they start from these very inputs."""
+def _workbook(inputs: Inputs) -> bytes:
+    return workbook_bytes(base_case(inputs), psa(inputs), _same_scenarios(inputs))
+
+
+def _same_scenarios(inputs: Inputs) -> Scenarios | None:
+    """The scenarios, if they start from these very inputs."""
+    filed = load_inputs(inputs.settings.problem, population=inputs.population)
+    if filed.with_settings(thresholds=inputs.settings.thresholds).hash != inputs.hash:
+        return None
     try:
-        found = scenarios(inputs)
+        return scenarios(inputs)
     except InputError:  # a scenario that cannot be run is told on its page
-        found = None
-    same = found is not None and found.results[0].inputs.hash == inputs.hash
-    return workbook_bytes(base_case(inputs), psa(inputs), found if same else None)
+        return None

@@ -66,16 +66,20 @@ def link_query(inputs: Inputs, edits: choices.Edits) -> dict[str, str]:
     }
 
 
-def left_out(inputs: Inputs, edits: choices.Edits) -> list[str]:
-    """What a link or a scenario file cannot carry, in words."""
+def left_out(inputs: Inputs, edits: choices.Edits, *, with_curves: bool = False) -> list[str]:
+    """What a scenario file of `inputs` does not hold, in words; `with_curves` as in `scenario_text`. A link holds it neither."""
     found = [f"the confidential “{choices.label_of(inputs, name)}”" for name in choices.marked(inputs) if name in edits]
     if choices.CONFIDENTIAL in inputs.settings.schemes:
         found.append("the confidential price")
-    if inputs.settings.fitted_curves:
+    if inputs.settings.fitted_curves and not with_curves:
         found.append("the curve fitted to data of your own (the page “Scenarios” can put it into a file)")
-    if inputs.scenario.name != choices.BASE_CASE and inputs.scenario.name not in scenario_names(inputs.settings.problem):
-        found.append("the scenario of your own (save it as a file): a link carries those of the list only")
     return found
+
+
+def left_out_of_link(inputs: Inputs, edits: choices.Edits) -> list[str]:
+    """What a link to `inputs` does not hold, in words: it names scenarios, so it holds those in the list only."""
+    own = [] if is_listed(inputs.scenario.name, inputs.settings.problem) else ["the scenario of your own (a file holds it)"]
+    return left_out(inputs, edits) + own
 
 
 def read_link(query: Mapping[str, str]) -> Arrived:
@@ -105,6 +109,8 @@ def read_link(query: Mapping[str, str]) -> Arrived:
             value = number(text)
             if value is None or (name in filed.parameters and name in choices.marked(filed)):
                 refused.append(f"{name}: {shown(text)} is not a number that a link can give")
+            elif name not in filed.parameters and (why := choices.refused(filed, name, value)):
+                refused.append(f"{name} {shown(text)}: {why}")
             else:
                 edits[name] = value
         else:
@@ -118,25 +124,31 @@ def scenario_text(inputs: Inputs, *, name: str, label: str, why: str, with_curve
     (their coefficients, not the data) and the death rates that follow from them.
     """
     curves = tuple(f"fit_{curve}_" for curve in inputs.settings.fitted_curves)
-    rates = choices.rates_of_marked_curves(inputs)
-    covered = [n for n in choices.marked(inputs) if not (with_curves and (n.startswith(curves) or n in rates))]
+    covered = choices.marked(inputs, but=curves if with_curves else ())
     return scenario_toml(inputs, name=name, label=label, why=why, without=[*covered, choices.CONFIDENTIAL])
 
 
-def file_name(label: str) -> str:
-    """The name of a scenario made of its label: small letters, digits and _.
+def file_name(label: str, problem: str) -> str:
+    """The name of a scenario made of its label: small letters, digits and _; not one that the problem's list has.
 
-    >>> file_name("Price -40 %, 10 years")
-    'price_40_10_years'
+    >>> file_name("Price -40 %, 10 years", "relapsed"), file_name("Horizon 10 years", "relapsed")
+    ('price_40_10_years', 'my_horizon_10_years')
     """
     words = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")[:60]
-    return words if _NAME.fullmatch(words) else f"scenario_{words}".rstrip("_")
+    name = words if _NAME.fullmatch(words) else f"scenario_{words}".rstrip("_")
+    return f"my_{name}" if is_listed(name, problem) else name
+
+
+def is_listed(name: str, problem: str) -> bool:
+    """Whether a scenario of this name is the base case of the problem or in its list."""
+    return name == choices.BASE_CASE or name in scenario_names(problem)
 
 
 def read_scenario(file: str, content: bytes, problem: str, population: str) -> Inputs:
     """The inputs that an uploaded scenario file gives, read and checked by the loader of the files in `scenarios/`.
 
-    The population is that of the file where it names one. Raises `InputError` with everything that is wrong.
+    The population is that of the file where it names one. Raises `InputError` with everything that is wrong, and for the name of a
+    scenario in the list: a link would then show that one.
     """
     if len(content) > MOST_BYTES:
         raise InputError(file, f"the file has {len(content):,} bytes", f"A scenario has at most {MOST_BYTES:,}")
@@ -155,6 +167,9 @@ def read_scenario(file: str, content: bytes, problem: str, population: str) -> I
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(f"{file} (name)", f"{shown(name)} is not a name", "Use small letters, digits and _")
     problem = of if isinstance(of, str) and of in PROBLEMS else problem
+    if is_listed(name, problem):
+        remedy = f'Choose that one at the side, or write name = "my_{name}"'
+        raise InputError(f"{file} (name)", f"{shown(name)} is the name of a scenario in the list", remedy)
     if isinstance(populations, list) and populations and population not in populations and isinstance(populations[0], str):
         population = populations[0]
     filed = load_inputs(problem)

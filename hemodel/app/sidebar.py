@@ -156,8 +156,8 @@ def _priced(chosen: Inputs) -> Inputs:
 
 
 def edit(chosen: Inputs) -> tuple[Edits, FittedData | None]:
-    """The form of headline inputs; returns what was last applied. Edits stay when something else is chosen, unless that brings a
-    value of its own for the same input.
+    """The form of headline inputs; returns what was last applied. Edits stay when something else is chosen, unless that is another
+    decision problem or brings a value of its own for the same input.
     """
     state = st.session_state
     edits: dict[str, float] = state.get("edits", {})
@@ -166,12 +166,12 @@ def edit(chosen: Inputs) -> tuple[Edits, FittedData | None]:
         stay = choices.kept(edits, before, chosen)
         dropped = [choices.label_of(before, name) for name in edits if name not in stay]
         if dropped:
-            st.info(plain(f"No longer changed, because what you chose brings values of its own: {'; '.join(dropped)}."))
+            st.info(plain(f"No longer changed, because what you chose has values of its own: {'; '.join(dropped)}."))
         edits = stay
     fitted: FittedData | None = state.get("fitted")
-    if fitted is not None and fitted.strategy not in chosen.settings.strategy_names:
+    if fitted is not None and before is not None and before.settings.problem != chosen.settings.problem:
         fitted = state["fitted"] = None
-        st.info("The curve fitted to your data is no longer in use: its strategy is not one of this decision problem.")
+        st.info("The curve fitted to your data is no longer in use: it belongs to the decision problem that was shown before.")
     place = f"{chosen.settings.problem}/{chosen.population}/{chosen.scenario.name}/{state.setdefault('round', 0)}"
     fields, group, headlines = {}, "", choices.headline_inputs(chosen, fitted)
     with st.form("headline", enter_to_submit=True):
@@ -203,10 +203,10 @@ def take_over(edits: Edits) -> None:
 
 
 def take_over_scenario(found: Inputs) -> None:
-    """Show the scenario of an uploaded file, without edits; the choices at the side follow it."""
+    """Show the scenario of an uploaded file, without edits or a curve of one's own; the choices at the side follow it."""
     state = st.session_state
     state["own"] = found
-    state["edits"], state["before"] = {}, None
+    state["edits"], state["before"], state["fitted"] = {}, None, None
     state["wanted"] = state["wanted"] | {
         "problem": found.settings.problem,
         "population": found.population,

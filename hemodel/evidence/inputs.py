@@ -96,7 +96,8 @@ class Inputs:
         return values * YEARS_PER[self.parameters[name].unit]
 
     def with_values(self, /, **values: float) -> Inputs:
-        """The same inputs with some values set anew; what is uncertain keeps its standard error, an interval is scaled.
+        """The same inputs with some values set anew; what is uncertain keeps its standard error, an interval is scaled. A value that is
+        another than before is assumed: its source goes, its note says what it was.
 
         Raises `InputError` for unknown names, for what is no finite number, and for values out of range or that the distribution
         cannot hold.
@@ -134,9 +135,13 @@ class Inputs:
 
 
 def _moved(parameter: Parameter, value: float) -> Parameter:
+    if value == parameter.value:
+        return parameter
     scale = value / parameter.value if parameter.value else 1.0
     low, high = (bound * scale if bound is not None else None for bound in (parameter.low, parameter.high))
-    return replace(parameter, value=value, low=low, high=high)
+    trusted = f"{parameter.status}, {parameter.source}" if parameter.source else parameter.status
+    note = f"Changed by hand from {parameter.value:,.10g} {parameter.unit}; before: {trusted}. {parameter.note}".strip()
+    return replace(parameter, value=value, low=low, high=high, status="assumed", source="", note=note)
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,18 @@ def test_the_drivers_of_net_benefit_are_those_of_the_tornado(inputs):
     assert 0.9 < found.table["S1"].sum() < 1.1
 
 
+def test_a_long_analysis_says_how_far_it_is_and_can_be_stopped(inputs):
+    done = []
+    found = run_global(inputs, "sobol", size=256, progress=done.append)
+    assert sum(done) == found.evaluations and len(done) > 2
+
+    def stop(evaluations):
+        raise KeyboardInterrupt(evaluations)
+
+    with pytest.raises(KeyboardInterrupt, match=str(done[0])):
+        run_global(inputs, "sobol", size=256, progress=stop)
+
+
 def test_given_data_methods_agree_on_the_first_driver(inputs):
     psa = hm.run_psa(inputs, 800)
     assert run_given_data(psa, "pawn").table["name"].iloc[0] == "r_death_progressed_lenalidomide_dexamethasone"

@@ -10,6 +10,7 @@ Markdown; an upload that changes something before it was checked.
 import io
 import time
 import zipfile
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,7 @@ from hemodel.errors import InputError
 from hemodel.evidence.settings import Settings
 from hemodel.report import inputs_sheet, labels
 from hemodel.report.cheers import cheers_table
+from hemodel.report.tables import parameter_table, status_counts
 from hemodel.report.workbook import workbook_bytes
 
 pytestmark = pytest.mark.slow
@@ -272,6 +274,33 @@ def test_apply_gives_the_number_of_the_python_interface_for_all_inputs_at_once(f
     assert differences(app) is None
 
 
+def test_a_value_typed_by_hand_is_assumed_and_says_what_it_was():
+    """Also where it is counted, and after a trip in a scenario file; a value typed as it was stays what it was."""
+    filed = hm.load_inputs("relapsed")
+    edits = {"c_lenalidomide_25mg_pack": 3_000.0, "u_progressed": 0.64, "median_os_dexamethasone": 15.0}
+    inputs = choices.applied(filed, edits)
+    price, was = (one.parameters["c_lenalidomide_25mg_pack"] for one in (inputs, filed))
+    assert (price.status, price.source) == ("assumed", "")
+    assert price.note == f"Changed by hand from 4,368 GBP per pack; before: {was.status}, {was.source}. {was.note}"
+    assert inputs.parameters["u_progressed"] == filed.parameters["u_progressed"]
+    rate = inputs.parameters[f"r_death_progressed_{DEX}"]
+    assert (rate.status, rate.note) == ("derived", "Derived anew so that the model's median overall survival is 15 months.")
+    counts = [status_counts(one).set_index("Status")["Parameters"] for one in (filed, inputs)]
+    assert counts[1]["assumed"] == counts[0]["assumed"] + 2
+    told = sharing.scenario_text(inputs, name="x", label="x", why="x")
+    assert sharing.read_scenario("x.toml", told.encode(), "relapsed", "two_or_more_prior").parameters == inputs.parameters
+
+
+def test_a_death_rate_typed_by_hand_is_kept_when_a_median_is_typed_too():
+    edits = {f"r_death_progressed_{DEX}": 2.0, "median_os_dexamethasone": 15.0}
+    inputs = choices.applied(hm.load_inputs("relapsed"), edits)
+    rate = inputs.parameters[f"r_death_progressed_{DEX}"]
+    assert (rate.value, rate.status) == (2.0, "assumed") and "overall survival is 15 months" in rate.note
+    names = {}
+    exec(choices.recipe(inputs, edits), names)
+    assert names["inputs"].hash == inputs.hash
+
+
 def test_discount_rates_typed_in_percent_give_the_scenario_that_writes_them_as_fractions():
     inputs = choices.applied(hm.load_inputs("relapsed"), {"discount_rate_costs": 1.5, "discount_rate_effects": 1.5})
     assert expected(inputs) == expected(hm.load_inputs("relapsed", scenario="discount_1_5_percent"))
@@ -331,11 +360,15 @@ def test_an_edit_stays_when_the_population_changes_unless_that_has_a_value_of_it
 
 
 def test_edits_of_one_problem_do_not_reach_another(fresh):
-    field(fresh, "median_os_dexamethasone").set_value(15.0)
+    """Not even where both give an input the same value: it was typed for another question."""
+    same = [hm.load_inputs(problem).parameters["u_progressed"].value for problem in ("relapsed", "maintenance")]
+    assert same[0] == same[1]
+    field(fresh, "u_progressed").set_value(0.5)
     field(fresh, "discount_rate_costs").set_value(1.5)
     press(fresh, "Apply")
     fresh.selectbox(key=f"problem/{round_(fresh)}").set_value("maintenance").run()
-    assert icers(ran(fresh)) == expected(hm.load_inputs("maintenance").with_settings(discount_rate_costs=0.015))
+    assert icers(ran(fresh)) == expected(hm.load_inputs("maintenance"))
+    assert "No longer changed" in text(fresh) and "Utility after progression; Discount rate, costs" in text(fresh)
 
 
 def test_thresholds_preset_reaches_the_words_and_the_tables(fresh):
@@ -444,11 +477,42 @@ def test_a_parameter_that_is_marked_never_leaves_the_session():
     assert sharing.link_query(inputs, edits) == {"problem": "relapsed", "u_progressed": "0.6"}
     assert "1234.5" not in sharing.scenario_text(inputs, name="x", label="x", why="x")
     assert "1234.5" not in choices.recipe(inputs, edits)
-    from hemodel.report import tables
-
-    covered = choices.redacted(tables.parameter_table(inputs), inputs).set_index("Name")
+    covered = choices.redacted(parameter_table(inputs), inputs).set_index("Name")
     assert covered.loc["c_lenalidomide_25mg_pack", ["Value", "Note"]].to_list() == ["[REDACTED]", "[REDACTED]"]
     assert covered.loc["u_progressed", "Value"] == 0.64
+
+
+@pytest.mark.parametrize(
+    ("problem", "name", "covered"),
+    [
+        ("relapsed", f"median_os_{DEX}", [DEX]),
+        ("relapsed", f"median_pfs_{LD}", [LD]),
+        ("relapsed", "shape_os", [LD, DEX]),
+        ("maintenance", "median_os_no_maintenance", ["lenalidomide_maintenance", "no_maintenance"]),
+        ("maintenance", "hr_death_lenalidomide_maintenance", ["lenalidomide_maintenance", "no_maintenance"]),
+    ],
+)
+def test_death_rates_that_give_a_confidential_number_of_survival_away_are_covered_with_it(problem, name, covered):
+    """The median is solved for in a few steps by whoever has the rate that was derived from it."""
+    filed = hm.load_inputs(problem)
+    inputs = marked(filed, name, filed.parameters[name].value)
+    inputs = choices.applied(inputs, edits := {name: 1.03 * inputs.parameters[name].value})
+    rates = {f"r_death_progressed_{strategy}" for strategy in covered}
+    assert set(choices.marked(inputs)) == {name} | rates
+    table = choices.redacted(parameter_table(inputs), inputs)
+    told = [
+        table.to_csv(),
+        sharing.scenario_text(inputs, name="x", label="x", why="x"),
+        sharing.scenario_text(inputs, name="x", label="x", why="x", with_curves=True),
+        str(sharing.link_query(inputs, edits)),
+        choices.recipe(inputs, edits),
+    ]
+    for secret in {name} | rates:
+        parameter = inputs.parameters[secret]
+        assert not any(str(parameter.value)[:7] in text or f"{parameter.value:.6g}" in text for text in told), secret
+    assert (table.loc[table["Name"].isin({name} | rates), ["Value", "95% low", "95% high", "Note"]] == choices.REDACTED).all(
+        axis=None
+    )
 
 
 def test_a_fitted_curve_goes_into_a_scenario_file_only_if_that_is_asked_for(fresh, fits_data):
@@ -473,8 +537,10 @@ def test_a_fitted_curve_goes_into_a_scenario_file_only_if_that_is_asked_for(fres
     assert field(fresh, f"median_pfs_{LD}", "relapsed/two_or_more_prior/x").disabled
     go(fresh, "Scenarios").session_state["scenarios_tab"] = "Save, load and share"
     fresh.run()
-    assert "the curve fitted to data of your own" in text(fresh)
+    assert text(fresh).count("the curve fitted to data of your own") == 2
     ran(fresh.checkbox(key="scenario_with_curves").check().run())
+    (told,) = [w.value for w in fresh.warning if "Not in" in w.value]
+    assert told.startswith(r"Not in the link\: the curve fitted to data of your own") and "the scenario of your own" in told
 
 
 def test_data_of_ones_own_make_the_inputs_private(fits_data):
@@ -516,6 +582,35 @@ def test_a_scenario_that_is_loaded_is_shown_and_named(fresh):
     assert "Scenario: Mine" in text(fresh)
 
 
+def test_a_scenario_saved_under_the_name_of_one_in_the_list_is_not_taken_for_that():
+    inputs = choices.applied(hm.load_inputs("relapsed"), {"u_progressed": 0.5})
+    for label, name in (("Horizon 10 years", "my_horizon_10_years"), ("Base case", "my_base_case")):
+        assert sharing.file_name(label, "relapsed") == name
+        told = sharing.scenario_text(inputs, name=name, label=label, why="Because")
+        again = sharing.read_scenario(f"{name}.toml", told.encode(), "relapsed", "two_or_more_prior")
+        assert again.hash == inputs.hash
+        assert sharing.link_query(again, {}) == {"problem": "relapsed"}
+        assert sharing.left_out(again, {}) == [] and len(sharing.left_out_of_link(again, {})) == 1
+        taken = told.replace(f'"{name}"', f'"{name.removeprefix("my_")}"')
+        with pytest.raises(InputError, match=f'in the list.*name = "{name}"'):
+            sharing.read_scenario("mine.toml", taken.encode(), "relapsed", "two_or_more_prior")
+
+
+def test_export_of_a_scenario_of_ones_own_has_code_that_reads_its_file(fresh, tmp_path, monkeypatch):
+    inputs = choices.applied(hm.load_inputs("relapsed"), {"u_progressed": 0.6}).with_settings(thresholds="2009")
+    told = sharing.scenario_text(inputs, name="mine", label="Mine", why="Because")
+    go(fresh, "Scenarios").session_state["scenarios_tab"] = "Save, load and share"
+    uploaded(fresh.run(), "load_scenario", "mine.toml", told.encode())
+    app = ran(go(fresh, "Export"))
+    assert "keep it as mine.toml" in text(app)
+    (code,) = [c.value for c in app.code if "import hemodel" in c.value]
+    (tmp_path / "mine.toml").write_text(told, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code, names)
+    assert expected(names["inputs"]) == expected(inputs) and names["inputs"].settings.thresholds == "2009"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -541,6 +636,35 @@ def test_a_link_shows_the_same_inputs_again_and_bad_parts_are_refused_one_by_one
     assert text(app).count("Not taken from the link") == 3
     app = opened(u_progressed="7")
     assert "is not a utility" in whole(app).error[0].value
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("drug_cost_cap_cycles", "-5"),
+        ("drug_cost_cap_cycles", "0"),
+        ("drug_cost_cap_cycles", "2.7"),
+        ("drug_cost_cap_cycles", "10001"),
+        ("discount_rate_costs", "-1"),
+        ("discount_rate_effects", "101"),
+        ("horizon_years", "0"),
+        ("horizon_years", "0.01"),
+        ("horizon_years", "1e300"),
+    ],
+)
+def test_a_choice_about_the_model_that_it_cannot_make_is_refused(name, told):
+    arrived = sharing.read_link({name: told, "u_progressed": "0.6"})
+    assert arrived.edits == {"u_progressed": 0.6}
+    assert len(arrived.refused) == 1 and f"{name} '{told}': it is a " in arrived.refused[0]
+    with pytest.raises(InputError, match=name):
+        choices.applied(hm.load_inputs("relapsed"), {name: float(told)})
+
+
+def test_a_choice_that_a_link_may_make_is_taken():
+    asked = {"drug_cost_cap_cycles": "20", "horizon_years": "0.5", "discount_rate_costs": "100"}
+    arrived = sharing.read_link(asked)
+    assert arrived.edits == {name: float(value) for name, value in asked.items()} and not arrived.refused
+    assert sharing.read_link({"problem": "maintenance", "drug_cost_cap_cycles": "20"}).edits == {"drug_cost_cap_cycles": 20.0}
 
 
 def test_the_link_of_the_page_is_the_link_of_the_inputs(fresh):
@@ -720,6 +844,43 @@ def test_a_run_that_is_cancelled_or_that_nobody_waits_for_stops_at_its_next_step
         left.advance()
 
 
+def under_way(app, name, identity):
+    """A run of the session that has not ended and is at no next step."""
+    run = background.Run("A run", identity, 0, asked=-1e9, future=Future())
+    run.future.set_running_or_notify_cancel()
+    app.session_state["runs"] = {name: run}
+    return run
+
+
+def at_tab(app, tab):
+    go(app, "Uncertainty").session_state["uncertainty_tab"] = tab
+    return ran(app.run())
+
+
+def test_cancel_gives_the_page_back_at_once_and_does_not_wait_for_the_run(fresh):
+    go(fresh, "Uncertainty")
+    run = under_way(fresh, "sobol", results.identity(hm.load_inputs("relapsed")))
+    at_tab(fresh, "All together (Sobol')")
+    assert "Work out Sobol' indices (a few seconds)" not in [button.label for button in fresh.button]
+    press(fresh, "Cancel")
+    assert run.stop.is_set() and fresh.session_state["runs"] == {}
+    assert "Work out Sobol' indices (a few seconds)" in [button.label for button in ran(fresh).button]
+
+
+def test_a_run_goes_on_while_another_page_is_read_and_is_found_again_with_what_was_chosen(fresh):
+    at_tab(fresh, "More draws")
+    fresh.session_state["more_draws"] = 250_000
+    run = under_way(fresh, "more_draws", f"{results.identity(hm.load_inputs('relapsed'))}/250000")
+    ran(fresh.run())
+    for title in ("Summary", "Inputs"):
+        run.asked = -1e9
+        ran(go(fresh, title))
+        run.advance()  # a session that is open
+    at_tab(fresh, "More draws")
+    assert fresh.session_state["runs"] == {"more_draws": run} and not run.stop.is_set()
+    assert fresh.session_state["more_draws"] == 250_000
+
+
 # --- words, code, workbook -------------------------------------------------------------------------------------------------
 
 
@@ -765,7 +926,7 @@ def test_nothing_in_a_text_is_taken_for_markdown():
 
 def test_workbook_of_the_screen_opens_and_holds_the_number_on_it():
     inputs = choices.applied(hm.load_inputs("relapsed"), {"u_progressed": 0.6})
-    book = openpyxl.load_workbook(io.BytesIO(results.workbook(inputs)))
+    book = openpyxl.load_workbook(io.BytesIO(results.workbook(inputs)()))
     cells = {cell.value for row in book["Summary"].iter_rows() for cell in row}
     found = [cell for cell in cells if isinstance(cell, float)]
     assert any(value == pytest.approx(hm.run_base_case(inputs).icer("pas"), rel=1e-12) for value in found)

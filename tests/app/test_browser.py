@@ -8,14 +8,18 @@ machine; one session that sees another's; a server that answers to a foreign hos
 
 import importlib.util
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import openpyxl
+import pandas as pd
 import pytest
 
 import hemodel as hm
 from hemodel.analyses.calibration import calibrated
+from hemodel.app import choices
 from hemodel.app.front import PAGES
 from hemodel.report import labels
 from tests.app.driving import go, quiet, saved, status
@@ -165,7 +169,7 @@ def test_every_page_is_whole_at_both_widths_and_can_be_read_by_a_machine(page, s
     assert charts > 15
 
 
-def test_a_confidential_price_is_not_in_the_address_and_a_long_run_can_be_cancelled(page):
+def test_a_confidential_price_is_not_in_the_address_and_a_long_run_can_be_left_and_cancelled(page):
     page.get_by_role("combobox", name="Prices").click()
     page.get_by_role("option", name="With a confidential price").click()
     quiet(page)
@@ -181,9 +185,74 @@ def test_a_confidential_price_is_not_in_the_address_and_a_long_run_can_be_cancel
     quiet(page)
     page.get_by_role("button", name="Run them").click()
     page.get_by_test_id("stProgress").wait_for()
+    go(page, "Summary")
+    go(page, "Uncertainty")
+    page.get_by_role("tab", name="More draws").click()
+    page.get_by_test_id("stProgress").filter(has_text="500,000 draws").wait_for()  # it went on, and is what was chosen
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Run them").wait_for()
     quiet(page)
+
+
+def numbers_in(file):
+    """Every number of a workbook or a CSV file."""
+    if file.suffix == ".csv":
+        return pd.to_numeric(pd.Series(re.findall(r"[\d.]+", file.read_text(encoding="utf-8-sig"))), errors="coerce").to_numpy()
+    book = openpyxl.load_workbook(file, read_only=True)
+    cells = (cell for sheet in book for row in sheet.iter_rows(values_only=True) for cell in row)
+    return np.array([cell for cell in cells if isinstance(cell, (int, float))])
+
+
+def holds(file, number):
+    return bool(np.isclose(numbers_in(file), number, rtol=1e-6, atol=0).any())
+
+
+def test_every_download_comes_with_a_confidential_price_and_the_redacted_ones_do_not_hold_it(page, tmp_path):
+    page.get_by_role("combobox", name="Prices").click()
+    page.get_by_role("option", name="With a confidential price").click()
+    quiet(page)
+    type_in(page, "Confidential discount", "43.21")
+    page.keyboard.press("Enter")
+    quiet(page)
+    result = hm.run_base_case(choices.priced(hm.load_inputs("relapsed"), "confidential", 43.21))
+    followed = [0.4321, 43.21, 4368 * (1 - 0.4321), result.icer("confidential")]
+    go(page, "Export")
+    found = {
+        name: saved(page, name, tmp_path)
+        for name in ("Workbook of values", "Results", "Draws and their results", "Inputs", "Workbook of values, redacted")
+    }
+    assert holds(found["Workbook of values"], result.icer("confidential")) and holds(
+        found["Results"], result.icer("confidential")
+    )
+    assert len(found["Draws and their results"].read_text(encoding="utf-8").splitlines()) == 10_001
+    assert "u_progressed" in found["Inputs"].read_text(encoding="utf-8")
+    redacted = found["Workbook of values, redacted"]
+    assert holds(redacted, result.icer("pas")) and not any(holds(redacted, number) for number in followed)
+    assert "43.21" not in saved(page, "Scenario file", tmp_path).read_text(encoding="utf-8")
+
+
+def test_every_download_comes_with_a_curve_of_ones_own_and_the_redacted_one_does_not_give_it_away(page, tmp_path):
+    times = (-18.0 * np.log(1 - (np.arange(60) + 0.5) / 60)).round(3)
+    data = tmp_path / "mine.csv"
+    data.write_text("time,event\n" + "".join(f"{t},1\n" for t in times), encoding="utf-8")
+    go(page, "Clinical")
+    page.get_by_test_id("stFileUploader").locator("input").set_input_files(data)
+    page.get_by_role("button", name="Use this curve in the model").click()
+    page.get_by_text("In use:").wait_for()
+    quiet(page)
+    go(page, "Export")
+    found = {
+        name: saved(page, name, tmp_path)
+        for name in ("Workbook of values", "Results", "Draws and their results", "Inputs", "Inputs, redacted")
+    }
+    assert {"Summary", "PSA"} <= set(openpyxl.load_workbook(found["Workbook of values"], read_only=True).sheetnames)
+    assert len(found["Draws and their results"].read_text(encoding="utf-8").splitlines()) == 10_001
+    whole, redacted = (pd.read_csv(found[name]).set_index("Name") for name in ("Inputs", "Inputs, redacted"))
+    for name in ("fit_pfs_lenalidomide_dexamethasone_0", "r_death_progressed_lenalidomide_dexamethasone"):
+        assert redacted.loc[name, "Value"] == choices.REDACTED
+        size = abs(whole.loc[name, "Value"])
+        assert holds(found["Inputs"], size) and not holds(found["Inputs, redacted"], size)
+    assert "fit_pfs" not in saved(page, "Scenario file", tmp_path).read_text(encoding="utf-8")
 
 
 def test_the_server_answers_to_this_machine_only(server):

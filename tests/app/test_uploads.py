@@ -156,7 +156,8 @@ def scenario_files():
     edited = choices.applied(base().inputs, {"u_progressed": 0.6, "discount_rate_costs": 1.5, "drug_cost_cap_cycles": 20})
     own = [edited, hm.load_inputs("first_line"), base().inputs.with_values(c_terminal_care=9_000.0)]
     told = [sharing.scenario_text(one, name="mine", label="Mine", why="Because").encode() for one in own]
-    return (*(path.read_bytes() for path in sorted(data_folder("scenarios").glob("*.toml"))), *told * 8)
+    filed = [path.read_bytes() for path in sorted(data_folder("scenarios").glob("*.toml"))]
+    return (*(content.replace(b'name = "', b'name = "my_', 1) for content in filed), *told * 8)  # the list has the others
 
 
 @cache

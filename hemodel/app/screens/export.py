@@ -34,12 +34,13 @@ def draw() -> None:
         _redacted(shown, name)
     st.markdown("#### Tables as CSV")
     left, middle, right = st.columns(3)
+    base, psa = results.base_case(inputs), results.psa(inputs)  # not in the buttons, which are outside the run of this page
     with left:
-        _button("Results", lambda: _csv(results.base_case(inputs).table), f"{prefix}{name}_results.csv", "text/csv")
+        _button("Results", lambda: _csv(base.table), f"{prefix}{name}_results.csv", "text/csv")
     with middle:
         _button("Inputs", lambda: _csv(tables.parameter_table(inputs)), f"{prefix}{name}_inputs.csv", "text/csv")
     with right:
-        _button("Draws and their results", lambda: _draws(inputs), f"{prefix}{name}_draws.csv", "text/csv")
+        _button("Draws and their results", lambda: _csv(psa.results().join(psa.draws())), f"{prefix}{name}_draws.csv", "text/csv")
     st.markdown("#### The scenario")
     missing = sharing.left_out(inputs, shown.edits)
     text = sharing.scenario_text(inputs, name="my_scenario", label="My scenario", why="A what-if of the committee.")
@@ -50,12 +51,15 @@ def draw() -> None:
     st.markdown("#### The same numbers without this page")
     if shown.fitted is not None or missing:
         st.caption("The code leaves out what is confidential or came from data of your own.")
+    own = inputs.scenario.name
+    if not sharing.is_listed(own, inputs.settings.problem):
+        st.caption(plain(f"The code reads the scenario file that you loaded: keep it as {own}.toml beside the code."))
     st.code(choices.recipe(_public(shown), shown.edits), language=None, wrap_lines=True)
 
 
 def _workbooks(inputs: Inputs, name: str) -> None:
     st.markdown("#### Workbooks")
-    _button("Workbook of values", lambda: results.workbook(inputs), f"{name}.xlsx", EXCEL, key="workbook")
+    _button("Workbook of values", results.workbook(inputs), f"{name}.xlsx", EXCEL, key="workbook")
     st.caption("Every table, input, source and draw. Scenarios are in it for inputs as they are in the files.")
     psa, base = results.psa(inputs), results.base_case(inputs)
     found = background.request(
@@ -98,7 +102,7 @@ def _redacted(shown: Screen, name: str) -> None:
         st.caption("No results: every one of them rests on the covered values, which could be worked out from it.")
     else:
         public = _public(shown)
-        _button("Workbook of values, redacted", lambda: results.workbook(public), f"redacted_{name}.xlsx", EXCEL, key="redacted")
+        _button("Workbook of values, redacted", results.workbook(public), f"redacted_{name}.xlsx", EXCEL, key="redacted")
         st.caption("The same run without the confidential price: nothing in it was worked out with that price.")
 
 
@@ -131,11 +135,6 @@ def _name(inputs: Inputs) -> str:
 
 def _csv(frame: pd.DataFrame) -> bytes:
     return csv_text(frame).encode("utf-8-sig")
-
-
-def _draws(inputs: Inputs) -> bytes:
-    psa = results.psa(inputs)
-    return _csv(psa.results().join(psa.draws()))
 
 
 if __name__ == "__main__":

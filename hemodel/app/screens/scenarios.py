@@ -101,9 +101,6 @@ def _row(mark: str, name: str, result: BaseCase, arrangement: str, strategy: str
 
 def _travel(shown: Screen) -> None:
     inputs = shown.inputs
-    missing = sharing.left_out(inputs, shown.edits)
-    if missing:
-        st.warning(plain(f"Neither a file nor a link holds {'; '.join(missing)}."))
     st.markdown("#### Save what is shown as a file")
     columns = st.columns([1, 2], vertical_alignment="bottom")
     label = columns[0].text_input("Name", value="My scenario", max_chars=80, key="scenario_label")
@@ -114,7 +111,8 @@ def _travel(shown: Screen) -> None:
         "With the fitted curve: its coefficients go into the file, the data do not. The file is then confidential.",
         key="scenario_with_curves",
     )
-    name = f"{'confidential_' if with_curves else ''}{sharing.file_name(label)}"
+    _told("the file", sharing.left_out(inputs, shown.edits, with_curves=with_curves))
+    name = f"{'confidential_' if with_curves else ''}{sharing.file_name(label, inputs.settings.problem)}"
     st.download_button(
         "Save the scenario",
         data=lambda: sharing.scenario_text(
@@ -149,9 +147,16 @@ def _travel(shown: Screen) -> None:
             sidebar.take_over_scenario(found)
             st.rerun()
     st.markdown("#### Share a link")
+    _told("the link", sharing.left_out_of_link(inputs, shown.edits))
     address = (st.context.url or "").partition("?")[0].removesuffix("scenarios").rstrip("/") + "/"
     st.code(f"{address}?{urlencode(sharing.link_query(inputs, shown.edits))}", language=None, wrap_lines=True)
     st.caption("It opens the same inputs for whoever runs this app at the same address.")
+
+
+def _told(where: str, missing: list[str]) -> None:
+    """What is not in a file or a link, if anything."""
+    if missing:
+        st.warning(plain(f"Not in {where}: {'; '.join(missing)}."))
 
 
 def _populations(shown: Screen) -> None:

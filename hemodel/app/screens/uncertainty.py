@@ -134,7 +134,7 @@ def _sobol(shown: Screen) -> None:
         "Sobol' indices",
         results.identity(inputs),
         0,
-        lambda progress: run_global(inputs, "sobol", size=SOBOL_SIZE),
+        lambda progress: run_global(inputs, "sobol", size=SOBOL_SIZE, progress=progress),
         button="Work out Sobol' indices (a few seconds)",
     )
     if found is not None:
@@ -146,9 +146,11 @@ def _sobol(shown: Screen) -> None:
 def _more(shown: Screen) -> None:
     inputs = shown.inputs
     st.markdown("More draws make the means and probabilities steadier. They do not make the inputs more certain.")
-    draws = st.segmented_control(
-        "Draws", MORE_DRAWS, default=MORE_DRAWS[0], required=True, format_func="{:,}".format, key="more_draws"
-    )
+    state = st.session_state
+    if "more_draws" not in state:  # the page was left: Streamlit forgets its fields, and the run under way is of what was chosen
+        state["more_draws"] = state.get("draws_chosen", MORE_DRAWS[0])
+    draws = st.segmented_control("Draws", MORE_DRAWS, required=True, format_func="{:,}".format, key="more_draws")
+    state["draws_chosen"] = draws
     found = background.request(
         "more_draws",
         f"{draws:,} draws",
