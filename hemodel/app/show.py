@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from importlib import import_module
 from typing import Any
@@ -189,31 +189,42 @@ def changes(frame: pd.DataFrame, *, rederived: bool) -> None:
         table(frame, "What differs from the base case", heading=False, height=high)
         if rederived:
             st.caption(
-                "A median was changed, so the death rates after progression were derived anew: the model's median overall "
-                "survival is the one in the form."
+                "A survival input was changed, so the death rates after progression were derived anew: overall survival in the model "
+                "is what the form, or the curve that takes its place, says."
             )
 
 
 def verdict(base: BaseCase, arrangement: str, strategy: str) -> str:
-    """What the base case says about one strategy, in two sentences: increments and reading, then both thresholds."""
+    """What the base case says about one strategy, in two sentences: increments against the comparator; then at which thresholds it is
+    cost-effective, which is where it has the highest net benefit of all strategies, and what has it elsewhere.
+    """
     settings = base.inputs.settings
     rows = base.table[lambda t: t["price_arrangement"] == arrangement].set_index("strategy")
     row, name = rows.loc[strategy], labels.strategy_label(settings, strategy)
-    comparator = labels.strategy_label(settings, settings.comparator).lower()
+    comparator = labels.in_sentence(labels.strategy_label(settings, settings.comparator))
     costs, qalys = float(row["incremental_costs"]), float(row["incremental_qalys"])
     money = f"{labels.gbp(abs(costs))} {'more' if costs >= 0 else 'less'}"
     health = f"{labels.qalys(abs(qalys))} {'more' if qalys >= 0 else 'fewer'} QALYs"
     first = f"{name} costs {money} per person than {comparator} and gives {health}."
-    benefit = base.net_benefit(arrangement).set_index("strategy")
-    worth = [benefit[f"net_monetary_benefit_{t:.0f}"] for t in settings.thresholds_gbp]
-    good = [labels.gbp(t) for t, nb in zip(settings.thresholds_gbp, worth, strict=True) if nb[strategy] > nb[settings.comparator]]
-    both = " or ".join(labels.gbp(t) for t in settings.thresholds_gbp)
+    best = {labels.gbp(t): base.preferred(arrangement, t) for t in settings.thresholds_gbp}
+    good, bad = ([t for t, found in best.items() if (found == strategy) is wanted] for wanted in (True, False))
+    if not bad:
+        return f"{first} **Cost-effective** at {' or '.join(good)} per QALY."
+    instead = _instead(settings, {t: best[t] for t in bad})
     if not good:
-        return f"{first} **Not cost-effective** at {both} per QALY."
-    if len(good) == len(worth):
-        return f"{first} **Cost-effective** at {both} per QALY."
-    bad = next(labels.gbp(t) for t in settings.thresholds_gbp if labels.gbp(t) not in good)
-    return f"{first} **Cost-effective** at {good[0]} per QALY, **not** at {bad}."
+        return f"{first} **Not cost-effective** at {' or '.join(bad)} per QALY{instead}."
+    return f"{first} **Cost-effective** at {good[0]} per QALY, **not** at {bad[0]}{instead}."
+
+
+def _instead(settings: Settings, best: Mapping[str, str]) -> str:
+    """Which strategies have the highest net benefit, by threshold; nothing where it can only be the comparator."""
+    if len(settings.strategies) == 2:
+        return ""
+    names = {t: labels.in_sentence(labels.strategy_label(settings, name)) for t, name in best.items()}
+    first, *others = names.items()
+    if all(name == first[1] for _, name in others):
+        return f": {first[1]} has the highest net benefit{'' if others else ' there'}"
+    return f": {first[1]} has the highest net benefit at {first[0]}, {others[0][1]} at {others[0][0]}"
 
 
 def table(frame: pd.DataFrame, name: str, footer: str = "", *, heading: bool = True, height: Any = "content") -> None:
