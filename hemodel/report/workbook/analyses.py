@@ -74,9 +74,10 @@ def sensitivity_sheets(book: Book, inputs: Inputs, analyses: Analyses) -> None:
         page.line(readings.decision_drivers(analyses.drivers, inputs, **analyses.asked), "wide")
         _long(page, tables.drivers_table(analyses.drivers), tables.DRIVERS_FOOTER)
     if analyses.thresholds:
-        page = book.page("Thresholds", (40, 14, *[12] * 5, 72))
+        frame = tables.threshold_table(analyses.thresholds, inputs)
+        page = book.page("Thresholds", (40, 14, *[12] * (len(frame.columns) - 3), 72))
         page.title("At which value the ICER meets the threshold", _UNCERTAINTY)
-        page.table(tables.threshold_table(analyses.thresholds, inputs), footer=tables.THRESHOLD_FOOTER)
+        page.table(frame, footer=tables.THRESHOLD_FOOTER)
     if analyses.price:
         _price(book, inputs, analyses.price)
     if analyses.sensitivity is not None:
