@@ -237,6 +237,8 @@ def table(frame: pd.DataFrame, name: str, footer: str = "", *, heading: bool = T
     right = ", ".join(f"th.col{place}, td.col{place}" for place in numeric) or "td.none"
     if frame.columns[0] in (tables.TECHNOLOGIES, "Scenario"):
         style = [*style, {"selector": "td.col0", "props": "min-width: clamp(5rem, 40vw - 22rem, 12.6rem)"}]
+    if whole := [f"td.col{place} p" for place in numeric if all(_AMOUNT.fullmatch(c) for c in safe.iloc[:, place] if c)]:
+        style = [*style, {"selector": ", ".join(whole), "props": "white-space: nowrap !important"}]  # no break after a minus
     styled = safe.style.set_table_styles([*style, {"selector": right, "props": "text-align: right !important"}])
     if heading:
         st.markdown(f"**{plain(name)}**")
@@ -281,11 +283,10 @@ def _soft(text: str) -> str:
 
 
 def _has_numbers(column: pd.Series) -> bool:
-    """Whether a column is of numbers, or of texts that are numbers with a unit."""
+    """Whether a column is of numbers, or mostly of texts that are numbers with a unit."""
     cells = [cell for cell in column if cell != ""]
-    return any(isinstance(cell, (int, float)) for cell in cells) or (
-        bool(cells) and all(_AMOUNT.fullmatch(str(c)) for c in cells)
-    )
+    amounts = sum(_AMOUNT.fullmatch(str(c)) is not None for c in cells)
+    return any(isinstance(cell, (int, float)) for cell in cells) or 2 * amounts > len(cells)
 
 
 def thresholds_label(preset: str, values: tuple[float, float]) -> str:

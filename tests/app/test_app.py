@@ -207,6 +207,8 @@ def test_a_page_about_two_of_three_strategies_says_so_and_a_dominated_one_is_cal
     assert "lenalidomide + dexamethasone until progression is dominated by another strategy" in text(ran(app))
     price = next(table.value for table in app.table if "Off the list price" in table.value)
     assert price["Result"].iloc[0].startswith("The ICER against the comparator is £25,000 per QALY at")
+    listed = next(table.value for table in app.table if "Technologies" in table.value)
+    assert listed.iloc[:, 0].value_counts().tolist() == [2] * 21  # every price that is shown, for both strategies
     app.segmented_control(key="price_strategy/first_line").set_value("lenalidomide_dexamethasone_18_cycles").run()
     assert "dominated" not in text(ran(app))
 

@@ -48,7 +48,8 @@ def draw() -> None:
         return
     figure(charts.price_and_probability(prices, inputs, price_arrangement=arrangement))
     with st.expander("Probability by price, in numbers"):
-        table(tables.price_table(prices.iloc[::2], settings), "Price and probability", tables.PRICE_FOOTER)
+        every_other = prices["pack_price"].isin(prices["pack_price"].unique()[::2])
+        table(tables.price_table(prices[every_other], settings), "Price and probability", tables.PRICE_FOOTER)
     if len(tables.interventions(settings)) > 1:
         st.caption(plain("Prices of all strategies with lenalidomide move together."))
 
@@ -62,7 +63,7 @@ def _among_all(inputs: Inputs, arrangement: str, strategy: str) -> None:
     text = f"ICERs on this page are of {labels.in_sentence(name)}{readings.against(settings)} alone; probabilities are among all."
     standing = readings.standing(results.base_case(inputs), arrangement, strategy)
     if standing:
-        text += f" At the price of now, {labels.priced(settings, arrangement)}, {labels.in_sentence(name)} is {standing}."
+        text += f" At the present price, {labels.priced(settings, arrangement)}, {labels.in_sentence(name)} is {standing}."
     st.caption(plain(text))
 
 

@@ -75,6 +75,8 @@ COMPARISON_FOOTER = (
 )
 ARRANGEMENT = "Price arrangement"
 OFF = "Off the list price"
+MOST_ACROSS = 8
+"""Columns of a grid of pounds that fit on a small screen and on paper."""
 _QUANTITIES = ("costs", "life_years", "qalys")
 
 
@@ -235,13 +237,15 @@ def tornado_table(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: 
     )
 
 
-def two_way_table(table: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
+def two_way_table(table: pd.DataFrame, inputs: Inputs, *, whole: bool = False) -> pd.DataFrame:
     """Incremental net monetary benefit over the grid: a row for each value of the first parameter, a column for each of the second.
 
-    `table`: as `run_two_way` returns it.
+    `table`: as `run_two_way` returns it. Of a fine grid every other value, which fits on a screen and on paper; `whole`: all of them.
     """
     first, second = (str(name) for name in table.columns[:2])
     grid = table.pivot_table(index=first, columns=second, values=readings.NET_BENEFIT)
+    step = _every(table, whole)
+    grid = grid.iloc[::step, ::step]
     columns = [f"{text} (£)" for text in _told_apart(grid.columns.to_numpy(dtype=np.float64))]
     label = inputs.parameters[first].label
     frame = framed(columns, grid.to_numpy().tolist())
@@ -264,13 +268,19 @@ def _significant(value: float, digits: int) -> str:
     return f"{value:,.{max(digits, len(f'{abs(value):.0f}'))}g}"
 
 
-def two_way_footer(table: pd.DataFrame, inputs: Inputs) -> str:
+def _every(table: pd.DataFrame, whole: bool) -> int:
+    """2 where every other value of a grid is shown, 1 where all of them are."""
+    return 1 if whole or table.iloc[:, 1].nunique() <= MOST_ACROSS else 2
+
+
+def two_way_footer(table: pd.DataFrame, inputs: Inputs, *, whole: bool = False) -> str:
     """What the rows and columns of `two_way_table` are."""
     first, second = (inputs.parameters[str(name)] for name in table.columns[:2])
     units = [labels.in_words(parameter.unit) for parameter in (first, second)]
     return (
         f"Incremental net monetary benefit. Rows: {first.label} ({units[0]}). Columns: {second.label} ({units[1]}). "
         f"Above zero the intervention is cost-effective{readings.against(inputs.settings)}."
+        f"{'' if _every(table, whole) == 1 else ' Every other value of both is shown.'}"
     )
 
 

@@ -162,14 +162,14 @@ def _one_way(book: Book, one_way: OneWay) -> None:
 
 
 def _two_way(book: Book, inputs: Inputs, analyses: Analyses, table: pd.DataFrame) -> None:
-    frame = tables.two_way_table(table, inputs)
+    frame = tables.two_way_table(table, inputs, whole=True)
     page = book.page("Two-way", (26, *[11] * (len(frame.columns) - 1)))
     page.title("Two parameters at a time", _UNCERTAINTY)
     page.line(readings.two_way(table, inputs, **analyses.asked), "wide")
     page.row += 1
     second = inputs.parameters[str(table.columns[1])]
     page.line(f"{second.label}, {labels.in_words(second.unit)}", "header middle", first=1)
-    first, last = page.table(frame, footer=tables.two_way_footer(table, inputs))
+    first, last = page.table(frame, footer=tables.two_way_footer(table, inputs, whole=True))
     most = float(table[readings.NET_BENEFIT].abs().max()) or 1.0
     scale = {
         "type": "3_color_scale",
