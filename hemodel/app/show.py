@@ -73,7 +73,9 @@ PAGE_STYLE = """<style>
   [data-testid=stMainBlockContainer] { padding: 0 !important; max-width: none !important }
   [data-testid=stVerticalBlock] { display: block !important }
   [data-testid=stElementContainer], [data-testid=stLayoutWrapper] { margin-bottom: 0.7rem }
-  [data-testid=stTable], [data-testid=stTable] div, [data-testid=stExpander] details {
+  [data-testid=stLayoutWrapper]:has(> .st-key-scrolled) { display: none }
+  [data-testid=stTable], [data-testid=stTable] div, [data-testid=stElementContainer]:has(> [data-testid=stTable]),
+  [data-testid=stExpander] details {
     height: auto !important; max-height: none !important; overflow: visible !important }
   [data-testid=stTable] table { display: table !important; width: 100% }
   [data-testid=stMarkdownContainer] p, [data-testid=stMarkdownContainer] li { font-size: 10pt }
@@ -115,8 +117,8 @@ def printed(inputs: Inputs, *, differs: bool, is_private: bool) -> None:
     with st.container(key="printed"):
         st.caption(plain(f"Prices: {prices}. Thresholds: {thresholds} per QALY. {run}."))
     population = settings.populations[inputs.population].label
-    left = f"{settings.problem.capitalize().replace('_', ' ')}: {population}. {inputs.scenario.label}"
-    left += ", not the base case" if differs and inputs.scenario.name == "base_case" else ""
+    shown = "Not the base case" if differs and inputs.scenario.name == "base_case" else inputs.scenario.label
+    left = f"{settings.problem.capitalize().replace('_', ' ')}: {population}. {shown}"
     st.html(
         f"<style>@page {{ @bottom-left {{ content: {_quoted(left)} }} "
         f'@bottom-right {{ content: {_quoted(run)} ". Page " counter(page) " of " counter(pages) }} }}</style>'
@@ -183,10 +185,12 @@ def changes(frame: pd.DataFrame, *, rederived: bool) -> None:
         return
     with st.container(border=True, key="differences"):
         number = f"{len(frame)} thing{'s differ' if len(frame) > 1 else ' differs'}"
-        more = "" if len(frame) <= MOST_ROWS else " (scroll to see all)"
-        st.markdown(f":orange-badge[Not the base case] {number} from it{more}:")
+        st.markdown(f":orange-badge[Not the base case] {number} from it:")
         high: Any = "content" if len(frame) <= MOST_ROWS else SCROLLED_PIXELS
         table(frame, "What differs from the base case", heading=False, height=high)
+        if len(frame) > MOST_ROWS:
+            with st.container(key="scrolled"):  # not on paper, where all of it is in sight
+                st.caption("Scroll the table to see all.")
         if rederived:
             st.caption(
                 "A survival input was changed, so the death rates after progression were derived anew: overall survival in the model "
