@@ -88,6 +88,12 @@ class BaseCase:
             columns[f"net_health_benefit_{threshold:.0f}"] = net_health_benefit(costs, qalys, threshold)
         return pd.DataFrame(columns)
 
+    def preferred(self, price_arrangement: str, threshold: float) -> str:
+        """The strategy of highest net benefit of all at one threshold of the settings; of equals the comparator, then the first given."""
+        benefit = self.net_benefit(price_arrangement).set_index("strategy")[f"net_monetary_benefit_{threshold:.0f}"]
+        comparator = self.inputs.settings.comparator
+        return str(benefit.loc[[comparator, *(s for s in self.outcomes.strategies if s != comparator)]].idxmax())
+
     def costs_by_component(self, price_arrangement: str, *, discounted: bool = True) -> pd.DataFrame:
         """GBP per person by component, with the state it falls in; a column per strategy."""
         costs = self._chosen(discounted).costs[price_arrangement]

@@ -24,6 +24,7 @@ from hemodel.analyses.thresholds import (
 )
 from hemodel.analyses.value_of_information import evpi_curve, evppi_table
 from hemodel.analyses.verification import verify
+from hemodel.cohort.model.treatment import main_pack
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs
 
@@ -44,7 +45,7 @@ def recipes(inputs: Inputs, psa: PSA) -> dict[str, Callable[[], Any]]:
     """What makes each analysis, under the last price arrangement and at the upper threshold, by name; nothing is run yet.
 
     The two-way grid is of the two parameters with the widest swing that can move apart. EVSI needs a study to be described and is left out.
-    The comparison of all populations is made for inputs as they are filed only.
+    The comparison of all populations is made for inputs as they are filed only, that of pack prices where the pack has one.
     """
     arrangements = inputs.settings.price_arrangements
     one_way = cache(lambda: run_one_way(inputs))
@@ -63,13 +64,14 @@ def recipes(inputs: Inputs, psa: PSA) -> dict[str, Callable[[], Any]]:
         "two_way": two_way,
         "drivers": lambda: decision_drivers(inputs),
         "thresholds": lambda: _thresholds(inputs),
-        "price": price,
         "sensitivity": lambda: run_global(inputs, "sobol", size=512, seed=psa.seed),
         "evpi": lambda: {a: evpi_curve(psa, price_arrangement=a) for a in arrangements},
         "evppi": lambda: evppi_table(psa),
         "budget": lambda: run_budget(inputs).table,
         "verification": lambda: verify(inputs),
     }
+    if inputs.parameters[main_pack(inputs)].value:
+        found["price"] = price
     if inputs.scenario.name == "base_case" and not inputs.changed:
         found["comparison"] = lambda: run_comparison(inputs.settings.problem)
     return found

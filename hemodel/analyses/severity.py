@@ -34,7 +34,7 @@ class Modifiers:
                 "strategy": row["strategy"],
                 "severity_weight": self.severity.weight,
             }
-            found |= {"icer": row["icer"], "weighted_icer": row["icer"] / self.severity.weight}
+            found |= {"icer": row["icer"], "weighted_icer": row["icer"] / self.severity.weight, "reading": row["reading"]}
             for threshold in self.base.inputs.settings.thresholds_gbp:
                 for name, weight in (("", 1.0), ("weighted_", self.severity.weight)):
                     benefit = weight * row["incremental_qalys"] - row["incremental_costs"] / threshold

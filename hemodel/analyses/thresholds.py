@@ -36,6 +36,7 @@ CAPS = tuple(range(6, 79, 6))
 DISCOUNTS = tuple(float(share) for share in np.arange(0.0, 0.81, 0.1).round(10))
 """Discounts of a price map, shares of the list price."""
 _WHAT_IF = "what_if"
+_NO_PRICE = "it costs nothing now, so that no other price is in proportion to it"
 _FURTHEST = 8.0  # normal scores between which a turning point is looked for
 _STEPS = 81  # places in that range at which net benefit is looked at before a root is bracketed
 
@@ -73,7 +74,7 @@ def threshold_value(
 
     `what`: a parameter's name, or "pack_price": the list price of the pack that is dispensed most, the other strengths in proportion.
     `low`, `high`: the range, default 0 to ten times the value, within what the kind of quantity allows. Where the decision turns
-    more than once, the value nearest to the base value is given.
+    more than once, the value nearest to the base value is given. A pack price of 0 cannot be moved in proportion: then there is none.
     """
     arrangement, strategy, threshold = request(inputs, price_arrangement, strategy, threshold)
     parameter = _parameter(inputs, what)
@@ -83,6 +84,9 @@ def threshold_value(
         problem = f"{low:g} to {high:g} is not a range for {parameter.quantity.is_a}"
         raise InputError(f"range of {what}", problem, "Give low below high, within what the quantity may be")
 
+    if what == PACK_PRICE and not parameter.value:
+        return Threshold(what, parameter.unit, 0.0, math.nan, low, high, threshold, f"{parameter.label}: {_NO_PRICE}.")
+
     def benefit(values: Array) -> Array:
         changes = [_change(inputs, what, float(v)) for v in values]
         costs, qalys = evaluate_changes(inputs, changes, arrangement, strategy)
@@ -90,9 +94,8 @@ def threshold_value(
 
     grid = np.linspace(low, high, _STEPS)
     root = _nearest_root(benefit, grid, parameter.value)
-    return Threshold(
-        what, parameter.unit, parameter.value, root, low, high, threshold, _reading(parameter, root, low, high, threshold)
-    )
+    reading = _reading(parameter, root, (low, high), _icer(inputs), threshold)
+    return Threshold(what, parameter.unit, parameter.value, root, low, high, threshold, reading)
 
 
 def charged_cycles(
@@ -117,20 +120,17 @@ def charged_cycles(
 
     low, high = 0, inputs.settings.n_cycles
     if not affordable(1):
-        reading = (
-            f"Even with one charged cycle the ICER exceeds GBP {threshold:,.0f} per QALY: there is no such number of cycles."
-        )
+        reading = f"Even with one charged cycle {_icer(inputs)} exceeds GBP {threshold:,.0f} per QALY: there is no such number of cycles."
         return Threshold("charged_cycles", "cycles", base, math.nan, 1, high, threshold, reading)
     if affordable(high):
-        reading = (
-            f"With every cycle of the horizon charged the ICER is still at most GBP {threshold:,.0f} per QALY: no cap is needed."
-        )
+        reading = f"With every cycle charged {_icer(inputs)} is still at most GBP {threshold:,.0f} per QALY: no cap is needed."
         return Threshold("charged_cycles", "cycles", base, math.nan, 1, high, threshold, reading)
     low = 1
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if affordable(middle) else (low, middle)
-    reading = f"The ICER is at most GBP {threshold:,.0f} per QALY with up to {low} charged cycles, and above it with {low + 1}; now {base}."
+    most = f"at most GBP {threshold:,.0f} per QALY with up to {low} charged cycles"
+    reading = f"T{_icer(inputs)[1:]} is {most}, and above it with {low + 1}; now {base}."
     return Threshold("charged_cycles", "cycles", base, low, 1, inputs.settings.n_cycles, threshold, reading)
 
 
@@ -200,6 +200,8 @@ def price_and_probability(psa: PSA, price_arrangement: str, prices: ArrayLike | 
         raise InputError("psa", "it has not kept costs by component", "Run it with keep_components=True")
     settings = psa.inputs.settings
     list_price = psa.inputs.parameters[main_pack(psa.inputs)].value
+    if not list_price:
+        raise InputError(main_pack(psa.inputs), _NO_PRICE, "Give it a price above 0")
     grid = np.linspace(0, list_price, 41) if prices is None else np.asarray(prices, dtype=np.float64)
     parts = psa.components[price_arrangement]
     drug = parts["lenalidomide"] + parts.get("later_lenalidomide", 0.0)
@@ -289,7 +291,14 @@ def _flips(benefit_at: Callable[[Array], Array], scores: Array, own: Array) -> A
     return result
 
 
-def _reading(parameter: Parameter, root: float, low: float, high: float, threshold: float) -> str:
+def _reading(parameter: Parameter, root: float, searched: tuple[float, float], ratio: str, threshold: float) -> str:
     if math.isnan(root):
-        return f"No value from {low:g} to {high:g} {parameter.unit} brings the ICER to GBP {threshold:,.0f} per QALY."
-    return f"The ICER is GBP {threshold:,.0f} per QALY at {root:,.6g} {parameter.unit} (now {parameter.value:,.6g}): {parameter.label}."
+        low, high = searched
+        return f"No value from {low:g} to {high:g} {parameter.unit} brings {ratio} to GBP {threshold:,.0f} per QALY."
+    found = f"{root:,.6g} {parameter.unit} (now {parameter.value:,.6g}): {parameter.label}."
+    return f"T{ratio[1:]} is GBP {threshold:,.0f} per QALY at {found}"
+
+
+def _icer(inputs: Inputs) -> str:
+    """The ICER as it stands inside a sentence: against what, where there are more than two strategies."""
+    return "the ICER" if len(inputs.settings.strategies) == 2 else "the ICER against the comparator"

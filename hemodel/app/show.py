@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from importlib import import_module
 from typing import Any
@@ -73,7 +73,9 @@ PAGE_STYLE = """<style>
   [data-testid=stMainBlockContainer] { padding: 0 !important; max-width: none !important }
   [data-testid=stVerticalBlock] { display: block !important }
   [data-testid=stElementContainer], [data-testid=stLayoutWrapper] { margin-bottom: 0.7rem }
-  [data-testid=stTable], [data-testid=stTable] div, [data-testid=stExpander] details {
+  [data-testid=stLayoutWrapper]:has(> .st-key-scrolled) { display: none }
+  [data-testid=stTable], [data-testid=stTable] div, [data-testid=stElementContainer]:has(> [data-testid=stTable]),
+  [data-testid=stExpander] details {
     height: auto !important; max-height: none !important; overflow: visible !important }
   [data-testid=stTable] table { display: table !important; width: 100% }
   [data-testid=stMarkdownContainer] p, [data-testid=stMarkdownContainer] li { font-size: 10pt }
@@ -115,8 +117,8 @@ def printed(inputs: Inputs, *, differs: bool, is_private: bool) -> None:
     with st.container(key="printed"):
         st.caption(plain(f"Prices: {prices}. Thresholds: {thresholds} per QALY. {run}."))
     population = settings.populations[inputs.population].label
-    left = f"{settings.problem.capitalize().replace('_', ' ')}: {population}. {inputs.scenario.label}"
-    left += ", not the base case" if differs and inputs.scenario.name == "base_case" else ""
+    shown = "Not the base case" if differs and inputs.scenario.name == "base_case" else inputs.scenario.label
+    left = f"{settings.problem.capitalize().replace('_', ' ')}: {population}. {shown}"
     st.html(
         f"<style>@page {{ @bottom-left {{ content: {_quoted(left)} }} "
         f'@bottom-right {{ content: {_quoted(run)} ". Page " counter(page) " of " counter(pages) }} }}</style>'
@@ -183,37 +185,50 @@ def changes(frame: pd.DataFrame, *, rederived: bool) -> None:
         return
     with st.container(border=True, key="differences"):
         number = f"{len(frame)} thing{'s differ' if len(frame) > 1 else ' differs'}"
-        more = "" if len(frame) <= MOST_ROWS else " (scroll to see all)"
-        st.markdown(f":orange-badge[Not the base case] {number} from it{more}:")
+        st.markdown(f":orange-badge[Not the base case] {number} from it:")
         high: Any = "content" if len(frame) <= MOST_ROWS else SCROLLED_PIXELS
         table(frame, "What differs from the base case", heading=False, height=high)
+        if len(frame) > MOST_ROWS:
+            with st.container(key="scrolled"):  # not on paper, where all of it is in sight
+                st.caption("Scroll the table to see all.")
         if rederived:
             st.caption(
-                "A median was changed, so the death rates after progression were derived anew: the model's median overall "
-                "survival is the one in the form."
+                "A survival input was changed, so the death rates after progression were derived anew: overall survival in the model "
+                "is what the form, or the curve that takes its place, says."
             )
 
 
 def verdict(base: BaseCase, arrangement: str, strategy: str) -> str:
-    """What the base case says about one strategy, in two sentences: increments and reading, then both thresholds."""
+    """What the base case says about one strategy, in two sentences: increments against the comparator; then at which thresholds it is
+    cost-effective, which is where it has the highest net benefit of all strategies, and what has it elsewhere.
+    """
     settings = base.inputs.settings
     rows = base.table[lambda t: t["price_arrangement"] == arrangement].set_index("strategy")
     row, name = rows.loc[strategy], labels.strategy_label(settings, strategy)
-    comparator = labels.strategy_label(settings, settings.comparator).lower()
+    comparator = labels.in_sentence(labels.strategy_label(settings, settings.comparator))
     costs, qalys = float(row["incremental_costs"]), float(row["incremental_qalys"])
     money = f"{labels.gbp(abs(costs))} {'more' if costs >= 0 else 'less'}"
     health = f"{labels.qalys(abs(qalys))} {'more' if qalys >= 0 else 'fewer'} QALYs"
     first = f"{name} costs {money} per person than {comparator} and gives {health}."
-    benefit = base.net_benefit(arrangement).set_index("strategy")
-    worth = [benefit[f"net_monetary_benefit_{t:.0f}"] for t in settings.thresholds_gbp]
-    good = [labels.gbp(t) for t, nb in zip(settings.thresholds_gbp, worth, strict=True) if nb[strategy] > nb[settings.comparator]]
-    both = " or ".join(labels.gbp(t) for t in settings.thresholds_gbp)
+    best = {labels.gbp(t): base.preferred(arrangement, t) for t in settings.thresholds_gbp}
+    good, bad = ([t for t, found in best.items() if (found == strategy) is wanted] for wanted in (True, False))
+    if not bad:
+        return f"{first} **Cost-effective** at {' or '.join(good)} per QALY."
+    instead = _instead(settings, {t: best[t] for t in bad})
     if not good:
-        return f"{first} **Not cost-effective** at {both} per QALY."
-    if len(good) == len(worth):
-        return f"{first} **Cost-effective** at {both} per QALY."
-    bad = next(labels.gbp(t) for t in settings.thresholds_gbp if labels.gbp(t) not in good)
-    return f"{first} **Cost-effective** at {good[0]} per QALY, **not** at {bad}."
+        return f"{first} **Not cost-effective** at {' or '.join(bad)} per QALY{instead}."
+    return f"{first} **Cost-effective** at {good[0]} per QALY, **not** at {bad[0]}{instead}."
+
+
+def _instead(settings: Settings, best: Mapping[str, str]) -> str:
+    """Which strategies have the highest net benefit, by threshold; nothing where it can only be the comparator."""
+    if len(settings.strategies) == 2:
+        return ""
+    names = {t: labels.in_sentence(labels.strategy_label(settings, name)) for t, name in best.items()}
+    first, *others = names.items()
+    if all(name == first[1] for _, name in others):
+        return f": {first[1]} has the highest net benefit{'' if others else ' there'}"
+    return f": {first[1]} has the highest net benefit at {first[0]}, {others[0][1]} at {others[0][0]}"
 
 
 def table(frame: pd.DataFrame, name: str, footer: str = "", *, heading: bool = True, height: Any = "content") -> None:
@@ -226,6 +241,8 @@ def table(frame: pd.DataFrame, name: str, footer: str = "", *, heading: bool = T
     right = ", ".join(f"th.col{place}, td.col{place}" for place in numeric) or "td.none"
     if frame.columns[0] in (tables.TECHNOLOGIES, "Scenario"):
         style = [*style, {"selector": "td.col0", "props": "min-width: clamp(5rem, 40vw - 22rem, 12.6rem)"}]
+    if whole := [f"td.col{place} p" for place in numeric if all(_AMOUNT.fullmatch(c) for c in safe.iloc[:, place] if c)]:
+        style = [*style, {"selector": ", ".join(whole), "props": "white-space: nowrap !important"}]  # no break after a minus
     styled = safe.style.set_table_styles([*style, {"selector": right, "props": "text-align: right !important"}])
     if heading:
         st.markdown(f"**{plain(name)}**")
@@ -270,11 +287,10 @@ def _soft(text: str) -> str:
 
 
 def _has_numbers(column: pd.Series) -> bool:
-    """Whether a column is of numbers, or of texts that are numbers with a unit."""
+    """Whether a column is of numbers, or mostly of texts that are numbers with a unit."""
     cells = [cell for cell in column if cell != ""]
-    return any(isinstance(cell, (int, float)) for cell in cells) or (
-        bool(cells) and all(_AMOUNT.fullmatch(str(c)) for c in cells)
-    )
+    amounts = sum(_AMOUNT.fullmatch(str(c)) is not None for c in cells)
+    return any(isinstance(cell, (int, float)) for cell in cells) or 2 * amounts > len(cells)
 
 
 def thresholds_label(preset: str, values: tuple[float, float]) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.psa import PSA
-from hemodel.report import labels, tables
+from hemodel.report import labels, readings, tables
 
 AUTHORS = "For the authors of the submission."
 
@@ -21,6 +21,7 @@ def cheers_table(base: BaseCase, psa: PSA) -> pd.DataFrame:
     statuses = ", ".join(f"{n} {status}" for status, n in zip(counts["Status"], counts["Parameters"], strict=True))
     uncertain = sum(parameter.is_uncertain for parameter in inputs.parameters.values())
     thresholds = " and ".join(labels.gbp(t) for t in settings.thresholds_gbp)
+    prices = "; ".join(labels.arrangement_label(settings, name) for name in settings.price_arrangements)
     said = {
         "Title": settings.question,
         "Abstract": AUTHORS,
@@ -30,12 +31,12 @@ def cheers_table(base: BaseCase, psa: PSA) -> pd.DataFrame:
         "Setting and location": "Patients treated in the National Health Service, United Kingdom.",
         "Comparators": f"{labels.strategy_label(settings, settings.comparator)}, against {labels.listed(compared)}.",
         "Perspective": "The National Health Service and personal social services for costs; patients for health.",
-        "Time horizon": f"{settings.horizon_years:g} years ({settings.n_cycles} cycles of 28 days), meant as a lifetime.",
+        "Time horizon": f"{settings.horizon_years:g} years ({settings.n_cycles} cycles of 28 days){_alive_at_end(base)}.",
         "Discount rate": f"{100 * settings.discount_rate_costs:g}% a year for costs, {100 * settings.discount_rate_effects:g}% for QALYs.",
         "Selection of outcomes": "Life years and quality-adjusted life years; costs; net health benefit.",
-        "Measurement of outcomes": "Published survival curves and event rates of the trials (page Inputs, by group).",
-        "Valuation of outcomes": "Published utilities by state of health (page Inputs, group utilities).",
-        "Measurement and valuation of resources and costs": "List prices and national unit costs (page Inputs, with the source of each).",
+        "Measurement of outcomes": "Survival curves and event rates, each with its source (page Inputs, by group).",
+        "Valuation of outcomes": "Utilities by state of health, each with its source (page Inputs, group utilities).",
+        "Measurement and valuation of resources and costs": f"{prices}. Unit costs: page Inputs, with the source of each.",
         "Currency, price date and conversion": f"Pounds sterling; {settings.price_year}.",
         "Rationale and description of model": (
             f"Cohort model, {labels.setting_value_label(settings.structure)}: progression-free, progressed, dead. Page Documentation."
@@ -43,14 +44,17 @@ def cheers_table(base: BaseCase, psa: PSA) -> pd.DataFrame:
         "Analytics and assumptions": (
             f"Deterministic and probabilistic ({psa.n_draws:,} draws, seed {psa.seed}). Inputs by status: {statuses}. Choices: page Inputs."
         ),
-        "Characterizing heterogeneity": f"{len(settings.populations)} population(s) of patients (pages Scenarios and Clinical).",
+        "Characterizing heterogeneity": _populations(len(settings.populations)),
         "Characterizing distributional effects": "Not modelled.",
         "Characterizing uncertainty": (
             f"{uncertain} of {len(inputs.parameters)} inputs have a distribution; probabilistic, one-way, two-way and global analyses, "
             "value of information, scenarios (pages Uncertainty, Scenarios and Decision drivers)."
         ),
         "Approach to engagement with patients and others affected by the study": AUTHORS,
-        "Study parameters": f"{len(inputs.parameters)}, each with value, interval, distribution, source and status (page Inputs).",
+        "Study parameters": (
+            f"{len(inputs.parameters)}, each with value, source and status; interval and distribution of those that are uncertain "
+            "(page Inputs)."
+        ),
         "Summary of main results": _results(base),
         "Effect of uncertainty": _uncertainty(psa, thresholds),
         "Effect of engagement with patients and others affected by the study": AUTHORS,
@@ -62,6 +66,22 @@ def cheers_table(base: BaseCase, psa: PSA) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["Number", "Item", "In this run"])
 
 
+def _alive_at_end(base: BaseCase) -> str:
+    """Whether the horizon is a lifetime: fewer than 1 in 100 are alive at its end in every strategy."""
+    alive = 1 - float(base.trace["dead"][-1].min())
+    return (
+        ", a lifetime: fewer than 1 in 100 are alive at its end"
+        if alive < 0.01
+        else (f", shorter than a lifetime: up to {labels.percent(alive, 0)} are alive at its end")
+    )
+
+
+def _populations(number: int) -> str:
+    if number == 1:
+        return "One population of patients; subgroups are not modelled."
+    return f"{number} populations of patients, each run by itself and compared (page Scenarios, all populations)."
+
+
 def _results(base: BaseCase) -> str:
     settings, parts = base.inputs.settings, []
     for arrangement in settings.price_arrangements:
@@ -69,8 +89,9 @@ def _results(base: BaseCase) -> str:
         for name in tables.interventions(settings):
             words = labels.in_pounds(str(rows.loc[name, "reading"]))
             label = labels.strategy_label(settings, name)
-            parts.append(f"{label} {labels.priced(settings, arrangement)}: {words}")
-    return "; ".join(parts) + "."
+            standing = readings.standing(base, arrangement, name)
+            parts.append(f"{label} {labels.priced(settings, arrangement)}: {words}{f' ({standing})' if standing else ''}")
+    return f"ICERs against the comparator. {'; '.join(parts)}."
 
 
 def _uncertainty(psa: PSA, thresholds: str) -> str:

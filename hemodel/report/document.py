@@ -150,7 +150,10 @@ def _front(document: Any, base: BaseCase, record: dict[str, Any]) -> None:
     for row in base.table.to_dict("records"):
         if row["strategy"] != settings.comparator:
             arrangement = labels.arrangement_label(settings, row["price_arrangement"])
-            answer = f"{labels.in_pounds(str(row['reading']))}. {arrangement}"
+            answer = f"{labels.in_pounds(str(row['reading']))}{readings.against(settings)}"
+            if standing := readings.standing(base, row["price_arrangement"], row["strategy"]):
+                answer += f"; {standing}"
+            answer += f". {arrangement}"
             lines.append((f"ICER, {labels.strategy_label(settings, row['strategy'])}", answer))
     for what, words in lines:
         paragraph = document.add_paragraph()

@@ -106,7 +106,7 @@ INCREMENTS = {
     "icer": "ICER (£/QALY)",
 }
 TURNED = {
-    "pack_price": "Price of the pack dispensed most, other strengths in proportion",
+    "pack_price": "List price of the pack dispensed most, other strengths in proportion",
     "charged_cycles": "Cycles charged under the scheme",
 }
 LIST_PRICE = "List price"

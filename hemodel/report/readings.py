@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.global_sensitivity import Sensitivity
 from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.request import request
 from hemodel.cohort.model.treatment import main_pack
+from hemodel.decision.incremental import DOMINATED, EXTENDEDLY_DOMINATED
 from hemodel.evidence.distributions import Z_95
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import Settings
@@ -40,6 +42,21 @@ def circumstances(inputs: Inputs, price_arrangement: str | None = None, threshol
     """Price and threshold of an analysis as they stand inside a sentence, with the defaults of the analyses."""
     arrangement, _, threshold = request(inputs, price_arrangement, None, threshold)
     return f"{labels.priced(inputs.settings, arrangement)} at {labels.gbp(threshold)} per QALY"
+
+
+def against(settings: Settings) -> str:
+    """The words against whom, after a space, for what compares two strategies where there are more; nothing where there are two."""
+    if len(settings.strategies) == 2:
+        return ""
+    return f" against {labels.in_sentence(labels.strategy_label(settings, settings.comparator))}"
+
+
+def standing(base: BaseCase, arrangement: str, strategy: str) -> str:
+    """How a strategy stands among all of them, in words; nothing where it is not dominated."""
+    status = base.incremental(arrangement).set_index("strategy")["status"]
+    return {DOMINATED: "dominated by another strategy", EXTENDEDLY_DOMINATED: "extendedly dominated by a mix of two others"}.get(
+        str(status[strategy]), ""
+    )
 
 
 def is_price_of_a_qaly(table: pd.DataFrame) -> NDArray[np.bool_]:
@@ -75,7 +92,7 @@ def tornado(one_way: OneWay, outcome: str = NET_BENEFIT) -> str:
     if np.isfinite(base):
         where = labels.priced(inputs.settings, one_way.price_arrangement)
         where += f" at {labels.gbp(one_way.threshold)} per QALY" if outcome == NET_BENEFIT else ""
-        start = f"The {name} {where} is {amount(base, outcome)} in the base case."
+        start = f"The {name}{against(inputs.settings)} {where} is {amount(base, outcome)} in the base case."
     if table.empty:
         return f"{start} No parameter is uncertain."
     parts = [start]
@@ -121,6 +138,7 @@ def two_way(table: pd.DataFrame, inputs: Inputs, *, price_arrangement: str | Non
     above, n = int((table[NET_BENEFIT] > 0).sum()), len(table)
     name = labels.in_sentence(labels.strategy_label(inputs.settings, strategy))
     where = circumstances(inputs, arrangement, threshold)
+    where = f"{against(inputs.settings)} {where}".lstrip()
     if above in (0, n):
         verdict = f"cost-effective {where} in all of them" if above else f"not cost-effective {where} in any of them"
         return f"None of the {n} pairs of values changes the decision: {name} is {verdict}."
@@ -165,8 +183,9 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
         found = f"at {labels.gbp(half)} a pack" if np.isfinite(half) else "at no price shown"
         halves.append(f"{found} (threshold {labels.gbp(threshold)})")
     name = labels.in_sentence(labels.strategy_label(settings, strategy))
+    where = f"At a list price of {labels.gbp(price)} a pack, {under_scheme(settings, arrangement)}"
     return (
-        f"At {labels.gbp(price)} a pack, {under_scheme(settings, arrangement)}, {name} is cost-effective with a probability of "
+        f"{where}, {name} is cost-effective with a probability of "
         f"{' and '.join(now)} per QALY. The probability is one half {' and '.join(halves)}."
     )
 
@@ -247,7 +266,7 @@ def convergence(
     moved = abs(mean - float(half[NET_BENEFIT]))
     settled = abs(mean) > Z_95 * error
     return (
-        f"After {int(last['draws']):,} draws the incremental net monetary benefit "
+        f"After {int(last['draws']):,} draws the incremental net monetary benefit{against(inputs.settings)} "
         f"{circumstances(inputs, price_arrangement, threshold)} is {labels.gbp(mean)} with a standard error of "
         f"{labels.gbp(error)}; over the second half of the draws it moved by {labels.gbp(moved)}. More draws "
         f"{'would not change the decision' if settled else 'could still change the decision'}."

@@ -22,3 +22,12 @@ def test_progress_is_told_once_an_analysis_and_each_has_its_place(edits):
     assert told == [1] * len(recipes(inputs, psa)) == [1] * len(found)
     assert set(found) <= {f.name for f in fields(Analyses)}
     assert ("comparison" in found) == (not edits)  # the files hold no edited inputs to compare
+
+
+def test_a_pack_that_costs_nothing_has_no_analysis_of_its_price():
+    inputs = hm.load_inputs("relapsed")
+    psa = hm.run_psa(inputs, draws=10)
+    assert set(recipes(inputs, psa)) - set(recipes(inputs.with_values(c_lenalidomide_25mg_pack=0.0), psa)) == {
+        "price",
+        "comparison",
+    }

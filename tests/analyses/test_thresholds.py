@@ -44,6 +44,21 @@ def test_at_the_value_found_the_icer_is_the_threshold(inputs, name):
     assert hm.run_base_case(draws).icer("pas") == pytest.approx(36_500, rel=1e-8)
 
 
+def test_a_pack_that_costs_nothing_has_no_other_price_in_proportion(inputs):
+    free = inputs.with_values(c_lenalidomide_25mg_pack=0.0)
+    found = threshold_value(free, "pack_price", threshold=35_000.0)
+    assert not found.found and "it costs nothing now" in found.reading
+    with pytest.raises(hm.InputError, match=r"it costs nothing now.*Give it a price above 0"):
+        price_and_probability(hm.run_psa(free, 10, keep_components=True), "pas")
+
+
+def test_of_more_than_two_strategies_a_reading_says_against_which():
+    three = hm.load_inputs("first_line")
+    for found in (threshold_value(three, "pack_price"), threshold_value(three, "c_dexamethasone_mg"), charged_cycles(three)):
+        assert "he ICER against the comparator " in found.reading
+    assert "comparator" not in threshold_value(hm.load_inputs("relapsed"), "pack_price").reading
+
+
 def test_no_such_value_is_said_plainly(inputs):
     found = threshold_value(inputs, "c_dexamethasone_mg", threshold=25_000.0)
     assert not found.found

@@ -163,7 +163,7 @@ def test_every_page_can_be_drawn_and_the_answer_is_that_of_the_python_interface(
     assert hm.load_inputs(problem).settings.question in text(app)
     for title in titles:
         app = ran(go(app, title))
-        drawn = len(app.table) + len(app.get("arrow_vega_lite_chart")) + len(app.button) + len(app.download_button)
+        drawn = len(app.table) + len(app.get("vega_lite_chart")) + len(app.button) + len(app.download_button)
         assert drawn > 2, title
         assert any(title in m.value for m in app.markdown) or title == "Summary"
 
@@ -178,6 +178,66 @@ def test_every_tab_can_be_drawn_with_three_strategies():
         for tab in tabs:
             app.session_state[key] = tab
             ran(app.run())
+
+
+def test_every_page_can_be_drawn_where_a_pack_costs_nothing(fresh):
+    field(fresh, "c_lenalidomide_25mg_pack").set_value(0.0)
+    press(fresh, "Apply")
+    for title in TITLES:
+        go(whole(fresh), title)
+        said = [error.value.replace("\\", "") for error in whole(fresh).error]
+        assert len(fresh.table) + len(fresh.button) > 2, title
+        if title == "Price":
+            assert len(said) == 1 and "costs nothing now" in said[0]
+            assert "it costs nothing now, so that no other price is in proportion to it" in fresh.table[1].value["Result"].iloc[0]
+            assert "no cap is needed" in fresh.table[1].value["Result"].iloc[-1]
+            assert len(fresh.get("vega_lite_chart")) == 1  # the map of caps and discounts
+        else:
+            assert said == [], title
+
+
+def test_a_page_about_two_of_three_strategies_says_so_and_a_dominated_one_is_called_that():
+    app = opened(problem="first_line")
+    field(app, "c_lenalidomide_25mg_pack", "first_line/transplant_ineligible/base_case").set_value(600.0)
+    press(app, "Apply")
+    assert "per QALY gained against melphalan + prednisone + thalidomide; dominated by another strategy" in text(ran(app))
+    go(app, "Price")
+    said = text(ran(app))
+    assert "ICERs on this page are of lenalidomide + dexamethasone until progression against melphalan + prednisone" in said
+    assert "dominated" not in said  # under the scheme it costs less than the other
+    app.segmented_control(key="price_price/first_line/list/pas").set_value("list").run()
+    assert "lenalidomide + dexamethasone until progression is dominated by another strategy" in text(ran(app))
+    price = next(table.value for table in app.table if "Off the list price" in table.value)
+    assert price["Result"].iloc[0].startswith("The ICER against the comparator is £25,000 per QALY at")
+    listed = next(table.value for table in app.table if "Technologies" in table.value)
+    assert listed.iloc[:, 0].value_counts().tolist() == [2] * 21  # every price that is shown, for both strategies
+    app.segmented_control(key="price_strategy/first_line").set_value("lenalidomide_dexamethasone_18_cycles").run()
+    assert "dominated" not in text(ran(app))
+
+
+def test_prices_under_a_confidential_discount_are_called_list_prices(fresh):
+    go(fresh, "Price")
+    assert "Prices of a pack on this page are list prices" not in text(fresh)
+    fresh.selectbox(key="prices").set_value("confidential").run()
+    assert "Prices of a pack on this page are list prices" in text(ran(fresh))
+    fresh.selectbox(key="prices").set_value("filed").run()
+
+
+def test_severity_says_in_words_what_is_no_price_of_a_qaly(fresh):
+    field(fresh, "c_lenalidomide_25mg_pack").set_value(0.0)
+    field(fresh, "median_os_lenalidomide_dexamethasone").set_value(11.0)
+    press(fresh, "Apply")
+    rows = go(ran(fresh), "Severity and end of life").table[2].value
+    icers_of = [column for column in rows if column.startswith("ICER")]
+    assert len(icers_of) == 2 and {cell for column in icers_of for cell in rows[column]} == {"dominant"}
+
+
+@pytest.mark.parametrize("problem", list(sharing.PROBLEMS))
+def test_documentation_is_true_for_every_problem(problem):
+    app = go(opened(problem=problem), "Documentation")
+    said = text(ran(app))
+    assert "both strategies" not in said and "patient access scheme are" not in said
+    assert "*Mirror*" in "\n".join(m.value for m in app.markdown)  # set in italics, with no asterisks to be seen
 
 
 def test_the_page_of_the_installed_package_opens():
@@ -200,6 +260,22 @@ def test_cheers_has_its_28_items_in_their_order():
     assert len(table) == 28 and list(table["Number"]) == [str(n) for n in range(1, 29)]
     assert table["Item"].iloc[[0, 16, 27]].to_list() == ["Title", "Analytics and assumptions", "Conflicts of interest"]
     assert "£42,822 per QALY gained" in table["In this run"].iloc[22]
+
+
+def test_cheers_is_true_for_a_short_horizon_a_confidential_price_and_a_dominated_strategy():
+    inputs = hm.load_inputs("first_line").with_settings(horizon_years=5.0).with_values(c_lenalidomide_25mg_pack=600.0)
+    base = hm.run_base_case(choices.priced(inputs, "confidential", 30.0))
+    said = cheers_table(base, hm.run_psa(base.inputs, 200)).set_index("Item")["In this run"]
+    alive = labels.percent(1 - base.trace["dead"][-1].min(), 0)
+    assert said["Time horizon"] == f"5 years (65 cycles of 28 days), shorter than a lifetime: up to {alive} are alive at its end."
+    assert "Confidential price" in said["Measurement and valuation of resources and costs"]
+    assert "Clinical" not in said["Characterizing heterogeneity"] and said["Characterizing heterogeneity"].startswith(
+        "2 populations"
+    )
+    assert "until progression at list price" in said["Summary of main results"]
+    assert "(dominated by another strategy)" in said["Summary of main results"]
+    lifetime = hm.run_base_case(hm.load_inputs("relapsed"))
+    assert "a lifetime" in cheers_table(lifetime, hm.run_psa(lifetime.inputs, 200))["In this run"].iloc[8]
 
 
 # --- what if ---------------------------------------------------------------------------------------------------------------
@@ -347,6 +423,13 @@ def test_banner_lists_what_differs_from_the_base_case_and_by_how_much(fresh):
     assert len(rows) == 2
     base = hm.run_base_case(hm.load_inputs("relapsed"))
     assert f"base case: {labels.gbp(base.icer('list'))}" in text(app)
+
+
+def test_banner_is_true_for_a_hazard_ratio_too():
+    app = opened(problem="maintenance")
+    field(app, "hr_death_lenalidomide_maintenance", "maintenance/after_transplant/base_case").set_value(0.9)
+    press(app, "Apply")
+    assert "A survival input was changed" in text(ran(app)) and "median was changed" not in text(app)
 
 
 def test_an_edit_stays_when_the_population_changes_unless_that_has_a_value_of_its_own(fresh):
@@ -918,6 +1001,20 @@ def test_verdict_between_the_thresholds_names_both():
     base = hm.run_base_case(hm.load_inputs("relapsed").with_values(c_lenalidomide_25mg_pack=2_700.0))
     assert 25_000 < base.icer("list") < 35_000
     assert "**Cost-effective** at £35,000 per QALY, **not** at £25,000" in show.verdict(base, "list", LD)
+
+
+@pytest.mark.parametrize("price", [0.0, 600.0, 1_500.0, 2_000.0, 4_368.0])
+def test_of_three_strategies_the_one_of_highest_net_benefit_is_cost_effective_and_the_others_are_not(price):
+    base = hm.run_base_case(hm.load_inputs("first_line").with_values(c_lenalidomide_25mg_pack=price))
+    names, settings = base.outcomes.strategies, base.inputs.settings
+    for arrangement in settings.price_arrangements:
+        costs, qalys = base.outcomes.total_costs(arrangement)[:, 0], base.outcomes.total_qalys[:, 0]
+        best = [names[int(np.argmax(t * qalys - costs))] for t in settings.thresholds_gbp]
+        for name in names[:2]:
+            said = show.verdict(base, arrangement, name)
+            assert said.count("**Cost-effective**") == (name in best)
+            for other in {found for found in best if found != name}:
+                assert labels.in_sentence(labels.strategy_label(settings, other)) in said.partition("** at")[2]
 
 
 def test_nothing_in_a_text_is_taken_for_markdown():

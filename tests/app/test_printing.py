@@ -35,6 +35,8 @@ WRONG = """([paper, points]) => {
     if (getComputedStyle(table).display !== 'table') wrong.push('cannot go on on the next sheet: ' + table.ariaLabel);
     for (let box = table.parentElement; box.dataset.testid !== 'stMain'; box = box.parentElement)
       if (getComputedStyle(box).overflowY !== 'visible') wrong.push('cut off: ' + table.ariaLabel);
+    const place = table.closest('[data-testid=stElementContainer]').getBoundingClientRect();
+    if (table.getBoundingClientRect().bottom > place.bottom + 1) wrong.push('overlaps what follows: ' + table.ariaLabel);
     for (const cell of table.querySelectorAll('td p'))
       if (parseFloat(getComputedStyle(cell).fontSize) * 0.75 < points) wrong.push('small: ' + cell.textContent);
   }
@@ -106,3 +108,21 @@ def test_every_page_fits_its_sheets_and_they_say_what_they_show(page, server, tm
         for number, sheet in enumerate(sheets, 1):
             assert len(sheet) > 2 and f"Page {number} of {len(sheets)}" in sheet[-1] and "hemodel" in sheet[-1], (title, number)
             assert plain(sheet[-2]) not in heads, (title, number, sheet[-2])
+
+
+def test_a_long_list_of_differences_and_a_confidential_price_are_whole_on_paper(page, server, tmp_path):
+    opened(
+        page, server, problem="maintenance", horizon_years=5, u_progression_free=0.7, u_progressed=0.6, discount_rate_costs=1.5
+    )
+    page.get_by_role("combobox", name="Prices").click()
+    page.get_by_role("option", name="With a confidential price").click()
+    page.get_by_label("Confidential discount").first.wait_for()
+    quiet(page)
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 718, "height": 1000})
+    assert page.evaluate(WRONG, [718, POINTS]) == []
+    page.emulate_media(media="null")
+    sheets = printed(page, tmp_path)
+    first = " ".join(sheets[0])
+    assert "5 things differ" in first and "Confidential price" in first and "1.5% a year" in first
+    assert "Scroll" not in first and "Not the base case" in sheets[0][-1] and "confidential" in sheets[0][-1]

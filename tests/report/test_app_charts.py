@@ -68,6 +68,14 @@ def test_threshold_lines_lie_between_cells_that_meet_the_threshold_and_cells_tha
     assert len(figure.sentence) > 80 and figure.sentence in figure.alt
 
 
+def test_a_list_price_that_meets_the_threshold_needs_no_discount(inputs):
+    cheap = inputs.with_values(c_lenalidomide_25mg_pack=2_700.0)
+    said = cap_and_discount(price_map(cheap, caps=(13, 26), discounts=(0.0, 0.5)), cheap).sentence
+    assert "discount of 0%" not in said
+    assert "the list price already meets £35,000 per QALY with 26 charged cycles" in said
+    assert "discount of 50% meets £25,000 per QALY with 26 charged cycles" in said
+
+
 def test_the_table_of_the_map_has_a_row_for_each_cap(grid):
     table = price_map_table(grid)
     assert list(table.columns) == ["Cycles", "0% off", "25% off", "50% off"]

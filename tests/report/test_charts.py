@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import hemodel as hm
+from hemodel.evidence.settings import Scheme
 from hemodel.report import charts, labels
 
 LD, DEX = "lenalidomide_dexamethasone", "dexamethasone"
@@ -250,7 +251,32 @@ def test_a_cap_beyond_the_horizon_leaves_nobody_to_pay_for(base):
     settings = base.inputs.settings
     scheme = settings.schemes["pas"].model_copy(update={"drug_cost_cap_cycles": 5_000})
     figure = charts.share_on_treatment(base.trace["on_treatment"], settings.model_copy(update={"schemes": {"pas": scheme}}))
-    assert "0.0% of those" in figure.sentence
+    assert "After 5,000 cycles (383.3 years) the horizon is over: the NHS pays for all lenalidomide" in figure.sentence
+    assert "rule" not in [mark["type"] for mark, _, _ in layers(figure)]
+
+
+def test_who_pays_from_when_is_true_for_every_kind_of_scheme_and_counting(base):
+    settings, treated = base.inputs.settings, base.trace["on_treatment"]
+
+    def sentence(counts="calendar", **terms):
+        schemes = {"pas": Scheme(label="Patient access scheme: x", **terms)} if terms else settings.schemes
+        return charts.share_on_treatment(
+            treated, settings.model_copy(update={"schemes": schemes, "scheme_counts": counts})
+        ).sentence
+
+    assert "from there on, with the patient access scheme, the NHS no longer pays" in sentence()
+    dispensed = sentence("dispensed")
+    assert "no longer pays" not in dispensed and "each person's first 26 packs, for longer where doses were missed" in dispensed
+    assert "those are free" in sentence(kind="free_start", free_cycles=2)
+    assert "by cycle 4 is refunded" in sentence(kind="response_refund", response_by_cycle=4, p_response=0.5)
+    assert "for as long as treatment lasts" in sentence(kind="price_discount", price_discount=0.2)
+
+
+def test_a_strategy_that_is_over_before_the_cap_is_not_one_of_which_nobody_is_left():
+    three = hm.run_base_case(hm.load_inputs("first_line"))
+    said = charts.share_on_treatment(three.trace["on_treatment"], three.inputs.settings).sentence
+    assert "0.0%" not in said and "(lenalidomide + dexamethasone for 18 cycles is over by then)" in said
+    assert "the NHS would no longer pay" in said  # the scheme is a what-if there
 
 
 def test_without_a_scheme_there_is_no_mark(base):

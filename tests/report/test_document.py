@@ -78,3 +78,16 @@ def test_the_report_is_written_whole_and_the_same_every_time(tmp_path):
         write_report(small, base())
     with pytest.raises(InputError, match="other inputs"):
         report_document(base(), run_psa(load_inputs("relapsed"), draws=20))
+
+
+def test_the_answer_says_against_whom_and_what_is_dominated_where_there_are_three_strategies():
+    three = run_base_case(load_inputs("first_line").with_settings(horizon_years=5.0, price_arrangements=["list"]))
+    lines = [paragraph.text for paragraph in docx.Document(io.BytesIO(report_document(three))).paragraphs]
+    answers = [line for line in lines if line.startswith("ICER, ")]
+    assert len(answers) == 2 and all("against melphalan + prednisone + thalidomide" in line for line in answers)
+    assert "dominated by another strategy. List price" in answers[0]
+    assert not any(
+        "dominated" in paragraph.text
+        for paragraph in docx.Document(io.BytesIO(content())).paragraphs
+        if paragraph.text.startswith("ICER, ")
+    )

@@ -85,7 +85,26 @@ def test_headings_of_a_fine_grid_stay_apart(uncertain):
     values = 100 + np.linspace(0, 0.1, 11)
     names = list(uncertain.two_way.columns[:2])
     table = pd.DataFrame({names[0]: 1.0, names[1]: values, NET_BENEFIT: 1.0})
-    assert len(set(tables.two_way_table(table, uncertain.inputs).columns)) == 12
+    assert len(set(tables.two_way_table(table, uncertain.inputs, whole=True).columns)) == 12
+
+
+def test_headings_of_large_numbers_are_written_out(uncertain):
+    names = list(uncertain.two_way.columns[:2])
+    values = np.linspace(0.0, 8_736.0, 13)
+    table = pd.DataFrame({names[0]: 1.0, names[1]: values, NET_BENEFIT: 1.0})
+    headings = list(tables.two_way_table(table, uncertain.inputs, whole=True).columns[1:])
+    assert headings == [f"{value:,.0f} (£)" for value in values]
+    shown = list(tables.two_way_table(table, uncertain.inputs).columns[1:])
+    assert shown == headings[::2] and "Every other value" in tables.two_way_footer(table, uncertain.inputs)
+    assert "Every other" not in tables.two_way_footer(uncertain.two_way, uncertain.inputs)
+
+
+def test_a_pack_price_says_how_much_it_is_off_the_list_price(uncertain):
+    price = uncertain.thresholds[0]
+    found = [price, replace(price, value=price.base_value + 1), replace(price, value=float("nan")), uncertain.thresholds[1]]
+    off = tables.threshold_table(found, uncertain.inputs)["Off the list price"].tolist()
+    assert off == [labels.percent(1 - 2_920 / 4_368, 2), "none needed", "", ""]
+    assert "Off the list price" not in tables.threshold_table(uncertain.thresholds[1:], uncertain.inputs).columns
 
 
 def test_a_parameter_that_never_changes_the_decision_has_no_number(frames):
@@ -97,7 +116,7 @@ def test_a_parameter_that_never_changes_the_decision_has_no_number(frames):
 def test_threshold_without_a_value_says_so_in_pounds(frames):
     table = tables.rounded(frames["thresholds"])
     assert table["What"].tolist() == [
-        "Price of the pack dispensed most, other strengths in proportion",
+        "List price of the pack dispensed most, other strengths in proportion",
         "Utility after progression",
     ]
     assert table["Threshold value"].tolist() == ["2,920", "none"]

@@ -19,7 +19,11 @@ def draw() -> None:
     table(tables.budget_table(found.table, inputs.settings), "Budget impact by year", tables.BUDGET_FOOTER)
     uptake = [f"{labels.percent(inputs.parameters[f'p_uptake_year_{y}'].value, 0)} in year {y}" for y in range(1, 6)]
     eligible = inputs.parameters["n_eligible"]
-    st.caption(plain(f"{eligible.value:,.0f} people a year ({eligible.status}); uptake {', '.join(uptake)}. {eligible.note}"))
+    st.caption(
+        plain(
+            f"{eligible.value:,.0f} people a year ({eligible.status}); uptake {', '.join(uptake)}. {eligible.note.rstrip('.')}."
+        )
+    )
 
 
 if __name__ == "__main__":

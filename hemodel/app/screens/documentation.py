@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import streamlit as st
 
@@ -14,22 +16,32 @@ from hemodel.report.cheers import cheers_table
 from hemodel.report.manifest import manifest, manifest_lines
 
 METHOD = """
-A cohort of people starts treatment, free of progression. Time runs in **cycles of 28 days**, over a lifetime. In every cycle
-some progress and some die; nobody's risk of death is ever below that of the general population of the same age and sex.
+A cohort of people starts free of progression, once for each strategy. Time runs in **cycles of 28 days**, up to the horizon. In
+every cycle some progress and some die; nobody's risk of death is ever below that of the general population of the same age and sex.
 
 - **Health.** Years lived free of progression and after it are weighted by their quality of life: that gives QALYs. Adverse
   events take some away.
-- **Costs.** A pack of lenalidomide is bought at the start of each cycle by those still on treatment, with the visits, tests
-  and medicines that go with it. Care after progression and at the end of life is counted under both strategies.
-- **Price.** List price and the patient access scheme are worked out from *the same* people: the scheme changes who pays for
-  lenalidomide after its cap and nothing else.
+- **Costs.** Where lenalidomide is part of a strategy, a pack of it is bought at the start of each cycle by those still on
+  treatment. Visits, tests and other medicines go with treatment. Care after progression and at the end of life is counted under
+  every strategy.
+- **Price.** All prices are worked out from *the same* people: a scheme changes who pays for lenalidomide, and may cost something
+  to run. It changes nothing else.
 - **Time preference.** Costs and QALYs that lie in the future count for less, by the discount rates in the form. Life years
   gained are shown undiscounted.
 - **Uncertainty.** Every uncertain input has a distribution. The probabilistic analysis draws all of them together many times;
-  both strategies and both price arrangements see the same draws.
-- **Survival after a change.** Overall survival is met through the death rate after progression. When a median is changed,
-  these rates are derived anew, so that the model's median survival is again the one in the form.
+  every strategy and every price sees the same draws.
 """
+SURVIVAL = {
+    "state_transition": """
+- **Survival after a change.** Overall survival is met through the death rate after progression. When a survival input is changed
+  in the form, these rates are derived anew, so that survival in the model is again what the form says.
+""",
+    "partitioned_survival": """
+- **Survival.** Overall and progression-free survival are curves of their own, through the medians in the form or fitted to data; the
+  people after progression are those between the two.
+""",
+}
+"""How survival is met, by structure."""
 TABS = ("How the model works", "Sources", "Glossary", "CHEERS 2022", "This run")
 GLOSSARY = {
     "Cycle": "28 days: one pack of lenalidomide. 13 cycles are 364 days.",
@@ -51,7 +63,7 @@ def draw() -> None:
     inputs = screen().inputs
     how, sources, words, cheers, run = st.tabs(TABS)
     with how:
-        st.markdown(METHOD)
+        st.markdown(METHOD.rstrip() + SURVIVAL[inputs.settings.structure])
         table(tables.settings_table(inputs.settings), "Choices about the model")
     with sources:
         st.markdown(_sources())
@@ -67,12 +79,12 @@ def draw() -> None:
 
 
 def _sources() -> str:
-    """The numbered sources, with the headings small and everything else as it is written."""
+    """The numbered sources, with the headings small, stresses as such, and everything else as it is written."""
     lines = []
     for line in sources_text().splitlines():
         if line.startswith("# "):
             continue
-        text = plain(line.lstrip("#- ").strip())
+        text = re.sub(r"\\\*(\w[^*]*?)\\\*", r"*\1*", plain(line.lstrip("#- ").strip()))  # what is stressed stays so
         lines.append(f"**{text}**" if line.startswith("## ") else f"- {text}" if line.startswith("- ") else text)
     return "\n\n".join(line for line in lines if line) or "The sources lie with the inputs of this problem."
 

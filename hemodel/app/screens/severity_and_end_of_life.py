@@ -55,8 +55,8 @@ def _weighted(found: Modifiers) -> pd.DataFrame:
         {
             "Price": [labels.arrangement_short(settings, name) for name in rows["price_arrangement"]],
             tables.TECHNOLOGIES: [labels.strategy_label(settings, name) for name in rows["strategy"]],
-            "ICER (£/QALY)": rows["icer"],
-            "ICER with the weight (£/QALY)": rows["weighted_icer"],
+            "ICER (£/QALY)": _icers(rows, "icer"),
+            "ICER with the weight (£/QALY)": _icers(rows, "weighted_icer"),
         }
     )
     for threshold in settings.thresholds_gbp:
@@ -64,6 +64,10 @@ def _weighted(found: Modifiers) -> pd.DataFrame:
             column = f"{prefix}incremental_net_health_benefit_{threshold:.0f}"
             frame[f"Incremental NHB at {labels.gbp(threshold)}{words}"] = rows[column]
     return frame
+
+
+def _icers(rows: pd.DataFrame, column: str) -> list[str]:
+    return [labels.icer_text(float(value), str(words)) for value, words in zip(rows[column], rows["reading"], strict=True)]
 
 
 def _rule() -> pd.DataFrame:

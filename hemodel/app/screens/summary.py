@@ -12,7 +12,7 @@ from hemodel.app.screens.verification import badge
 from hemodel.app.show import figure, plain, table, verdict_markdown
 from hemodel.app.sidebar import screen
 from hemodel.evidence.inputs import Inputs
-from hemodel.report import charts, labels, tables
+from hemodel.report import charts, labels, readings, tables
 
 
 def draw() -> None:
@@ -54,8 +54,9 @@ def _headline(base: BaseCase, filed: BaseCase | None, arrangement: str) -> None:
             icer, reading = float(rows.loc[strategy, "icer"]), str(rows.loc[strategy, "reading"])
             of = f", {labels.in_sentence(labels.strategy_label(settings, strategy))}" if len(strategies) > 1 else ""
             st.metric(plain(f"ICER {charts.priced(settings, arrangement)}{of}"), labels.gbp(icer) or reading.partition(" (")[0])
-            unit = re.sub(r"^GBP [\d,.]+ ", "", reading)
-            st.caption(plain(unit + _filed_icer(filed, arrangement, strategy)))
+            unit = re.sub(r"^GBP [\d,.]+ ", "", reading) + readings.against(settings)
+            standing = readings.standing(base, arrangement, strategy) if len(strategies) > 1 else ""
+            st.caption(plain(unit + (f"; {standing}" if standing else "") + _filed_icer(filed, arrangement, strategy)))
             st.markdown(verdict_markdown(base, arrangement, strategy))
 
 

@@ -111,12 +111,11 @@ def share_on_treatment(on_treatment: Array, settings: Settings) -> Figure:
             tooltip=tooltip("strategy", "cycle", ("years", ".2f"), ("share", ".1%")),
         )
     )
-    cap = _cap_cycles(settings)
-    layers, sentence = [lines], "Lenalidomide is paid for as long as treatment lasts: no scheme caps its cycles."
+    cap, layers = _cap_cycles(settings), [lines]
     if cap is not None:
         treated = [i for i, s in enumerate(settings.strategies) if "lenalidomide" in s.drugs]
         free = table[(table["cycle"] >= cap) & table["strategy"].isin([settings.strategies[i].label for i in treated])]
-        mark = pd.DataFrame({"cycle": [cap], "top": [1.0], "text": ["Where the scheme starts to pay"]})
+        mark = pd.DataFrame({"cycle": [cap], "top": [1.0], "text": [_STARTS_TO_PAY[settings.scheme_counts]]})
         area = alt.Chart(free).mark_area(opacity=0.25).encode(x=x, y=y, color=colour)
         rule = alt.Chart(mark).mark_rule(color=INK, strokeDash=[5, 3], strokeWidth=1.5).encode(x=x)
         right = cap < 0.6 * last
@@ -125,17 +124,46 @@ def share_on_treatment(on_treatment: Array, settings: Settings) -> Figure:
             .mark_text(align="left" if right else "right", dx=6 if right else -6, baseline="top", fontSize=13, color=INK)
             .encode(x=x, y=alt.Y("top:Q"), text="text:N")
         )
-        layers = [area, lines, rule, text]
-        left = " and ".join(
-            f"{labels.percent(_at(on_treatment[:, i], cap))} of those who start {labels.in_sentence(settings.strategies[i].label)}"
-            for i in treated
-        )
-        sentence = (
-            f"After {cap} cycles ({cap * CYCLE_YEARS:.1f} years) {left} are still on treatment: "
-            "from there on the NHS no longer pays for their lenalidomide."
-        )
+        layers = [area, lines, rule, text] if settings.scheme_counts == "calendar" else [lines, rule, text]
+        layers = layers if cap <= last else [lines]
+    sentence = _who_pays(on_treatment, settings)
     alt_text = f"Share still on treatment by cycle of 28 days, a line per strategy. {sentence}"
     return Figure(finished(alt.layer(*layers), "Share still on treatment", 430, alt_text), sentence, alt_text)
+
+
+_STARTS_TO_PAY = {"calendar": "Where the scheme starts to pay", "dispensed": "Where the scheme pays at the earliest"}
+
+
+def _who_pays(on_treatment: Array, settings: Settings) -> str:
+    """How long lenalidomide is paid for, and by whom, under the first scheme whose terms go by cycles."""
+    by_cycles = (n for n in settings.price_arrangements if n != "list" and settings.schemes[n].kind != "price_discount")
+    name = next(by_cycles, None)
+    if name is None:
+        return "Lenalidomide is paid for as long as treatment lasts: no scheme goes by its cycles."
+    scheme, priced = settings.schemes[name], labels.priced(settings, name)
+    if scheme.free_cycles is not None:
+        return f"Lenalidomide is paid for from the cycle after the first {scheme.free_cycles} on, {priced}: those are free."
+    cap = scheme.drug_cost_cap_cycles
+    if cap is None:
+        return f"Lenalidomide of those without a response by cycle {scheme.response_by_cycle} is refunded, {priced}."
+    after = f"After {cap:,} cycles ({cap * CYCLE_YEARS:.1f} years)"
+    if cap >= len(on_treatment):
+        return f"{after} the horizon is over: the NHS pays for all lenalidomide within it."
+    treated = [(i, s) for i, s in _numbered(settings) if "lenalidomide" in s.drugs]
+    goes_on = [(i, s) for i, s in treated if s.treatment_cycles is None or s.treatment_cycles > cap]
+    shares = [
+        f"{labels.percent(_at(on_treatment[:, i], cap))} of those who start {labels.in_sentence(s.label)}" for i, s in goes_on
+    ]
+    over = [f"{labels.in_sentence(s.label)} is over by then" for i, s in treated if (i, s) not in goes_on]
+    if not goes_on:
+        return f"{after} nobody is on treatment any more, so the NHS pays for all their lenalidomide: {labels.listed(over)}."
+    ended = f" ({labels.listed(over)})" if over else ""
+    pays, no_longer = ("would pay", "would no longer pay") if priced.startswith("if ") else ("pays", "no longer pays")
+    start = f"{after} {labels.listed(shares)} are still on treatment{ended}"
+    if settings.scheme_counts == "dispensed":
+        packs = f"the NHS {pays} for each person's first {cap} packs, for longer where doses were missed"
+        return f"{start}. {priced[0].upper()}{priced[1:]}, {packs}."
+    return f"{start}: from there on, {priced}, the NHS {no_longer} for their lenalidomide."
 
 
 def survival_curves(trace: Mapping[str, Array], settings: Settings) -> Figure:

@@ -110,9 +110,10 @@ def _sentence(table: pd.DataFrame, settings: Settings, strategy: str) -> str:
         rows = table[table["cap"] == cap].sort_values("discount")
         for threshold in settings.thresholds_gbp:
             met = rows[threshold * rows["incremental_qalys"] >= rows["incremental_costs"]]
-            share = labels.percent(float(met["discount"].iloc[0]), 0) if len(met) else ""
-            found = f"a discount of {share}" if share else "no discount shown"
-            parts.append(f"{found} meets {labels.gbp(threshold)} per QALY with {cap} charged cycles")
+            share = float(met["discount"].iloc[0]) if len(met) else None
+            found = "no discount shown" if share is None else f"a discount of {labels.percent(share, 0)}"
+            meets = f"{found} meets" if share != 0 else "the list price already meets"
+            parts.append(f"{meets} {labels.gbp(threshold)} per QALY with {cap} charged cycles")
     name = labels.strategy_label(settings, strategy)
     in_range = readings.is_price_of_a_qaly(table)
     values = table["icer"].to_numpy()[in_range]

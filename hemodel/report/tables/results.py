@@ -128,7 +128,8 @@ def pas_impact_table(base: BaseCase, scenarios: Scenarios | None = None) -> pd.D
 
 def _impact_heading(settings: Settings, arrangement: str) -> str:
     kind = "without PAS" if arrangement == "list" else f"with {labels.arrangement_short(settings, arrangement)}"
-    return f"ICER {kind} (£/QALY)"
+    priced = labels.priced(settings, arrangement)
+    return f"ICER {priced if priced.startswith('if ') else kind} (£/QALY)"
 
 
 def _icer_of(result: BaseCase, arrangement: str, strategy: str) -> object:

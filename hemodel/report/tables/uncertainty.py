@@ -14,7 +14,7 @@ from hemodel.analyses.global_sensitivity import Sensitivity
 from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
-from hemodel.analyses.thresholds import Threshold
+from hemodel.analyses.thresholds import PACK_PRICE, Threshold
 from hemodel.decision.net_benefit import net_health_benefit
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import Settings
@@ -46,7 +46,8 @@ TORNADO_FOOTER = (
 )
 DRIVERS_FOOTER = (
     "Each parameter alone, all others at their value. Standard errors away: from its value, below zero where it would have to "
-    "fall."
+    "fall. The death rates after progression stay where they are; the form derives them anew when a survival input is changed, so "
+    "the value found here for a median or a hazard ratio need not change the decision when it is typed there."
 )
 THRESHOLD_FOOTER = (
     f"{labels.abbreviations('ICER', 'QALY')} Found on the net benefit, which is zero where the ICER meets the threshold."
@@ -73,6 +74,9 @@ COMPARISON_FOOTER = (
     "of the same population."
 )
 ARRANGEMENT = "Price arrangement"
+OFF = "Off the list price"
+MOST_ACROSS = 8
+"""Columns of a grid of pounds that fit on a small screen and on paper."""
 _QUANTITIES = ("costs", "life_years", "qalys")
 
 
@@ -233,13 +237,15 @@ def tornado_table(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: 
     )
 
 
-def two_way_table(table: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
+def two_way_table(table: pd.DataFrame, inputs: Inputs, *, whole: bool = False) -> pd.DataFrame:
     """Incremental net monetary benefit over the grid: a row for each value of the first parameter, a column for each of the second.
 
-    `table`: as `run_two_way` returns it.
+    `table`: as `run_two_way` returns it. Of a fine grid every other value, which fits on a screen and on paper; `whole`: all of them.
     """
     first, second = (str(name) for name in table.columns[:2])
     grid = table.pivot_table(index=first, columns=second, values=readings.NET_BENEFIT)
+    step = _every(table, whole)
+    grid = grid.iloc[::step, ::step]
     columns = [f"{text} (£)" for text in _told_apart(grid.columns.to_numpy(dtype=np.float64))]
     label = inputs.parameters[first].label
     frame = framed(columns, grid.to_numpy().tolist())
@@ -248,18 +254,33 @@ def two_way_table(table: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
 
 
 def _told_apart(values: NDArray[np.float64]) -> list[str]:
-    """Numbers with three significant digits, or as many more as keep them apart."""
-    texts = [[f"{value:,.{digits}g}" for value in values] for digits in (3, 4, 5, 6, 9)]
+    """Numbers with three significant digits, or as many more as keep them apart; whole pounds and years are never cut short.
+
+    >>> _told_apart(np.array([0.0, 1_023.75, 2_047.5])), _told_apart(np.array([0.25, 0.5]))
+    (['0', '1,024', '2,048'], ['0.25', '0.5'])
+    """
+    texts = [[_significant(value, digits) for value in values] for digits in (3, 4, 5, 6, 9)]
     return next((found for found in texts if len(set(found)) == len(values)), texts[-1])
 
 
-def two_way_footer(table: pd.DataFrame, inputs: Inputs) -> str:
+def _significant(value: float, digits: int) -> str:
+    """A number with so many significant digits, but never fewer than it has before the point."""
+    return f"{value:,.{max(digits, len(f'{abs(value):.0f}'))}g}"
+
+
+def _every(table: pd.DataFrame, whole: bool) -> int:
+    """2 where every other value of a grid is shown, 1 where all of them are."""
+    return 1 if whole or table.iloc[:, 1].nunique() <= MOST_ACROSS else 2
+
+
+def two_way_footer(table: pd.DataFrame, inputs: Inputs, *, whole: bool = False) -> str:
     """What the rows and columns of `two_way_table` are."""
     first, second = (inputs.parameters[str(name)] for name in table.columns[:2])
     units = [labels.in_words(parameter.unit) for parameter in (first, second)]
     return (
         f"Incremental net monetary benefit. Rows: {first.label} ({units[0]}). Columns: {second.label} ({units[1]}). "
-        "Above zero the intervention is cost-effective."
+        f"Above zero the intervention is cost-effective{readings.against(inputs.settings)}."
+        f"{'' if _every(table, whole) == 1 else ' Every other value of both is shown.'}"
     )
 
 
@@ -278,13 +299,16 @@ def drivers_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def threshold_table(thresholds: Sequence[Threshold], inputs: Inputs) -> pd.DataFrame:
-    """The values at which the ICER meets a threshold, with the range that was searched and the result in words."""
+    """The values at which the ICER meets a threshold, with the range that was searched and the result in words; of a pack price also
+    how much it is off the list price.
+    """
     rows = [
         (
             labels.TURNED.get(found.what) or inputs.parameters[found.what].label,
             found.unit,
             found.base_value,
             found.value if found.found else "none",
+            _off(found),
             found.low,
             found.high,
             found.threshold,
@@ -292,9 +316,17 @@ def threshold_table(thresholds: Sequence[Threshold], inputs: Inputs) -> pd.DataF
         )
         for found in thresholds
     ]
-    return framed(
-        ("What", "Unit", "Now", "Threshold value", "Searched from", "Searched to", "Threshold (£/QALY)", "Result"), rows
+    frame = framed(
+        ("What", "Unit", "Now", "Threshold value", OFF, "Searched from", "Searched to", "Threshold (£/QALY)", "Result"), rows
     )
+    return frame if any(frame[OFF] != "") else frame.drop(columns=OFF)
+
+
+def _off(found: Threshold) -> str:
+    """The discount that brings the list price of the pack to the price found; nothing for what is no pack price, or where none was."""
+    if found.what != PACK_PRICE or not found.found:
+        return ""
+    return labels.percent(1 - found.value / found.base_value, 2) if found.value < found.base_value else "none needed"
 
 
 def price_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:

@@ -74,9 +74,10 @@ def sensitivity_sheets(book: Book, inputs: Inputs, analyses: Analyses) -> None:
         page.line(readings.decision_drivers(analyses.drivers, inputs, **analyses.asked), "wide")
         _long(page, tables.drivers_table(analyses.drivers), tables.DRIVERS_FOOTER)
     if analyses.thresholds:
-        page = book.page("Thresholds", (40, 14, *[12] * 5, 72))
+        frame = tables.threshold_table(analyses.thresholds, inputs)
+        page = book.page("Thresholds", (40, 14, *[12] * (len(frame.columns) - 3), 72))
         page.title("At which value the ICER meets the threshold", _UNCERTAINTY)
-        page.table(tables.threshold_table(analyses.thresholds, inputs), footer=tables.THRESHOLD_FOOTER)
+        page.table(frame, footer=tables.THRESHOLD_FOOTER)
     if analyses.price:
         _price(book, inputs, analyses.price)
     if analyses.sensitivity is not None:
@@ -161,14 +162,14 @@ def _one_way(book: Book, one_way: OneWay) -> None:
 
 
 def _two_way(book: Book, inputs: Inputs, analyses: Analyses, table: pd.DataFrame) -> None:
-    frame = tables.two_way_table(table, inputs)
+    frame = tables.two_way_table(table, inputs, whole=True)
     page = book.page("Two-way", (26, *[11] * (len(frame.columns) - 1)))
     page.title("Two parameters at a time", _UNCERTAINTY)
     page.line(readings.two_way(table, inputs, **analyses.asked), "wide")
     page.row += 1
     second = inputs.parameters[str(table.columns[1])]
     page.line(f"{second.label}, {labels.in_words(second.unit)}", "header middle", first=1)
-    first, last = page.table(frame, footer=tables.two_way_footer(table, inputs))
+    first, last = page.table(frame, footer=tables.two_way_footer(table, inputs, whole=True))
     most = float(table[readings.NET_BENEFIT].abs().max()) or 1.0
     scale = {
         "type": "3_color_scale",
