@@ -2,7 +2,7 @@
 
 Pitfalls guarded: half a file under its final name; an answer lost that was there before; a run that takes what is half for whole, or begins
 again from nothing; a traceback in place of a message that says what to do. A worker that is lost: tests/analyses/test_batch.py; the steps
-of one write, many writers of one name, file systems without links: tests/report/test_files.py.
+of one write, many writers of one name, file systems without links: tests/test_files.py.
 """
 
 import datetime
