@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hemodel.analyses.fitting import Fits, run_fits, with_fitted_curve
     from hemodel.analyses.global_sensitivity import run_global
     from hemodel.analyses.one_way import run_one_way, run_two_way
-    from hemodel.analyses.psa import PSA, run_psa
+    from hemodel.analyses.psa import PSA, draw_values, run_psa
     from hemodel.analyses.scenarios import Scenarios, run_comparison, run_scenarios
     from hemodel.analyses.severity import run_modifiers
     from hemodel.analyses.subgroups import run_weighted
@@ -44,6 +44,7 @@ __all__ = [
     "calibrated",
     "charged_cycles",
     "decision_drivers",
+    "draw_values",
     "evpi_curve",
     "evppi",
     "evppi_table",
@@ -78,7 +79,7 @@ _HOMES = {
     "hemodel.analyses.fitting": ("Fits", "run_fits", "with_fitted_curve"),
     "hemodel.analyses.global_sensitivity": ("run_global",),
     "hemodel.analyses.one_way": ("run_one_way", "run_two_way"),
-    "hemodel.analyses.psa": ("PSA", "run_psa"),
+    "hemodel.analyses.psa": ("PSA", "draw_values", "run_psa"),
     "hemodel.analyses.scenarios": ("Scenarios", "run_comparison", "run_scenarios"),
     "hemodel.analyses.severity": ("run_modifiers",),
     "hemodel.analyses.subgroups": ("run_weighted",),

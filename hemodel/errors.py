@@ -11,11 +11,16 @@ _SHOWN = 60  # characters of a value that a message quotes
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong with an input: its place, the problem with its reason, and the remedy."""
+    """One thing that is wrong with an input: its place, the problem with its reason, and the remedy.
+
+    Of a draw that the model refuses also its row among the draws that were run, and the parameters behind the rule that failed.
+    """
 
     where: str
     problem: str
     remedy: str
+    draw: int | None = None
+    parameters: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """One line: `place: problem. remedy`.
@@ -23,7 +28,8 @@ class Fault:
         >>> print(Fault("parameters.csv, row 14 (u_progressed)", "1.4 is not a utility", "Give at most 1"))
         parameters.csv, row 14 (u_progressed): 1.4 is not a utility. Give at most 1.
         """
-        return f"{self.where}: {_sentence(self.problem)} {_sentence(self.remedy)}"
+        place = self.where if self.draw is None else f"{self.where}, draw {self.draw}"
+        return f"{place}: {_sentence(self.problem)} {_sentence(self.remedy)}"
 
 
 class InputError(ValueError):

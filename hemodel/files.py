@@ -61,7 +61,8 @@ def write_whole(path: str | Path, content: bytes, *, force: bool = False) -> Pat
         problem = f"the file cannot be written ({error.strerror or error})"
         raise InputError(str(path), problem, "Check the folder, its permissions and the space left") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that became read-only lets nobody remove anything; the reason above is told
+            temporary.unlink(missing_ok=True)
     return path
 
 

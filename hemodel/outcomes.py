@@ -50,9 +50,9 @@ class Outcomes:
                     )
                 )
             elif not np.isfinite(values.sum()) and not np.isfinite(values).all():
-                strategy, draw = np.argwhere(~np.isfinite(values))[0]
-                where = f"{name}, {self.strategies[strategy]}, draw {draw}"
-                faults.append(Fault(where, f"the result is {values[strategy, draw]}", "Look at the parameters of that draw"))
+                strategy, draw = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
+                where, problem = f"{name}, {self.strategies[strategy]}", f"the result is {values[strategy, draw]}"
+                faults.append(Fault(where, problem, "Look at the parameters of that draw", draw=draw))
         if faults:
             raise InputError.together(faults)
 

@@ -20,6 +20,8 @@ from hemodel import cli
 from hemodel.evidence.inputs import data_folder
 from hemodel.report.manifest import manifest
 
+DATA = str(Path(__file__).parent / "published" / "gbsg2.csv")
+
 
 def hemodel(*arguments):
     """The command in this process, through its own entry point: exit status, standard output and standard error."""
@@ -254,6 +256,52 @@ def test_people_are_rebuilt_from_a_digitised_curve(tmp_path):
         (["convergence", "--replicates", "1", "--draws", "100"], "Give 2 or more"),
         (["run", "--full"], "Give --out FILE.xlsx, and draws"),
         (["one-way", "--out", "a.txt"], "does not end in .csv"),
+        (["verify", "relapse"], "there is no such decision problem"),
+        (["verify", "--out", "a.xlsx"], "does not end in .csv"),
+        (["verify", "--population", "nobody"], "nobody"),
+        (["verify", "--set", "u_progressed=nan"], "is not a finite number"),
+        (["export", "--live", "model.xls"], "does not end in .xlsx"),
+        (["export", "--live", "nowhere/model.xlsx"], "there is no folder nowhere"),
+        (["export", "--live", "model.xlsx", "--draws", "1"], "draws: 1 is not a whole number from 2"),
+        (["export", "--live", "model.xlsx", "--seed", "-3"], "-3 is not a whole number from 0"),
+        (["export", "relapse", "--live", "model.xlsx", "--redacted"], "there is no such decision problem"),
+        (["report", "--out", "report.pdf"], "does not end in .docx"),
+        (["report", "--out", ".docx"], "does not end in .docx"),
+        (["report", "--out", "report.docx", "--draws", "-1"], "-1 is not a whole number from 2"),
+        (["report", "--out", "report.docx", "--scenario", "nosuch"], "nosuch"),
+        (["fit", "."], "."),
+        (["fit", DATA, "--family", "normal"], "normal"),
+        (["fit", DATA, "--family", ""], "family"),
+        (["fit", DATA, "--family", "spline_hazard", "--knots", "-3"], "will not do"),
+        (["fit", DATA, "--curve", "pfs", "--strategy", "nobody", "--family", "exponential"], "nobody"),
+        (["fit", DATA, "--curve", "xx", "--strategy", "dexamethasone", "--family", "exponential"], "xx"),
+        (["fit", DATA, "--unit", "moons", "--curve", "pfs", "--strategy", "dexamethasone", "--family", "exponential"], "moons"),
+        (["fit", DATA, "--risk", "none.csv"], "survival"),
+        (["batch", "1"], "draws: 1 is not a whole number from 2"),
+        (["batch", "5000", "--threads", "0"], "threads: 0 is not a whole number from 1"),
+        (["batch", "5000", "--until", "-1"], "is not an amount of money"),
+        (["batch", "5000", "--until", "nan"], "is not an amount of money"),
+        (["batch", "5000", "--keep-draws"], "there is no folder to keep them in"),
+        (["batch", "5000", "--folder", DATA], "the folder cannot be used"),
+        (["batch", "10000000000000"], "would take years"),
+        (["read-back", "none.xlsx"], "the file cannot be read"),
+        (["read-back", "."], "the file cannot be read"),
+        (["read-back", DATA], "this is not an Excel workbook"),
+        (["read-back", DATA, "--out", "a.doc"], "does not end in .csv"),
+        (["global", "--method", "nothing"], "it is not one of these"),
+        (["global", "--size", "3"], "is not a whole number from 4"),
+        (["global", "--size", "1000"], "1000 is not a power of 2"),
+        (["global", "--method", "fast", "--size", "64"], "too few for FAST"),
+        (["global", "--method", "pawn", "--size", "1"], "1 is not a whole number from 2"),
+        (["global", "--outcome", "happiness"], "it is not one that is analysed"),
+        (["global", "--method", "morris", "--size", "8", "--seed", "-1"], "is not a whole number from 0"),
+        (["compare", "relapse"], "there is no such decision problem"),
+        (["compare", "--scenario", "nosuch"], "nosuch"),
+        (["compare", "--scenario", "", "--population", ""], "population"),
+        (["compare", "--out", "nowhere/a.csv"], "there is no folder nowhere"),
+        (["scenarios", "../relapsed"], "there is no such decision problem"),
+        (["scenarios", "--population", "one_priors"], "Did you mean one_prior?"),
+        (["scenarios", "--out", "a.txt"], "does not end in .xlsx or .csv"),
     ],
 )
 def test_requests_that_cannot_be_met_are_told_with_status_2(arguments, words, tmp_path, monkeypatch):
@@ -261,7 +309,50 @@ def test_requests_that_cannot_be_met_are_told_with_status_2(arguments, words, tm
     done = hemodel(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ") and words in done.stderr
+    assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["export"],
+        ["report"],
+        ["read-back"],
+        ["batch"],
+        ["batch", "many"],
+        ["batch", "-5"],
+        ["batch", "1e6"],
+        ["batch", "5000", "5000"],
+        ["export", "--live"],
+        ["report", "--out", "r.docx", "--draws", "ten"],
+        ["verify", "--nonsense"],
+        ["fit"],
+        ["global", "--size", "2.5"],
+        ["compare", "--out"],
+        ["scenarios", "relapsed", "first_line"],
+        ["run", "--seed", "x"],
+        ["no-such-command"],
+        ["\u202everify"],
+        [""],
+    ],
+)
+def test_a_command_line_that_cannot_be_read_ends_with_status_2_and_writes_nothing(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = hemodel(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr and "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_odd_requests_that_mean_something_are_answered(tmp_path, monkeypatch):
+    """The last of an option given twice, spaces around a name, a file with a name that looks like an option."""
+    monkeypatch.chdir(tmp_path)
+    twice = json.loads(hemodel("run", "--json", "--draws", 5, "--draws", 0, "--set", " u_progressed =0.6").stdout)
+    assert twice["results"] == json.loads(hemodel("run", "--json", "--draws", 0, "--set", "u_progressed=0.6").stdout)["results"]
+    assert "probabilistic" not in twice or not twice["probabilistic"]
+    assert hemodel("compare", "--scenario", "no_scheme", "--population", "one_prior", "--out", "-é $(x).csv").returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["-é $(x).csv"]
 
 
 @pytest.mark.parametrize(

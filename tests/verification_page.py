@@ -4,7 +4,6 @@
 """
 
 import importlib.util
-import re
 import sys
 import tomllib
 from pathlib import Path
@@ -137,15 +136,16 @@ def properties():
     laws = [name for name, f in vars(module).items() if name.startswith("test_") and hasattr(f, "hypothesis")]
     each, commands = module.MODEL_EXAMPLES // module.TIMES, module.COMMAND_EXAMPLES // module.TIMES
     rows = [[claim(name), commands if "arguments" in name else each] for name in laws]
-    reading = (TESTS / "evidence" / "test_reading.py").read_text(encoding="utf-8")
-    copies = int(re.findall(r"\[folder / name\] \* (\d+)", reading)[0])
-    scenario = int(re.findall(r"toml\"\)\) \* (\d+)", reading)[0])
-    n_files = len(load("evidence/test_reading.py").FILES) + 1
+    reading = load("evidence/test_reading.py")
+    copies, scenario, n_files = reading.COPIES, reading.SCENARIO_COPIES, len(reading.FILES) + 1
     n_scenarios = len(list(data_folder("scenarios").glob("*.toml")))
     return (
         f"{table(['law', 'cases in a run'], rows)}\n\nFiles: {copies} copies of each of {n_files} files of a problem and {scenario} of\n"
         f"each of {n_scenarios} scenarios, {copies * n_files + scenario * n_scenarios:,} in all, each with one to three accidents (bytes,\n"
-        "cells, rows, columns, settings, truncation, huge numbers, other encodings), are read, or refused with place, problem and remedy."
+        "cells, rows, columns, settings, formulas, truncation, huge numbers, other encodings), are refused with place, problem and\n"
+        f"remedy, or read; of those that are read every file of a problem, and one scenario in {reading.RUN_EVERY}, is run. So are\n"
+        f"{reading.DATA_COPIES} sets of survival data, {reading.CURVE_COPIES} published curves with their numbers at risk, and\n"
+        f"{reading.WORKBOOK_COPIES} edited workbooks, some with archives within them."
         f"\n\n{uploads()}"
     )
 
@@ -172,7 +172,7 @@ def world():
     return table(["what happens", "open"], rows) + (
         "\n\nDownloads: tests/app/test_downloads.py. "
         "A worker of the cluster that is lost: tests/analyses/test_batch.py. The steps of one write, many writers of one name, file "
-        "systems without links: tests/report/test_files.py."
+        "systems without links: tests/test_files.py."
     )
 
 

@@ -27,6 +27,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import hemodel
+from hemodel.analyses.psa import MOST_STREAMED, live_block
 from hemodel.analyses.request import request
 from hemodel.cohort import model
 from hemodel.decision.incremental import describe_icer
@@ -35,7 +36,7 @@ from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import Sampler, sampler
 from hemodel.evidence.inputs import Inputs
 from hemodel.files import UNFINISHED, write_whole
-from hemodel.outcomes import sum_of
+from hemodel.outcomes import Outcomes, sum_of
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -44,7 +45,6 @@ Array = NDArray[np.float64]
 STEP = 4_096
 """Draws whose sums are made in one go: block sizes are multiples of it, so that sums have the same bits for any block size."""
 BLOCK = 16 * STEP
-MOST_DRAWS = 10**12
 _LAST = "finished.json"  # number of draws of the run that used the folder last
 THRESHOLDS = np.arange(0.0, 100_001.0, 5_000.0)  # GBP per QALY at which acceptability and information are followed
 
@@ -249,8 +249,8 @@ def block_moments(
         found = _read_block(path, part, block)
         if found is not None:
             return found
-    draws = prepared.block(*block)
-    totals = _totals(model.live(draws, inputs), inputs)
+    draws, lives, outcomes = live_block(prepared, inputs, *block)
+    totals = _totals(lives, outcomes, inputs)
     moments = [_moments(totals, inputs, slice(i, i + STEP)) for i in range(0, block[1] - block[0], STEP)]
     if path is not None:
         digest = None if part is None else _write_part(part, draws, totals, inputs, prepared.seed)
@@ -258,8 +258,7 @@ def block_moments(
     return moments
 
 
-def _totals(lives: model.Lives, inputs: Inputs) -> dict[str, Array]:
-    outcomes = lives.outcomes(discounted=True)
+def _totals(lives: model.Lives, outcomes: Outcomes, inputs: Inputs) -> dict[str, Array]:
     years = sum_of(lives.life_years(discounted=False))
     totals: dict[str, Array] = {}
     for arrangement in inputs.settings.price_arrangements:
@@ -428,8 +427,8 @@ def _refuse(
     for name, value, least in (("draws", draws, 2), ("block_size", block_size, STEP), ("threads", threads, 1)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least):
             faults.append(Fault(name, f"{value!r} is not a whole number from {least}", f"Give {least} or more"))
-    if not faults and draws > MOST_DRAWS:
-        faults.append(Fault("draws", f"{draws:,} draws would take years", f"Ask for {MOST_DRAWS:,} at most"))
+    if not faults and draws > MOST_STREAMED:
+        faults.append(Fault("draws", f"{draws:,} draws would take years", f"Ask for {MOST_STREAMED:,} at most"))
     if not faults and block_size % STEP:
         faults.append(Fault("block_size", f"{block_size} is not a multiple of {STEP}", f"Give {STEP}, {2 * STEP}, ..."))
     if keep_draws and find_spec("pyarrow") is None:

@@ -23,12 +23,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from hemodel.analyses.psa import PSA
+from hemodel.analyses.refusals import first_refused, told
 from hemodel.analyses.request import request
 from hemodel.cohort import model
 from hemodel.errors import Fault, InputError, nearest
-from hemodel.evidence.draws import Sampler, sampler
+from hemodel.evidence.draws import Draws, Sampler, sampler
 from hemodel.evidence.inputs import Inputs
-from hemodel.outcomes import increments
+from hemodel.outcomes import Outcomes, increments
 
 Array = NDArray[np.float64]
 METHODS = ("sobol", "morris", "fast", "rbd_fast")
@@ -235,12 +236,22 @@ def _outcome(
     progress: Callable[[int], None] | None,
 ) -> Array:
     """The outcome at each point of the unit cube, in blocks."""
+
+    def drawn(start: int, stop: int) -> Draws:
+        columns = dict(zip(prepared.dimensions, points[start:stop].T, strict=True))
+        return prepared.from_normals(lambda name: special.ndtri(columns[name]), len(points[start:stop]))
+
+    def lived(start: int, stop: int) -> Outcomes:
+        return model.live(drawn(start, stop), inputs).outcomes(discounted=True)
+
     values = np.empty(len(points))
     for start in range(0, len(points), _BLOCK):
         rows = slice(start, start + _BLOCK)
-        columns = dict(zip(prepared.dimensions, points[rows].T, strict=True))
-        draws = prepared.from_normals(lambda name, c=columns: special.ndtri(c[name]), len(points[rows]))  # type: ignore[misc]
-        outcomes = model.live(draws, inputs).outcomes(discounted=True)
+        try:
+            outcomes = lived(start, rows.stop)
+        except InputError:
+            point, error = first_refused(lived, start, min(rows.stop, len(points)))
+            raise told(error, f"point {point} of the design of seed {prepared.seed}", drawn(point, point + 1)) from None
         costs, qalys = increments(outcomes, arrangement, strategy, inputs.settings.comparator)
         values[rows] = _chosen(outcome, costs, qalys, threshold)
         if progress is not None:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hemodel.analyses.refusals import first_refused, told
 from hemodel.analyses.request import request
 from hemodel.cohort import model
 from hemodel.decision.incremental import describe_icer, icer
@@ -134,7 +135,17 @@ def evaluate_with(inputs: Inputs, changes: Sequence[Mapping[str, float]]) -> Out
     for i, change in enumerate(changes):
         for name, value in change.items():
             draws[name][i] = value
-    return model.live(draws, inputs).outcomes(discounted=True)
+
+    def lived(start: int, stop: int) -> Outcomes:
+        return model.live({name: values[start:stop] for name, values in draws.items()}, inputs).outcomes(discounted=True)
+
+    try:
+        return model.live(draws, inputs).outcomes(discounted=True)
+    except InputError:
+        place, error = first_refused(lived, 0, len(changes))
+    moved = ", ".join(f"{name} = {value:.6g}" for name, value in changes[place].items())
+    alone = {name: values[place : place + 1] for name, values in draws.items()}
+    raise told(error, f"with {moved}" if moved else "in the base case", alone)
 
 
 def _movable(inputs: Inputs, names: Sequence[str] | None) -> tuple[list[str], tuple[str, ...]]:

@@ -11,19 +11,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from hemodel.analyses.refusals import first_refused, told
 from hemodel.cohort import model
 from hemodel.decision import acceptability, information, intervals
 from hemodel.decision.net_benefit import net_monetary_benefit
 from hemodel.errors import Fault, InputError
-from hemodel.evidence.draws import Sampler, sampler
+from hemodel.evidence.draws import Draws, Sampler, sampler
 from hemodel.evidence.inputs import Inputs
-from hemodel.outcomes import sum_of
+from hemodel.outcomes import Outcomes, sum_of
 
 Array = NDArray[np.float64]
 DEFAULT_DRAWS = 10_000
 DEFAULT_SEED = 171
 BLOCK = 65_536
 """Most draws in a block: smaller blocks make threads wait for the interpreter lock, larger ones take more memory."""
+MOST_STREAMED = 10**12  # draws of a batch, which keeps sums only
 MOST_DRAWS = 50_000_000  # of which the totals take some 3 GB
 CURVE_THRESHOLDS = np.arange(0.0, 100_001.0, 1_000.0)  # GBP per QALY on the horizontal axis of acceptability curves
 
@@ -203,6 +205,48 @@ def run_psa(
     return result
 
 
+def live_block(prepared: Sampler, inputs: Inputs, start: int, stop: int) -> tuple[Draws, model.Lives, Outcomes]:
+    """Draws `start` to `stop`, the cohorts' lives and their discounted outcomes.
+
+    Where the model refuses draws, the error is of the first of them: its row in the whole table, the seed, and the values of the
+    parameters behind the rule that failed. The same for any block size and number of threads.
+    """
+
+    def lived(start: int, stop: int) -> tuple[Draws, model.Lives, Outcomes]:
+        draws = prepared.block(start, stop)
+        lives = model.live(draws, inputs)
+        return draws, lives, lives.outcomes(discounted=True)
+
+    try:
+        return lived(start, stop)
+    except InputError:
+        draw, error = first_refused(lived, start, stop)
+    terms = "" if prepared.design == "monte_carlo" else f', design="{prepared.design}", draws={prepared.n_draws}'
+    remedy = f"All its values: hm.draw_values(inputs, {draw}, seed={prepared.seed}{terms})"
+    kind = "" if prepared.design == "monte_carlo" else f" ({prepared.design}, {prepared.n_draws:,} draws)"
+    raise told(error, f"draw {draw} of seed {prepared.seed}{kind}", prepared.block(draw, draw + 1), remedy)
+
+
+def draw_values(
+    inputs: Inputs, draw: int, *, seed: int = DEFAULT_SEED, design: str = "monte_carlo", draws: int = DEFAULT_DRAWS
+) -> dict[str, float]:
+    """Values of all parameters in one draw, by its row in the table (from 0): what a probabilistic analysis with this seed ran there.
+
+    For a look at a draw that the model refused. `design` and `draws` are those of the run;
+    draws of the default design do not depend on their number.
+
+    >>> from hemodel.evidence.inputs import load_inputs
+    >>> found = draw_values(load_inputs("relapsed"), 31)
+    >>> bool(0 < found["u_progressed"] < 1)
+    True
+    """
+    last = MOST_STREAMED if design == "monte_carlo" else draws
+    if isinstance(draw, bool) or not isinstance(draw, (int, np.integer)) or not 0 <= draw < last:
+        raise InputError("draw", f"{draw!r} is not the row of a draw", f"Give a whole number from 0 to {last - 1:,}")
+    prepared = sampler(inputs, seed=seed, names=model.names_read(inputs), design=design, n_draws=draws)
+    return {name: float(values[0]) for name, values in prepared.block(int(draw), int(draw) + 1).items()}
+
+
 def even_block(draws: int, threads: int) -> int:
     """Size of blocks of at most `BLOCK` draws that give every thread the same work.
 
@@ -217,8 +261,7 @@ def even_block(draws: int, threads: int) -> int:
 
 def _run_block(prepared: Sampler, inputs: Inputs, result: PSA, start: int, stop: int) -> Mapping[str, Mapping[str, Array]]:
     """Fill draws `start` to `stop` of `result`; returns the costs by component if they are to be kept."""
-    lives = model.live(prepared.block(start, stop), inputs)
-    outcomes = lives.outcomes(discounted=True)
+    _, lives, outcomes = live_block(prepared, inputs, start, stop)
     for arrangement in result.price_arrangements:
         result.costs[arrangement][:, start:stop] = outcomes.total_costs(arrangement)
     result.qalys[:, start:stop] = outcomes.total_qalys

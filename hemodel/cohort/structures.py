@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hemodel.cohort.engine import Edge, Moves
 from hemodel.cohort.hazards import LogSteps
-from hemodel.errors import InputError
+from hemodel.errors import Fault, InputError
 
 Array = NDArray[np.float64]
 
@@ -30,6 +30,7 @@ def state_transition(
     *,
     own_progression: LogSteps | None = None,
     strategies: Sequence[str] = (),
+    behind: Callable[[int], tuple[str, ...]] = lambda _: (),
 ) -> Callable[[int], Moves]:
     """Probabilities of each cycle in the state-transition structure, computed when asked for; the arrays are reused.
 
@@ -38,7 +39,7 @@ def state_transition(
     progression the hazard is that of `death`, and at least b.
 
     With `own_progression`, progression follows that hazard instead of a share; a hazard of death before progression that this makes
-    negative is refused.
+    negative is refused, with the names of the parameters that are `behind` the curves of that row.
     """
     survive_floor = np.exp(-floor)
     progression, leaving, stay, floored = (np.empty_like(progression_share) for _ in range(4))
@@ -61,7 +62,7 @@ def state_transition(
             np.multiply(progression_share, change, out=progression)
         else:
             progression[...] = own_progression(cycle)
-            _refuse_negative_death(progression - change, cycle, strategies)
+            _refuse_negative_death(progression - change, cycle, strategies, behind)
         np.subtract(progression, floor[cycle], out=leaving)
         np.minimum(leaving, change, out=leaving)
         np.divide(progression, leaving, out=progression)
@@ -164,11 +165,14 @@ def partitioned_survival(
             survival_os *= np.exp(np.minimum(os(cycle), -floor[cycle]))
 
 
-def _refuse_negative_death(death: Array, cycle: int, strategies: Sequence[str]) -> None:
+def _refuse_negative_death(death: Array, cycle: int, strategies: Sequence[str], behind: Callable[[int], tuple[str, ...]]) -> None:
     if (bad := death < 0).any():
         strategy, draw = (int(i) for i in np.argwhere(bad)[0])
-        raise InputError(
-            f"cycle {cycle}, {strategies[strategy]}, draw {draw}",
+        fault = Fault(
+            f"cycle {cycle}, {strategies[strategy]}",
             "the progression hazard of the TTP curve exceeds that of the PFS curve, so deaths before progression would be negative",
             'Set progression_shape = "pfs", which gives both curves of a strategy the same shape',
+            draw=draw,
+            parameters=behind(strategy),
         )
+        raise InputError.together([fault])

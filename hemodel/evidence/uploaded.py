@@ -6,6 +6,7 @@ its formulas; `choices` says which these are, for writing and for reading.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import warnings
@@ -15,10 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence import parameters as rows
@@ -149,15 +148,16 @@ def read_uploaded(content: bytes, inputs: Inputs) -> tuple[Inputs, str]:
 def saved_values(content: bytes) -> dict[str, dict[tuple[int, int], object]]:
     """What every cell of a workbook held when it was saved: sheet -> (row, column), from 0 -> value."""
     book = _opened(content)
-    return {
-        sheet.title: {
-            (r, c): value
-            for r, row in enumerate(sheet.iter_rows(values_only=True))
-            for c, value in enumerate(row)
-            if value is not None
+    with _damage_told():
+        return {
+            sheet.title: {
+                (r, c): value
+                for r, row in enumerate(sheet.iter_rows(values_only=True))
+                for c, value in enumerate(row)
+                if value is not None
+            }
+            for sheet in book.worksheets
         }
-        for sheet in book.worksheets
-    }
 
 
 def content_of(workbook: str | Path | bytes) -> bytes:
@@ -189,17 +189,32 @@ def _opened(content: bytes) -> Any:
         raise InputError("workbook", f"it has {len(content) / 1e6:.0f} MB", f"Give one of at most {MOST_BYTES / 1e6:.0f} MB")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(part.file_size for part in archive.infolist()) > 20 * MOST_BYTES:
-                raise InputError("workbook", "it unpacks to more than a workbook of this model holds", "Export it again")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of openpyxl, about parts that it leaves out
-            return load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+            size = sum(part.file_size for part in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise _no_workbook(error) from error
+    if size > 20 * MOST_BYTES:
+        raise InputError("workbook", "it unpacks to more than a workbook of this model holds", "Export it again")
+    with _damage_told(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of openpyxl, about parts that it leaves out
+        return load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+
+
+@contextlib.contextmanager
+def _damage_told() -> Iterator[None]:
+    """What damage makes the archive, the XML parser and openpyxl raise, told as an input that cannot be used; parts are read when their
+    rows are asked for, so damage may show late.
+    """
+    try:
+        yield
     except InputError:
         raise
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, OSError, ParseError) as error:
-        raise InputError(
-            "workbook", f"this is not an Excel workbook ({error})", "Give the .xlsx file that was exported"
-        ) from error
+    except Exception as error:  # a damaged file makes them raise almost anything
+        raise _no_workbook(error) from error
+
+
+def _no_workbook(error: Exception) -> InputError:
+    what = " ".join(str(error).replace("\0", " ").split())[:80] or type(error).__name__
+    return InputError("workbook", f"this is not an Excel workbook ({what})", "Give the .xlsx file that was exported")
 
 
 def _cells(content: bytes, inputs: Inputs, known: Mapping[str, Choice], faults: list[Fault]) -> dict[str, tuple[str, object]]:
@@ -230,9 +245,10 @@ def _cells(content: bytes, inputs: Inputs, known: Mapping[str, Choice], faults: 
 
 
 def _rows(sheet: Any) -> Iterator[tuple[object, object, object, object]]:
-    for row in sheet.iter_rows(values_only=True, max_col=VALUE + 1):
-        cells = [*row, *[None] * (VALUE + 1 - len(row))]
-        yield cells[0], cells[NAME], cells[UNIT], cells[VALUE]
+    with _damage_told():
+        for row in sheet.iter_rows(values_only=True, max_col=VALUE + 1):
+            cells = [*row, *[None] * (VALUE + 1 - len(row))]
+            yield cells[0], cells[NAME], cells[UNIT], cells[VALUE]
 
 
 def _number(given: object) -> float | None:

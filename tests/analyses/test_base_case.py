@@ -90,6 +90,21 @@ def test_a_median_that_is_not_reached_is_missing_not_the_horizon():
     assert np.isnan(median_time(np.array([1.0, 0.9, 0.8]), 1.0))
 
 
+def test_with_three_strategies_the_icer_is_that_of_the_first_that_is_not_the_comparator():
+    found = hm.run_base_case(hm.load_inputs("first_line"))
+    settings = found.inputs.settings
+    others = [name for name in settings.strategy_names if name != settings.comparator]
+    assert len(others) == 2
+    for arrangement in settings.price_arrangements:
+        rows = found.table[found.table["price_arrangement"] == arrangement].set_index("strategy")
+        old = rows.loc[settings.comparator]
+        by_hand = {s: (rows.loc[s, "costs"] - old["costs"]) / (rows.loc[s, "qalys"] - old["qalys"]) for s in others}
+        assert abs(by_hand[others[0]] - by_hand[others[1]]) > 100
+        assert found.icer(arrangement) == pytest.approx(by_hand[others[0]], rel=1e-12)
+        for strategy in others:
+            assert found.icer(arrangement, strategy) == pytest.approx(by_hand[strategy], rel=1e-12)
+
+
 def test_a_strategy_without_gain_reads_as_dominated_not_as_a_ratio(result):
     worse = result.inputs.with_values(r_death_progressed_lenalidomide_dexamethasone=30.0, u_progression_free=0.3)
     table = hm.run_base_case(worse).table.set_index(["price_arrangement", "strategy"])

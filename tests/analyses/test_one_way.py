@@ -47,6 +47,8 @@ def test_correlated_parameters_move_together(inputs, result):
     assert rows.loc["u_progressed", "moves_with"] == "u_progression_free"
     alone = hm.run_base_case(inputs.with_values(u_progressed=rows.loc["u_progressed", "high"])).icer("pas")
     assert rows.loc["u_progressed", "icer_high"] < alone  # the other utility rises too
+    alone = hm.run_base_case(inputs.with_values(u_progressed=rows.loc["u_progressed", "low"])).icer("pas")
+    assert rows.loc["u_progressed", "icer_low"] > alone  # and falls with it
     assert rows.loc["c_terminal_care", "moves_with"] == ""
 
 

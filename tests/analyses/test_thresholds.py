@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 import hemodel as hm
-from hemodel.analyses.thresholds import charged_cycles, decision_drivers, price_and_probability, threshold_value
+from hemodel.analyses.thresholds import (
+    _nearest_root,
+    charged_cycles,
+    decision_drivers,
+    price_and_probability,
+    threshold_value,
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +63,15 @@ def test_of_more_than_two_strategies_a_reading_says_against_which():
     for found in (threshold_value(three, "pack_price"), threshold_value(three, "c_dexamethasone_mg"), charged_cycles(three)):
         assert "he ICER against the comparator " in found.reading
     assert "comparator" not in threshold_value(hm.load_inputs("relapsed"), "pack_price").reading
+
+
+@pytest.mark.parametrize(("base", "root"), [(0.0, 2.0), (4.4, 2.0), (4.6, 7.0), (9.0, 7.0)])
+def test_of_two_roots_the_one_nearest_to_the_base_case_is_told(base, root):
+    """A bent curve, (x - 2)(x - 7), on grids that do and do not hold the roots."""
+    for steps in (11, 8, 40):
+        found = _nearest_root(lambda x: (x - 2.0) * (x - 7.0), np.linspace(0.0, 10.0, steps), base)
+        assert found == pytest.approx(root, abs=1e-9)
+    assert np.isnan(_nearest_root(lambda x: 1.0 + x * x, np.linspace(0.0, 10.0, 11), base))
 
 
 def test_no_such_value_is_said_plainly(inputs):

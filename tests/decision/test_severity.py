@@ -1,9 +1,11 @@
 """NICE's modifiers at their cut-offs.
 
 Pitfalls guarded: a value on a cut-off that takes the lower level; the measure with the lower weight; a rounding error that
-decides; the ICER multiplied where it should be divided.
+decides; the ICER multiplied where it should be divided; undiscounted QALYs in a shortfall, discounted months in a life expectancy; the
+wrong strategy's.
 """
 
+import numpy as np
 import pytest
 
 import hemodel as hm
@@ -89,3 +91,27 @@ def test_the_relapsed_decision_earns_its_weight_from_the_proportional_shortfall(
     assert gain == pytest.approx(0.2 * base["incremental_qalys"], rel=1e-12)
     assert "Severity weight 1.2" in found.severity.reading
     assert "<table" in found._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("problem", "other"), [("relapsed", "lenalidomide_dexamethasone"), ("maintenance", None), ("first_line", None)]
+)
+def test_shortfalls_are_of_discounted_qalys_and_months_are_undiscounted(problem, other):
+    base = hm.run_base_case(hm.load_inputs(problem))
+    found, settings = run_modifiers(base), base.inputs.settings
+    reference = settings.strategy_names.index(settings.comparator)
+    first = next(i for i, name in enumerate(settings.strategy_names) if name != settings.comparator)
+    assert other in (None, settings.strategy_names[first])
+    qalys = sum(float(part[reference, 0]) for part in base.outcomes.qalys.values())
+    assert settings.discount_rate_effects > 0
+    assert found.severity.current_treatment_qalys == pytest.approx(qalys, rel=1e-12)
+    assert found.severity.current_treatment_qalys == pytest.approx(base.outcomes.total_qalys[reference, 0], rel=1e-12)
+    alive = 1 - base.trace["dead"]
+    months = 12 * ((alive[:-1] + alive[1:]) / 2 * 28 / 365.25).sum(axis=0)
+    assert found.end_of_life.life_expectancy_months == pytest.approx(months[reference], rel=1e-12)
+    assert found.end_of_life.extension_months == pytest.approx(months[first] - months[reference], rel=1e-11)
+    general = found.severity.general_population_qalys
+    assert found.severity.absolute_shortfall == pytest.approx(general - qalys, rel=1e-12)
+    assert found.severity.proportional_shortfall == pytest.approx(1 - qalys / general, rel=1e-12)
+    discounted = 12 * float(np.sum([part[reference, 0] for part in base.outcomes.life_years.values()]))
+    assert months[reference] - discounted > 0.1  # or the two could not be told apart

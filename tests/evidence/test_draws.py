@@ -110,6 +110,27 @@ def test_parameters_that_are_not_correlated_are_independent() -> None:
     assert wrong == []
 
 
+@pytest.mark.parametrize("design", ["monte_carlo", "latin_hypercube", "sobol"])
+@pytest.mark.parametrize("population", ["two_or_more_prior", "pooled_trials"])
+def test_in_every_design_only_what_is_correlated_moves_together(design: str, population: str) -> None:
+    """Strata dealt out in the same order to all columns would make all parameters rise together, each with the right marginal."""
+    inputs, n = load_inputs(population=population), 8_192
+    draws = sampler(inputs, seed=171, design=design, n_draws=n).block(0, n)
+    targets = {frozenset((c.first, c.second)): c.rank_correlation for c in inputs.correlations}
+    names = [name for name, p in inputs.parameters.items() if p.is_uncertain]
+    ranks = np.corrcoef([stats.rankdata(draws[name]) for name in names])
+    wrong = []
+    for i, first in enumerate(names):
+        for j, second in enumerate(names[:i]):
+            target = targets.get(frozenset((first, second)), 0.0)
+            error = (1 - target**2) * math.sqrt(1 + target**2 / 2) / math.sqrt(n)
+            if abs(ranks[i, j] - target) > 4.7 * error:
+                wrong.append((first, second, ranks[i, j], target))
+    assert len(names) > 60
+    assert len(targets) >= 2
+    assert wrong == []
+
+
 def test_fixed_parameters_do_not_move(sampled: Any) -> None:
     inputs, draws = sampled
     fixed = [p for p in inputs.parameters.values() if not p.is_uncertain]

@@ -10,11 +10,13 @@ scenario that is empty, or for another population, and silently runs as the base
 from __future__ import annotations
 
 import csv
+import io
 import random
 import re
 import shutil
 import tomllib
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hemodel.analyses.fitting import run_fits
+from hemodel.cohort.model import evaluate
 from hemodel.errors import InputError
-from hemodel.evidence.draws import sampler
-from hemodel.evidence.inputs import load_inputs, scenario_names
+from hemodel.evidence.draws import base_case_draws, sampler
+from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
 from hemodel.evidence.reading import data_folder
+from hemodel.evidence.survival_data import read_curve, read_risk_table, read_times
+from hemodel.evidence.uploaded import read_uploaded, saved_values
+from hemodel.report.live import live_workbook
+from hemodel.survival import reconstruct
 
 
 def brief(value: object) -> str:
@@ -1075,7 +1083,11 @@ def test_a_setting_is_set_and_leaves_the_inputs_alone() -> None:
 # Whatever happens to a file -----------------------------------------------------------------------------------------------
 
 JUNK = ["", " ", "NaN", "inf", "1e400", "-1", "0", "1", "1,5", "£3", '"', "'", "[", "{}", "[]", "true", "é", "\0", "\ufeff", "#", "=", "x" * 300, "9" * 5_000,
-        "1e-320", "1e308", "0.5", "fixed", "beta", "dirichlet", "gamma", "uniform", "lognormal_median", "u_progressed", "p_packs_5mg", "[[a]]", "2020-01-01"]  # fmt: skip
+        "1e-320", "1e308", "0.5", "fixed", "beta", "dirichlet", "gamma", "uniform", "lognormal_median", "u_progressed", "p_packs_5mg", "[[a]]", "2020-01-01",
+        "=1+1", "=CMD|' /C calc'!A0", '=HYPERLINK("http://x.example","y")', "+1+1", "-1+1", "@SUM(A1)", "\t=1"]  # fmt: skip
+COPIES, SCENARIO_COPIES, DATA_COPIES, CURVE_COPIES, WORKBOOK_COPIES = 150, 16, 150, 150, 90
+"""How many spoiled copies are made: of each file of a problem, each scenario, survival data, a curve with its table, a live workbook."""
+RUN_EVERY = 5  # of the scenarios that are read, one in so many is run; of other files, which hardly ever are, each
 
 
 def spoiled(raw: bytes, luck: random.Random) -> bytes:
@@ -1108,14 +1120,33 @@ def spoiled(raw: bytes, luck: random.Random) -> bytes:
     return raw
 
 
+def refused_in_words(error: InputError) -> None:
+    assert error.faults
+    assert all(fault.where and fault.problem and fault.remedy for fault in error.faults)
+    assert "\0" not in str(error)
+
+
+def runs_to_numbers_or_is_refused(found: Inputs) -> None:
+    """What was read is run on one draw: finite numbers, or a refusal in words; never a traceback or a warning."""
+    try:
+        outcomes = evaluate(base_case_draws(found), found)
+    except InputError as error:
+        refused_in_words(error)
+        return
+    for arrangement in outcomes.price_arrangements:
+        assert np.isfinite(outcomes.total_costs(arrangement)).all()
+    assert np.isfinite(outcomes.total_qalys).all()
+    assert (outcomes.total_life_years >= 0).all()
+
+
 @pytest.mark.parametrize("name", [*FILES, LIFE_TABLE, "scenario"])
-def test_whatever_happens_to_a_file_it_is_read_or_refused(folder: Path, tmp_path: Path, name: str) -> None:
+def test_whatever_happens_to_a_file_it_is_read_and_run_or_refused(folder: Path, tmp_path: Path, name: str) -> None:
     luck = random.Random(f"{name} 171")
-    files = [folder / name] * 70
+    files = [folder / name] * COPIES
     if name == "scenario":
         shutil.copytree(data_folder("scenarios"), tmp_path / "scenarios")
-        files = sorted((tmp_path / "scenarios").glob("*.toml")) * 6
-    outcomes = {"read": 0, "refused": 0}
+        files = sorted((tmp_path / "scenarios").glob("*.toml")) * SCENARIO_COPIES
+    outcomes = {"read": 0, "refused": 0, "run": 0}
     for path in files:
         raw = path.read_bytes()
         path.write_bytes(spoiled(raw, luck))
@@ -1123,12 +1154,133 @@ def test_whatever_happens_to_a_file_it_is_read_or_refused(folder: Path, tmp_path
             found = load_inputs(folder, scenario=path if name == "scenario" else "dose_reductions")
         except InputError as error:
             outcomes["refused"] += 1
-            assert error.faults
-            assert all(fault.where and fault.problem and fault.remedy for fault in error.faults)
-            assert "\0" not in str(error)
+            refused_in_words(error)
         else:
             outcomes["read"] += 1
             assert len(found.hash) == 64
             assert all(np.isfinite(values).all() for values in sampler(found, seed=1).block(0, 2).values())
+            if name != "scenario" or outcomes["read"] % RUN_EVERY == 0:
+                outcomes["run"] += 1
+                runs_to_numbers_or_is_refused(found)
         path.write_bytes(raw)
     assert outcomes["refused"] > 10, outcomes
+    assert outcomes["run"] >= 3, outcomes
+
+
+SURVIVAL = Path(__file__).parent.parent / "published" / "gbsg2.csv"
+
+
+def fits_or_is_refused(times: np.ndarray, events: np.ndarray) -> None:
+    try:
+        found = run_fits(times, events, ("exponential", "weibull"))
+    except InputError as error:
+        refused_in_words(error)
+    else:
+        assert all(np.isfinite(one.aic) for one in found.fits)
+
+
+def test_whatever_happens_to_survival_data_they_are_fitted_or_refused(tmp_path: Path) -> None:
+    """People of a published study: the first sixty, so that an accident meets one of them."""
+    luck, path = random.Random("survival 171"), tmp_path / "mine.csv"
+    raw = b"\n".join(SURVIVAL.read_bytes().split(b"\n")[:62])
+    outcomes = {"read": 0, "refused": 0}
+    for _ in range(DATA_COPIES):
+        path.write_bytes(spoiled(raw, luck))
+        try:
+            times, events = read_times(path)
+        except InputError as error:
+            outcomes["refused"] += 1
+            refused_in_words(error)
+        else:
+            outcomes["read"] += 1
+            fits_or_is_refused(times, events)
+    assert min(outcomes.values()) > 10, outcomes
+
+
+def test_whatever_happens_to_a_curve_and_its_table_people_are_rebuilt_or_it_is_refused(tmp_path: Path) -> None:
+    luck, curve, risk = random.Random("curve 171"), tmp_path / "curve.csv", tmp_path / "risk.csv"
+    points = [f"{t / 2},{0.5 ** (t / 20):.4f}" for t in range(61)]
+    whole = {
+        curve: ("time,survival\n" + "\n".join(points)).encode(),
+        risk: b"time,at_risk\n0,200\n10,100\n20,48\n",
+    }
+    outcomes = {"read": 0, "refused": 0}
+    for i in range(CURVE_COPIES):
+        spoilt = (curve, risk)[i % 2]
+        for path, raw in whole.items():
+            path.write_bytes(spoiled(raw, luck) if path is spoilt else raw)
+        try:
+            people = reconstruct(*read_curve(curve), *read_risk_table(risk))
+        except InputError as error:
+            outcomes["refused"] += 1
+            refused_in_words(error)
+        else:
+            outcomes["read"] += 1
+            assert np.isfinite(people.times).all()
+            assert len(people.times) == len(people.events)
+            if outcomes["read"] % RUN_EVERY == 0:
+                fits_or_is_refused(people.times, people.events)
+    assert min(outcomes.values()) > 10, outcomes
+
+
+@pytest.fixture(scope="module")
+def exported() -> tuple[Inputs, bytes]:
+    found = load_inputs("relapsed", scenario="horizon_10_years")
+    return found, live_workbook(found)
+
+
+def repacked(members: Mapping[str, bytes]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, raw in members.items():
+            archive.writestr(name, raw)
+    return content.getvalue()
+
+
+def test_whatever_happens_to_an_edited_workbook_it_is_read_or_refused(exported: tuple[Inputs, bytes]) -> None:
+    """Bytes of the archive, text of its parts, parts that are missing, and archives within archives."""
+    luck, (inputs, whole) = random.Random("workbook 171"), exported
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    edited, _ = read_uploaded(whole, inputs)
+    assert edited.changed == inputs.changed
+    known = [name for name in members if name.endswith((".xml", ".rels"))]
+    few = [name for name in known if "/worksheets/" not in name] + [find_inputs(members)] * 8
+    outcomes = {"read": 0, "refused": 0}
+    for i in range(WORKBOOK_COPIES):
+        name = luck.choice(few)
+        match i % 6:
+            case 0:  # the bytes of the file itself
+                content = spoiled(whole, luck)
+            case 1:
+                content = repacked({key: raw for key, raw in members.items() if key != name})
+            case 2:  # an archive within the archive: in place of a part, beside the parts, around them
+                inner = repacked({name: members[name]})
+                content = luck.choice(
+                    [
+                        repacked({**members, name: inner}),
+                        repacked({**members, "xl/more.zip": inner}),
+                        repacked({"book.xlsx": whole}),
+                    ]
+                )
+            case _:
+                content = repacked({**members, name: spoiled(members[name], luck)})
+        try:
+            found, _ = read_uploaded(content, inputs)
+            if i % 12 == 0:
+                saved_values(content)
+        except InputError as error:
+            outcomes["refused"] += 1
+            refused_in_words(error)
+        else:
+            outcomes["read"] += 1
+            runs_to_numbers_or_is_refused(found)
+    assert min(outcomes.values()) > 10, outcomes
+
+
+def find_inputs(members: Mapping[str, bytes]) -> str:
+    """The part of the workbook that holds its sheet Inputs."""
+    link = re.search(rb'<sheet [^>]*name="Inputs"[^>]*r:id="(\w+)"', members["xl/workbook.xml"])[1]  # type: ignore[index]
+    target = re.search(rb'Id="' + link + rb'"[^>]*Target="([^"]+)"', members["xl/_rels/workbook.xml.rels"])
+    assert target
+    return f"xl/{target[1].decode().removeprefix('/xl/')}"

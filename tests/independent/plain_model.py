@@ -3,15 +3,35 @@
 Written from docs/methods.md. It keeps a whole trace, follows each cycle's newly progressed as a group of their own and adds up every
 payoff cycle by cycle, where the engine works with sums, so the two share no shortcut.
 
+What a run takes from files it reads itself: mortality, the utility norm.
+
 `p` holds the values of one draw by name, times in years of 365.25 days; `s` the settings by name, with `n_cycles` and the
 coefficients of the utility norm (`utility_norm`). v(t) = (1 + r)^-t.
 """
 
+import csv
+import tomllib
+from collections import defaultdict
 from math import comb, erfc, exp, expm1, factorial, floor, lgamma, log, log1p, sqrt
 
 DT = 28 / 365.25
+YEARS = {"days": 1 / 365.25, "weeks": 7 / 365.25, "months": 1 / 12, "years": 1.0, "cycles": DT}
 STEPS = (25, 15, 10, 5)  # mg, one reduction of the dose each
 STRENGTHS = (25, 20, 15, 10, 5)
+
+
+def mortality(path):
+    """Chances of dying within a year by age, men and women, from a life table."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
+    assert [int(row["age"]) for row in rows] == list(range(len(rows)))
+    return [float(row["qx_male"]) for row in rows], [float(row["qx_female"]) for row in rows]
+
+
+def utility_norm(path):
+    """Coefficients of the general population's utility."""
+    with path.open("rb") as file:
+        return tomllib.load(file)["utility_norm"]
 
 
 def background(male, female, age, share_male, n):
@@ -53,6 +73,29 @@ def curve(family, median, a):
     if family == "gamma":
         rate = gamma_median(a) / median
         return lambda t: -log_gamma_tail(a, rate * t)
+    raise ValueError(family)
+
+
+def fitted(p, family, name):
+    """A curve that was fitted: its coefficients are on the estimation scale (logarithms of what must be above 0), times in years."""
+    values = []
+    while f"fit_{name}_{len(values)}" in p:
+        values.append(p[f"fit_{name}_{len(values)}"])
+    if family == "exponential":
+        (log_rate,) = values
+        return lambda t: exp(log_rate) * t
+    if family == "weibull":  # shape and scale, accelerated failure time
+        log_shape, log_scale = values
+        return lambda t: (t / exp(log_scale)) ** exp(log_shape)
+    if family == "log_normal":  # mean and standard deviation of ln t
+        mean, log_deviation = values
+        return lambda t: -log_normal_tail((log(t) - mean) / exp(log_deviation)) if t else 0.0
+    if family == "gompertz":  # the shape has any sign and is as it is
+        a, log_rate = values
+        return lambda t: exp(log_rate) * (expm1(a * t) / a if a else t)
+    if family == "log_logistic":
+        log_shape, log_scale = values
+        return lambda t: log1p((t / exp(log_scale)) ** exp(log_shape))
     raise ValueError(family)
 
 
@@ -104,6 +147,9 @@ def progressions_of_pfs_events(p, s, strategy):
 
 
 def pfs(p, s, strategy):
+    terms = s["fitted_curves"].get("pfs_" + strategy)
+    if terms is not None:
+        return fitted(p, terms["family"], "pfs_" + strategy)
     family = s["pfs_curve"]
     if family == "response_mixture" and strategy == first_intervention(s):
         deep = p["p_response_cr_vgpr"]
@@ -133,6 +179,9 @@ def overall_survival(p, s, strategy):
         source, ratio = first, 1 / p["hr_death_" + first]
     if strategy != comparator and s["intervention_survival"] == "hazard_ratio":
         source, ratio = comparator, p["hr_death_" + strategy]
+    terms = s["fitted_curves"].get("os_" + strategy)
+    if terms is not None and source == strategy:
+        return fitted(p, terms["family"], "os_" + strategy)
     name = "shape_os" if s["os_curve"] == "weibull" else "shape_os_" + s["os_curve"]
     of_source = curve(s["os_curve"], p["median_os_" + source], shape(p, name, source))
     return lambda t: ratio * of_source(t)
@@ -277,7 +326,7 @@ def adverse_events(p, s):
 
 
 def value(p, s, strategy, lived, arrangement, r_costs, r_effects):
-    """(costs, life-years, QALYs) of one strategy under one price arrangement."""
+    """Costs by component, life-years by state, and QALYs by state or by what takes them away, of one strategy under one arrangement."""
     n, also, q = s["n_cycles"], s["also_counted"], p["p_pack_dispensed"]
     drugs = next(x["drugs"] for x in s["strategies"] if x["name"] == strategy)
     takes_drugs = bool(drugs) or "c_other_drugs_" + strategy in p
@@ -286,7 +335,7 @@ def value(p, s, strategy, lived, arrangement, r_costs, r_effects):
     free, progressed = lived["free"], lived["progressed"]
     charges = [charged(s, scheme, c, q) for c in range(n)]
     u_free, u_progressed = p["u_progression_free"], p["u_progressed"]
-    costs, life_years, qalys = 0.0, 0.0, 0.0
+    costs, life_years, qalys = defaultdict(float), defaultdict(float), defaultdict(float)
 
     def norm(age):
         of = s["utility_norm"]
@@ -308,52 +357,55 @@ def value(p, s, strategy, lived, arrangement, r_costs, r_effects):
         treated = lived["treated"][c]
 
         # bought with treatment
-        each = p.get("c_other_drugs_" + strategy, 0.0)
-        each += p["c_clinic_visit_first"] if c == 0 else visits * p["c_clinic_visit_follow_up"]
-        each += p["n_blood_tests_" + strategy] * p["c_blood_test"]
+        each = {"other_drugs": p.get("c_other_drugs_" + strategy, 0.0)}
+        visit = p["c_clinic_visit_first"] if c == 0 else visits * p["c_clinic_visit_follow_up"]
+        each["monitoring"] = visit + p["n_blood_tests_" + strategy] * p["c_blood_test"]
         if "dexamethasone" in drugs:
             high = c < s["dexamethasone_high_dose_cycles"]
-            each += p["n_dexamethasone_high_dose" if high else "n_dexamethasone_later"] * p["c_dexamethasone_mg"]
+            each["dexamethasone"] = p["n_dexamethasone_high_dose" if high else "n_dexamethasone_later"] * p["c_dexamethasone_mg"]
         if "lenalidomide" in drugs:
-            each += p["c_dispensing_first"] if c == 0 else q * p["c_dispensing_later"]
+            each["dispensing"] = p["c_dispensing_first"] if c == 0 else q * p["c_dispensing_later"]
             heparin = p["p_thromboprophylaxis_heparin"]
-            each += heparin * p["c_heparin"] + (1 - heparin) * p["c_aspirin"]
-            each += q * (p["c_pregnancy_prevention"] + p["p_childbearing_potential"] * p["c_pregnancy_test"])
+            each["thromboprophylaxis"] = heparin * p["c_heparin"] + (1 - heparin) * p["c_aspirin"]
+            tests = p["p_childbearing_potential"] * p["c_pregnancy_test"]
+            each["pregnancy_prevention"] = q * (p["c_pregnancy_prevention"] + tests)
             pack = q * pack_price(p, s, c)
-            each += pack * charges[c]
+            each["lenalidomide"] = pack * charges[c]
             if scheme is not None and scheme["kind"] == "response_refund" and c < scheme["response_by_cycle"]:
                 refunded = (1 + r_costs) ** (-scheme["response_by_cycle"] * DT)
-                costs -= refunded * treated * pack * (1 - scheme["p_response"])
-        costs += bought * treated * each
+                costs["lenalidomide"] -= refunded * treated * pack * (1 - scheme["p_response"])
+        for component, price in each.items():
+            costs[component] += bought * treated * price
 
         # after progression, and at the end of life
-        costs += middle * time(progressed, c) * p["c_post_progression_care"]
-        costs += middle * deaths * p["c_terminal_care"]
+        costs["post_progression_care"] += middle * time(progressed, c) * p["c_post_progression_care"]
+        costs["terminal_care"] += middle * deaths * p["c_terminal_care"]
         if "subsequent_treatment" in also:
             recently = sum(x for j, x in enumerate(lived["groups"][c]) if c - j <= s["post_progression_clock_cycles"])
-            costs += bought * recently * p["c_subsequent_treatment"]
+            costs["subsequent_treatment"] += bought * recently * p["c_subsequent_treatment"]
         if "later_lenalidomide" in also and p["p_later_line_" + strategy]:
             packs = sum(x * charges[c - j - 1] for j, x in enumerate(lived["later"][c]))
-            costs += bought * q * packs * mean_list_price(p)
+            costs["later_lenalidomide"] += bought * q * packs * mean_list_price(p)
 
         # health
-        life_years += worth * DT * (time(free, c) + time(progressed, c))
-        qalys += worth * DT * ageing * (time(free, c) * u_free + time(progressed, c) * u_progressed)
+        for state, shares, utility in (("progression_free", free, u_free), ("progressed", progressed, u_progressed)):
+            life_years[state] += worth * DT * time(shares, c)
+            qalys[state] += worth * DT * ageing * time(shares, c) * utility
         if "second_cancers" in also:
             rate = p["r_second_cancer_" + strategy]
-            costs += middle * rate * time(free, c) * DT * p["c_second_cancer"]
-            qalys -= worth * rate * time(free, c) * DT * p["du_second_cancer"] * p["d_second_cancer"]
+            costs["second_cancers"] += middle * rate * time(free, c) * DT * p["c_second_cancer"]
+            qalys["second_cancers"] -= worth * rate * time(free, c) * DT * p["du_second_cancer"] * p["d_second_cancer"]
         if "utility_loss_no_response" in also:
-            qalys -= worth * DT * ageing * time(free, c) * p["du_no_response"] * (1 - p["p_response_" + strategy])
+            qalys["no_response"] -= worth * DT * ageing * time(free, c) * p["du_no_response"] * (1 - p["p_response_" + strategy])
         if "utility_loss_on_treatment" in also and takes_drugs:
-            qalys -= worth * DT * ageing * lived["treated"][c] * p["du_on_treatment"]
+            qalys["treatment"] -= worth * DT * ageing * lived["treated"][c] * p["du_on_treatment"]
         if "utility_loss_near_death" in also:
-            qalys -= worth * deaths * p["du_near_death"] * p["d_near_death"]
+            qalys["near_death"] -= worth * deaths * p["du_near_death"] * p["d_near_death"]
 
     for event in adverse_events(p, s):
         share = p[f"p_{event}_{strategy}"]
-        costs += (1 + r_costs) ** (-DT / 2) * share * p["c_" + event]
-        qalys -= (1 + r_effects) ** (-DT / 2) * share * p["du_" + event] * p["d_" + event]
+        costs["adverse_events"] += (1 + r_costs) ** (-DT / 2) * share * p["c_" + event]
+        qalys["adverse_events"] -= (1 + r_effects) ** (-DT / 2) * share * p["du_" + event] * p["d_" + event]
     if "lenalidomide" in drugs and scheme is not None:
-        costs += p["c_scheme_per_patient"]
+        costs["scheme_running"] += p["c_scheme_per_patient"]
     return costs, life_years, qalys

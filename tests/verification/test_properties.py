@@ -3,12 +3,17 @@
 Pitfalls guarded: an answer that is right for the inputs as they are and wrong beside them; strategies told apart by their place; a scheme
 that is dearer than no scheme; money that depends on the unit of a price; clipping that hides a share below nought; arguments of the
 command line that end in a traceback.
+
+The ordinary run makes up the same cases every time, so that what fails for one fails for all; HEMODEL_TIMES=50 python -m pytest
+tests/verification/test_properties.py makes up fifty times as many, and fresh ones in every run.
 """
 
 import io
 import os
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -20,16 +25,15 @@ from hemodel import cli
 from hemodel.cohort import model
 from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws
+from hemodel.evidence.parameters import YEARS_PER
 
 pytestmark = pytest.mark.slow
 
 LEN, DEX = "lenalidomide_dexamethasone", "dexamethasone"
-TIMES = int(
-    os.environ.get("HEMODEL_TIMES", "1")
-)  # more than in the ordinary suite: HEMODEL_TIMES=50 python -m pytest tests/verification
+TIMES = int(os.environ.get("HEMODEL_TIMES", "1"))
 MODEL_EXAMPLES, COMMAND_EXAMPLES = 25 * TIMES, 40 * TIMES
 laws = settings(
-    max_examples=MODEL_EXAMPLES, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=MODEL_EXAMPLES, deadline=None, derandomize=TIMES == 1, database=None, suppress_health_check=list(HealthCheck)
 )
 commands = settings(laws, max_examples=COMMAND_EXAMPLES)
 INPUTS = {problem: hm.load_inputs(problem) for problem in ("relapsed", "maintenance", "first_line")}
@@ -42,27 +46,84 @@ def moved(parameter, by):
     return float(np.clip(parameter.value * by, quantity.low, quantity.high))
 
 
+def parts(inputs):
+    """Settings that a problem has the parameters for, each with the values to choose from: name -> strategy of hypothesis."""
+    names, first = inputs.parameters, inputs.settings.strategy_names[0]
+    flag = {
+        "treatment_until": [
+            "progression",
+            *(["progression_or_toxicity"] if f"r_discontinuation_toxicity_{first}" in names else []),
+            *(["ttp_curve"] if "shape_ttp" in names else []),
+        ],
+        "dose": ["shares", *(["stepwise"] if "r_dose_reduction" in names else [])],
+        "pfs_curve": ["weibull", "exponential", *(["response_mixture"] if "p_response_cr_vgpr" in names else [])],
+        "os_curve": ["weibull", "exponential", *[f for f in ("log_logistic", "log_normal") if f"shape_os_{f}" in names]],
+        "comparator_survival": ["median", *(["hazard_ratio"] if f"hr_death_{first}" in names else [])],
+        "intervention_survival": ["median", *(["hazard_ratio"] if f"hr_death_{first}" in names else [])],
+    }
+    needed = {
+        "second_cancers": f"r_second_cancer_{first}",
+        "utility_loss_on_treatment": "du_on_treatment",
+        "utility_loss_no_response": "du_no_response",
+        "utility_loss_near_death": "du_near_death",
+        "later_lenalidomide": f"p_later_line_{first}",
+        "subsequent_treatment": "c_subsequent_treatment",
+    }
+    additions = [addition for addition, name in needed.items() if name in names]
+    stops = st.none() if f"p_response_{first}" not in names else st.one_of(st.none(), st.integers(1, 60))
+    clock = st.none() if "hr_death_after_clock" not in names else st.one_of(st.none(), st.integers(1, 40))
+    waning = st.tuples(st.floats(0, 4), st.floats(0, 4)).map(lambda ab: {"from_years": min(ab), "to_years": max(ab)})
+    return {name: st.sampled_from(choices) for name, choices in flag.items()} | {
+        "effect_waning": st.one_of(st.none(), waning),
+        "post_progression_clock_cycles": clock,
+        "stop_at_response_cycle": stops,
+        "also_counted": st.lists(st.sampled_from(additions), unique=True, max_size=3) if additions else st.just([]),
+    }
+
+
+def agreed(chosen):
+    """The settings made up, without those that the others forbid: of two, the one that is told first stays."""
+    also, partitioned = list(chosen["also_counted"]), chosen["structure"] == "partitioned_survival"
+    if partitioned:
+        chosen["post_progression_clock_cycles"] = None
+        also = [x for x in also if x not in ("later_lenalidomide", "subsequent_treatment")]
+    else:
+        chosen |= {"os_curve": "weibull", "comparator_survival": "median", "intervention_survival": "median"}
+    if chosen["comparator_survival"] == "hazard_ratio":
+        chosen["intervention_survival"] = "median"
+    if "hazard_ratio" in (chosen["comparator_survival"], chosen["intervention_survival"]):
+        chosen["os_curve"] = "weibull"
+    if "later_lenalidomide" in also:
+        chosen |= {"scheme_counts": "calendar", "post_progression_clock_cycles": None}
+    if chosen["post_progression_clock_cycles"] is None:
+        also = [x for x in also if x != "subsequent_treatment"]
+    return chosen | {"also_counted": also}
+
+
 @st.composite
 def cases(draw, problem=None, **fixed):
-    """Inputs of a problem with settings made up, and a draw with every parameter at a third to three times its value."""
+    """Inputs of a problem with settings and durations of treatment made up, and a draw with every parameter at a third to three times
+    its value.
+    """
     inputs = INPUTS[problem or draw(st.sampled_from(sorted(INPUTS)))]
     chosen = {
         "structure": draw(st.sampled_from(["state_transition", "partitioned_survival"])),
         "time_in_state": draw(st.sampled_from(["life_table", "start", "end"])),
-        "treatment_until": draw(st.sampled_from(["progression", "progression_or_toxicity"]))
-        if f"r_discontinuation_toxicity_{inputs.settings.strategy_names[0]}" in inputs.parameters
-        else "progression",
         "utility_age_adjustment": draw(st.sampled_from(["none", "general_population"])),
         "post_progression_mortality": draw(st.sampled_from(["by_strategy", "equal"])),
         "discount_rate_costs": draw(st.floats(0, 0.2)),
         "discount_rate_effects": draw(st.floats(0, 0.2)),
         "scheme_counts": draw(st.sampled_from(["calendar", "dispensed"])),
         "horizon_years": draw(st.floats(0.1, 8.0)),
+        **{name: draw(values) for name, values in parts(inputs).items()},
     }
+    durations = [draw(st.one_of(st.none(), st.integers(1, 80))) for _ in inputs.settings.strategies]
+    fixed_terms = [s.model_dump() | {"treatment_cycles": n} for s, n in zip(inputs.settings.strategies, durations, strict=True)]
+    chosen = agreed(chosen | fixed) | {"strategies": fixed_terms}
     scale = {
         p.name: draw(st.floats(1 / 3, 3))
         for p in inputs.parameters.values()
-        if p.name.startswith(("median", "r_", "shape", "c_", "u_"))
+        if p.name.startswith(("median", "r_", "shape", "c_", "u_", "hr_"))
     }
     draws = base_case_draws(inputs)
     for name, by in scale.items():
@@ -70,7 +131,7 @@ def cases(draw, problem=None, **fixed):
     draws["age_start"] = np.array([draw(st.floats(18, 95))])
     draws["p_male"] = np.array([draw(st.floats(0, 1))])
     draws["p_pack_dispensed"] = np.array([draw(st.floats(0, 1))])
-    return inputs.with_settings(**chosen | fixed), draws
+    return inputs.with_settings(**chosen), draws
 
 
 def totals(found):
@@ -115,7 +176,7 @@ def test_a_higher_hazard_of_death_after_progression_never_lengthens_life(case, b
 
 
 @laws
-@given(cases(structure="partitioned_survival"), st.floats(1.0, 5.0))
+@given(cases(structure="partitioned_survival", pfs_curve="weibull", os_curve="weibull"), st.floats(1.0, 5.0))
 def test_longer_curves_never_shorten_life(case, by):
     inputs, draws = case
     better = {n: x * by for n, x in draws.items() if n.startswith(("median_os", "median_pfs"))}
@@ -134,12 +195,12 @@ def test_charges_grow_with_the_cap_up_to_the_list_price(case, caps):
     assert (np.diff(charged[:-2], axis=0) >= -1e-12 * charged[-1]).all()
     np.testing.assert_allclose(charged[-2], charged[-1], rtol=1e-12)
     for a in schemes:
-        for c in set(found.costs[a]) - {"lenalidomide", "scheme_running"}:
+        for c in set(found.costs[a]) - {"lenalidomide", "later_lenalidomide", "scheme_running"}:
             np.testing.assert_array_equal(found.costs[a][c], found.costs["list"][c])
 
 
 @laws
-@given(cases(scheme_counts="calendar"), st.integers(1, 60), st.floats(0, 1), st.floats(0, 1))
+@given(cases(scheme_counts="calendar", also_counted=[]), st.integers(1, 60), st.floats(0, 1), st.floats(0, 1))
 def test_schemes_are_between_nothing_and_the_list_price(case, cycles, share, response):
     inputs, draws = case
     schemes = {
@@ -158,7 +219,10 @@ def test_schemes_are_between_nothing_and_the_list_price(case, cycles, share, res
 
 
 @laws
-@given(cases(post_progression_mortality="by_strategy"), st.randoms(use_true_random=False))
+@given(
+    cases(post_progression_mortality="by_strategy", comparator_survival="median", pfs_curve="weibull"),  # these know a first one
+    st.randoms(use_true_random=False),
+)
 def test_the_order_of_strategies_changes_nothing_but_the_order(case, random):
     inputs, draws = case
     order = list(range(len(inputs.settings.strategies)))
@@ -202,6 +266,85 @@ def test_a_higher_rate_never_makes_more_of_what_comes_later(case, one, other):
     life_years, costs = (many - few)[-1], (many - few)[:-2]
     assert (life_years >= -1e-12).all()
     assert (costs >= -1e-9 * (1 + np.abs(many[:-2]))).all()
+
+
+@laws
+@given(cases(structure="state_transition", pfs_curve="weibull"), st.floats(1.0, 5.0))
+def test_a_higher_hazard_of_progression_or_death_never_lengthens_the_time_without_progression(case, by):
+    inputs, draws = case
+    worse = {n: x / by for n, x in draws.items() if n.startswith("median_pfs")}
+    before, after = (model.evaluate(d, inputs).undiscounted.life_years["progression_free"] for d in (draws, draws | worse))
+    assert (after <= before * (1 + 1e-12)).all()
+
+
+@laws
+@given(cases())
+def test_no_scheme_costs_more_than_the_list_price_and_its_running(case):
+    inputs, draws = case
+    found = model.evaluate(draws, inputs)
+    for a in found.price_arrangements:
+        most = found.total_costs("list") + draws["c_scheme_per_patient"] * (a != "list")
+        assert (found.total_costs(a) <= most * (1 + 1e-12)).all()
+
+
+@laws
+@given(cases())
+def test_a_strategy_that_is_a_duplicate_has_the_same_row(case):
+    inputs, draws = case
+    names = inputs.settings.strategy_names
+    model_of = next(name for name in names if name != inputs.settings.comparator)
+    own = {
+        name: name.removesuffix(model_of) + "twin"
+        for name in inputs.parameters
+        if max((s for s in names if name.endswith(f"_{s}")), key=len, default=None) == model_of
+    }
+    parameters = {**inputs.parameters, **{new: replace(inputs.parameters[old], name=new) for old, new in own.items()}}
+    terms = next(s for s in inputs.settings.strategies if s.name == model_of).model_dump() | {"name": "twin", "label": "Twin"}
+    both = replace(inputs, parameters=MappingProxyType(parameters))
+    both = both.with_settings(
+        strategies=[*(s.model_dump() for s in inputs.settings.strategies), terms], pfs_curve=own_curve(inputs)
+    )
+    inputs = inputs.with_settings(pfs_curve=own_curve(inputs))
+    found = totals(model.evaluate(type(draws)(draws | {new: draws[old] for old, new in own.items()}), both))
+    assert len(own) >= 5
+    np.testing.assert_array_equal(found[:, -1], found[:, names.index(model_of)])
+    np.testing.assert_array_equal(found[:, :-1], totals(model.evaluate(draws, inputs)))
+
+
+def own_curve(inputs):
+    """The curve of PFS, where it is not the first intervention's alone."""
+    return "weibull" if inputs.settings.pfs_curve == "response_mixture" else inputs.settings.pfs_curve
+
+
+@laws
+@given(cases(), st.sampled_from(["weeks", "months", "days", "years"]))
+def test_the_same_time_in_another_unit_changes_nothing(case, unit):
+    inputs, draws = case
+    times = {
+        n: p
+        for n, p in inputs.parameters.items()
+        if p.unit in ("weeks", "months", "days", "years") and n.startswith(("median_", "d_"))
+    }
+    told = MappingProxyType({**inputs.parameters, **{n: replace(p, unit=unit) for n, p in times.items()}})
+    same = {n: draws[n] * (YEARS_PER[p.unit] / YEARS_PER[unit]) for n, p in times.items()}
+    assert len(times) >= 4
+    one, other = (
+        totals(model.evaluate(d, i)) for d, i in ((draws, inputs), (type(draws)(draws | same), replace(inputs, parameters=told)))
+    )
+    np.testing.assert_allclose(other, one, rtol=1e-12, atol=1e-13)
+
+
+@laws
+@given(cases(), st.randoms(use_true_random=False))
+def test_costs_are_the_sum_of_what_each_drug_and_service_costs_alone(case, random):
+    inputs, draws = case
+    prices = [n for n in draws if n.startswith("c_")]
+    some = {n for n in prices if random.random() < 0.5}
+    nothing = np.zeros(1)
+    one, other = ({n: nothing for n in prices if (n in some) == kept} for kept in (True, False))
+    whole, first, second = (model.evaluate(type(draws)(d), inputs) for d in (draws, draws | one, draws | other))
+    for a in whole.price_arrangements:
+        np.testing.assert_allclose(first.total_costs(a) + second.total_costs(a), whole.total_costs(a), rtol=1e-11, atol=1e-9)
 
 
 NUMBERS = st.one_of(st.integers(-5, 300).map(str), st.floats().map(str))  # sizes beyond memory: `test_sizes_no_machine_holds...`

@@ -2,7 +2,7 @@
 
 Pitfalls guarded: half a file under its final name; an answer lost that was there before; a run that takes what is half for whole, or begins
 again from nothing; a traceback in place of a message that says what to do. A worker that is lost: tests/analyses/test_batch.py; the steps
-of one write, many writers of one name, file systems without links: tests/report/test_files.py.
+of one write, many writers of one name, file systems without links: tests/test_files.py.
 """
 
 import datetime
@@ -19,6 +19,7 @@ import openpyxl
 import pytest
 
 import hemodel as hm
+from hemodel import cli
 from hemodel.analyses import batch as batches
 from hemodel.analyses.batch import STEP, read_draws, run_batch
 from hemodel.errors import InputError
@@ -276,3 +277,99 @@ def test_a_part_that_is_gone_is_told_and_made_anew(inputs, whole, tmp_path):
     assert same_bits(batch(inputs, tmp_path / "batch"), whole)
     assert len(read_draws(tmp_path / "batch")) == 3 * STEP
     assert batches.STEP == STEP
+
+
+# A disk that is really full, and one that is really read-only -----------------------------------------------------------------
+
+DISK, ROOM = 256 * 1024, 12 * 1024  # bytes of the whole disk, and what is left of it
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of its own in memory, of a quarter of a megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)], capture_output=True, text=True, check=False
+    )
+    if made.returncode:
+        pytest.skip(f"this machine lets us mount no file system: {made.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def hemodel(capsys, *words):
+    """Exit status, standard output and standard error of a command, in this process."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stop:
+        patch.setattr(sys, "argv", ["hemodel", *map(str, words)])
+        cli.main()
+    found = capsys.readouterr()
+    return stop.value.code or 0, found.out, found.err
+
+
+TEN = ("--scenario", "horizon_10_years")
+WRITERS = {
+    "draws of a probabilistic analysis": ("draws.csv", ("psa", *TEN, "--draws", 500, "--force", "--quiet", "--out")),
+    "workbook": ("answer.xlsx", ("run", *TEN, "--draws", 50, "--force", "--quiet", "--out")),
+    "live workbook": ("model.xlsx", ("export", *TEN, "--draws", 0, "--force", "--quiet", "--live")),
+    "Word report": ("report.docx", ("report", *TEN, "--draws", 50, "--force", "--quiet", "--out")),
+    "table": ("table.csv", ("one-way", *TEN, "--force", "--quiet", "--out")),
+}
+
+
+def fill(folder):
+    """Leave `ROOM` bytes of the disk."""
+    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+    (folder / "filler").write_bytes(bytes(free - ROOM))
+
+
+@pytest.mark.parametrize("what", WRITERS)
+def test_on_a_disk_that_is_full_the_old_file_stays_and_nothing_is_left_behind(disk, capsys, what):
+    name, words = WRITERS[what]
+    (disk / name).write_bytes(b"old")
+    fill(disk)
+    status, _, told = hemodel(capsys, *words, disk / name)
+    assert status == 2
+    assert "No space left on device" in told and "the space left" in told
+    assert "Traceback" not in told
+    assert sorted(path.name for path in disk.iterdir()) == sorted([name, "filler"])
+    assert (disk / name).read_bytes() == b"old"
+    if what == "Word report":  # it takes its time, and is written by the same writer
+        return
+    (disk / name).unlink()
+    assert hemodel(capsys, *words, disk / name)[0] == 2
+    assert [path.name for path in disk.iterdir()] == ["filler"]
+
+
+@pytest.mark.parametrize("what", ["draws of a probabilistic analysis", "workbook", "table"])
+def test_on_a_disk_that_is_read_only_the_old_file_stays_and_the_reason_is_told(disk, capsys, what):
+    name, words = WRITERS[what]
+    (disk / name).write_bytes(b"old")
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    status, _, told = hemodel(capsys, *words, disk / name)
+    assert status == 2
+    assert "Read-only file system" in told and "permissions" in told
+    assert "Traceback" not in told
+    assert [path.name for path in disk.iterdir()] == [name]
+    assert (disk / name).read_bytes() == b"old"
+
+
+def test_a_batch_on_a_disk_that_is_full_is_told_and_goes_on_when_there_is_room(disk, inputs, whole):
+    fill(disk)
+    with pytest.raises(InputError) as caught:
+        batch(inputs, disk / "batch")
+    assert "No space left on device" in str(caught.value)
+    assert not list((disk / "batch").glob("*.part"))
+    (disk / "filler").unlink()
+    subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+    assert same_bits(batch(inputs, disk / "batch"), whole)
+    assert len(read_draws(disk / "batch")) == 3 * STEP
+
+
+def test_a_batch_on_a_disk_that_is_read_only_is_told(disk, inputs):
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    with pytest.raises(InputError, match="Read-only file system"):
+        batch(inputs, disk / "batch")
+    assert list(disk.iterdir()) == []

@@ -141,15 +141,29 @@ def trace(draws: Draws, inputs: Inputs) -> dict[str, Array]:
 
 def names_read(inputs: Inputs) -> frozenset[str]:
     """Names of the parameters that a run with these settings reads; the others change nothing in it."""
-    read: set[str] = set()
+    return frozenset(_read_by(lambda draws: evaluate(draws, inputs), inputs))
+
+
+def _read_by(work: Callable[[Draws], object], inputs: Inputs) -> dict[str, None]:
+    """Names of the parameters that `work` reads, in the order in which it first does."""
+    read: dict[str, None] = {}
 
     class Recording(dict[str, Array]):
         def __getitem__(self, name: str) -> Array:
-            read.add(name)
+            read[name] = None
             return super().__getitem__(name)
 
-    evaluate(Recording(base_case_draws(inputs)), inputs)
-    return frozenset(read)
+    work(Recording(base_case_draws(inputs)))
+    return read
+
+
+def _behind_progression(inputs: Inputs, strategy: int) -> tuple[str, ...]:
+    """Names of the parameters behind the PFS and TTP curves of a strategy; of the comparator too where the effect wanes."""
+    names = inputs.settings.strategy_names
+    own = {names[strategy], inputs.settings.comparator} if inputs.settings.effect_waning is not None else {names[strategy]}
+    read = _read_by(lambda draws: (curves.pfs_steps(draws, inputs), curves.own_progression(draws, inputs)), inputs)
+    whose = {name: max((s for s in names if f"_{s}" in name), key=len, default=names[strategy]) for name in read}
+    return tuple(name for name in read if whose[name] in own)
 
 
 def background_hazards(draws: Draws, inputs: Inputs) -> Array:
@@ -174,6 +188,7 @@ def transitions(draws: Draws, inputs: Inputs, floor: Array) -> Callable[[int], M
         floor,
         own_progression=curves.own_progression(draws, inputs),
         strategies=settings.strategy_names,
+        behind=lambda strategy: _behind_progression(inputs, strategy),
     )
 
 

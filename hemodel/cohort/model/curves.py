@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -250,11 +252,22 @@ def _with_fitted(steps: LogSteps, draws: Draws, inputs: Inputs, curve: str) -> L
     rows = []
     for i, terms in fitted.items():
         known, parameters = _fitted(terms, draws, f"{curve}_{names[i]}")
-        families.cumulative_hazard(known, [1.0], parameters)  # refuses draws that are no curve
+        _refuse_no_curve(known, parameters, f"{curve}_{names[i]}")
         own = hazards.of_family(known, [p[None] for p in parameters], boundaries(inputs))
         rows.append((_spread(own, len(names)), [i]))
     published = [i for i in range(len(names)) if i not in fitted]
     return hazards.chosen([*rows, (steps, published)], (len(names), len(draws["age_start"])))
+
+
+def _refuse_no_curve(known: families.Family, parameters: tuple[Array, ...], curve: str) -> None:
+    """Refuse draws whose coefficients make no curve, in the names of the coefficients."""
+    try:
+        families.cumulative_hazard(known, [1.0], parameters)
+    except InputError as error:
+        names = tuple(f"fit_{curve}_{k}" for k in range(len(known.parameters)))
+        raise InputError.together(
+            replace(fault, where=f"fitted curve {curve}, {fault.where}", parameters=names) for fault in error.faults
+        ) from None
 
 
 def _spread(steps: LogSteps, rows: int) -> LogSteps:
