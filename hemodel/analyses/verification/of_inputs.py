@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from hemodel.analyses.verification.findings import (
     not_applicable,
 )
 from hemodel.analyses.verification.recount import DT
-from hemodel.analyses.verification.subject import PLAIN, YOUNG, Subject
+from hemodel.analyses.verification.subject import PLAIN, YOUNG, Subject, nobody_dies
 from hemodel.evidence.draws import sampler
 from hemodel.survival import families
 
@@ -84,7 +85,7 @@ def hazard_ratio(subject: Subject) -> Finding:
     ratios = np.array([1.0, 0.5, 2.0])
     changes: dict[str, ArrayLike] = {name: ratios for name in needed if name.startswith("hr_")}
     changes |= {**subject.medians("os", 2.0), **subject.all_strategies("shape_os", 1.0), "age_start": YOUNG}
-    seen = subject.follow(changes, subject.own_curves, **parted, horizon_years=4.0)
+    seen = subject.follow(changes, subject.undying, **parted, horizon_years=4.0)
     log_alive = np.log(1 - seen["dead"][1:])
     ratio = log_alive[:, subject.first] / log_alive[:, subject.reference]
     probability = 1 - (1 - seen["dead"][1:]) / (1 - seen["dead"][:-1])
@@ -126,7 +127,8 @@ def medians_met(subject: Subject) -> Finding:
         return not_applicable("the curves of these inputs do not follow from medians alone")
     changes = subject.medians("pfs", HALF_TIME * DT) | subject.all_strategies("ratio_pfs_to_ttp", 1e-9)
     changes |= subject.all_strategies("shape_pfs", 1.2) | {"age_start": YOUNG}
-    seen = subject.follow(changes, horizon_years=1.0, progression_shape="pfs", structure="state_transition")
+    inputs = replace(subject.inputs, life_table=nobody_dies(subject.inputs.life_table))
+    seen = subject.follow(changes, inputs, horizon_years=1.0, progression_shape="pfs", structure="state_transition")
     return equal(seen["progression_free"][HALF_TIME], 0.5, 1e-9, to="one half at the median, set at six cycles")
 
 
@@ -157,7 +159,7 @@ def rates(subject: Subject) -> Finding:
     changes: dict[str, ArrayLike] = dict.fromkeys(subject.all_strategies("r_death_progressed", 1.0), rate)
     changes |= subject.medians("pfs", 1e-6) | subject.all_strategies("ratio_pfs_to_ttp", 1.0)
     changes |= subject.all_strategies("shape_pfs", 1.0) | {"age_start": YOUNG}
-    progressed = subject.follow(changes, subject.own_curves, **PLAIN, horizon_years=0.5)["progressed"]
+    progressed = subject.follow(changes, subject.undying, **PLAIN, horizon_years=0.5)["progressed"]
     back = -np.log(progressed[2] / progressed[1]) / DT
     return equal(back, np.broadcast_to(rate, back.shape), 1e-9, to="the rate that was put in")
 

@@ -116,6 +116,8 @@ class Subject:
     @cached_property
     def worth(self) -> dict[str, float]:
         """What it is worth per person to know the first few parameters of the tornado, each alone."""
+        if not len(self.one_way.table):
+            return {}
         names = [str(name) for name in self.one_way.tornado()["parameter"]][:FEW_WORTHS]
         draws = self.psa.draws()
         return {name: evppi(self.psa, name, draws=draws).value for name in names}
