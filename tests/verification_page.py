@@ -128,7 +128,11 @@ def faults():
         f"{len(rows)} faults, all caught: {by_verify} by `hemodel verify`, {len(rows) - by_verify} by the tests named.\n"
         f"Every check that applies is made to fail, or to ask for review, at least once."
     )
-    return f"{head}\n\n{table(['part', 'fault', 'caught by'], rows)}"
+    slips = [[s.words, s.caught_by, s.verdict] for s in module.SLIPS.values()]
+    return (
+        f"{head}\n\n{table(['part', 'fault', 'caught by'], rows)}\n\n{len(slips)} slips in the inputs, legal all of them, each asked about "
+        f"by its name:\n\n{table(['slip', 'check', 'verdict'], slips)}"
+    )
 
 
 def properties():
@@ -197,7 +201,8 @@ HEMODEL_TIMES=10 python -m pytest tests/app/test_uploads.py               # ten 
 ```
 
 In Python: `from hemodel.analyses.verification import verify; verify(inputs)`. *Pass*: found what was expected. *Review*: nothing is
-wrong by rule, but somebody should look. *Fail*: something is wrong. *Not applicable*: there is nothing to look at, for the reason given."""
+wrong by rule, but somebody should look. *Fail*: something is wrong, or the model refuses what it should take, or the check itself broke.
+*Not applicable*: there is nothing to look at, for the reason given."""
 
 WHERE = """Every push runs the suite on the versions of requirements.lock. What it does not cover, these do:
 

@@ -1,5 +1,7 @@
 """Deliberate faults, each put into the running model by itself, and what catches it.
 
+`SLIPS` are mistakes in the inputs, legal all of them, about which a check asks.
+
 `caught_by` names checks of `hemodel verify` by their id, or comparisons of the tests (`COMPARISONS`) where only those see the fault.
 tests/verification/test_faults.py injects every one of them; docs/verification.md lists them.
 """
@@ -44,6 +46,40 @@ class Fault:
         """Inputs with which the fault shows: those of a problem, over twelve years where nothing else is said."""
         base = hm.load_inputs(self.problem)
         return base.with_values(**self.values).with_settings(**({"horizon_years": 12.0} | self.settings))
+
+
+@dataclasses.dataclass(frozen=True)
+class Slip:
+    """A mistake in the inputs that is legal: in words, the check that asks about it, what it names, and how it is made."""
+
+    words: str
+    caught_by: str
+    named: str
+    make: Callable
+    verdict: str = "review"
+    problem: str = "relapsed"
+
+    @property
+    def inputs(self):
+        """Inputs with the slip in them."""
+        return self.make(hm.load_inputs(self.problem))
+
+
+def with_row(inputs, name, **columns):
+    """`inputs` with columns of a row set anew, as somebody who edits parameters.csv would."""
+    return dataclasses.replace(
+        inputs, parameters={**inputs.parameters, name: dataclasses.replace(inputs.parameters[name], **columns)}
+    )
+
+
+def with_another_row(name, like):
+    """A slip that adds a row of this name beside the one it is like."""
+
+    def make(inputs):
+        row = dataclasses.replace(inputs.parameters[like], name=name)
+        return dataclasses.replace(inputs, parameters={**inputs.parameters, name: row})
+
+    return make
 
 
 def replaced(module, name, new):
@@ -262,6 +298,61 @@ def from_the_mean(kind, value, se, low, high):
     if kind == "lognormal":
         return distributions.Distribution(kind, np.log(value), np.sqrt(np.log1p((se / value) ** 2)))
     return distributions.from_moments(kind, value, se, low, high)
+
+
+def errors_as_deviations(original):
+    return lambda kind, value, se, low, high: original(kind, value, None if se is None else 3 * se, low, high)
+
+
+def of_a_fourth_of_the_people(original):
+    def parts(shares):
+        found = original(shares)
+        smaller = {
+            n: dataclasses.replace(d, first=d.first / 4, second=d.second / 4) for n, d in found.items() if d.kind == "beta"
+        }
+        return found | smaller
+
+    return parts
+
+
+def one_error_for_shares(row):
+    return (row.value - (row.se or 0.0), row.value + (row.se or 0.0)) if row.distribution == "dirichlet" else INTERVAL.fget(row)
+
+
+INTERVAL = parameters.Parameter.interval
+
+
+def lost_where_rare(original):
+    """Nothing is wrong in 999 draws of a thousand."""
+
+    def qalys(drawn, inputs, lives, rate):
+        found = original(drawn, inputs, lives, rate)
+        return found | {"progressed": np.where(drawn["u_progressed"] > 0.79, 0.0, 1.0) * found["progressed"]}
+
+    return qalys
+
+
+def paid_back_where_rare(found, drawn, *_):
+    for costs in found.values():
+        costs["terminal_care"] = np.where(drawn["c_terminal_care"] > 14_500, -1.0, 1.0) * costs["terminal_care"]
+
+
+def alone_worth_more(original):
+    def worth(benefit, values):
+        found = original(benefit, values)
+        return dataclasses.replace(found, value=100 * found.value) if values.shape[1] == 1 else found
+
+    return worth
+
+
+def share_above_the_cut_off(general, current, *, absolute, proportional, weights):
+    lost = general - current
+    level = max(sum(lost >= cut - 1e-9 for cut in absolute), sum(lost / general > cut for cut in proportional))
+    return severity.Severity(general, current, lost, lost / general, float(weights[level]), "")
+
+
+def of_nobody_over_sixty(original):
+    return lambda male, female, *, age, **more: original(male, female, age=0 * age + 60.0, **more)
 
 
 def per_person(original):
@@ -538,6 +629,18 @@ FAULTS = {
         qalys_changed(lambda found: {k: v[::-1] for k, v in found.items()}),
         ("R28", "R13"),
     ),
+    "costs_of_strategies_swapped": Fault(
+        "Costs of the strategies are exchanged",
+        "costs and QALYs",
+        costs_changed(lambda found, *_: {a: {c: x[::-1] for c, x in costs.items()} for a, costs in found.items()}),
+        ("R28", "R29"),
+    ),
+    "utility_above_one": Fault(
+        "A utility is above full health",
+        "costs and QALYs",
+        wrapped(valuation, "utility", lambda f: lambda *given: 1.5 * f(*given)),
+        ("R12", "R13"),
+    ),
     "drug_in_every_strategy": Fault(
         "Lenalidomide is charged to every strategy",
         "costs and QALYs",
@@ -782,6 +885,23 @@ FAULTS = {
         wrapped(model, "_floor", lambda f: lambda *given: 0 * f(*given)),
         ("F9.1",),
     ),
+    "age_ignored": Fault(
+        "The age at the start is read and not used",
+        "general population",
+        wrapped(model, "hazard_increments", of_nobody_over_sixty),
+        ("U14", "F9.1"),
+    ),
+    "clock_where_none_was_asked_for": Fault(
+        "The clock runs a cycle too long, in inputs without a clock",
+        "patient flow",
+        wrapped(
+            structures,
+            "with_clock",
+            lambda f: lambda moves, occupancy, state, window, **more: f(moves, occupancy, state, window + 1, **more),
+        ),
+        ("F7",),
+        problem="maintenance",
+    ),
     # what the extremes show
     "treatment_never_ends": Fault(
         "Treatment never ends, not even by death",
@@ -871,6 +991,32 @@ FAULTS = {
         "draws",
         wrapped(parameters, "from_moments", per_person),
         ("U3", "U1"),
+    ),
+    "errors_as_deviations": Fault(
+        "Standard deviations are taken for standard errors",
+        "draws",
+        wrapped(parameters, "from_moments", errors_as_deviations),
+        ("U3", "U1"),
+    ),
+    "shares_of_fewer_people": Fault(
+        "Shares of packs are drawn as of a fourth of the people",
+        "draws",
+        wrapped(draws, "_parts_of_what_is_left", of_a_fourth_of_the_people),
+        ("U3", "U11"),
+        problem="maintenance",
+    ),
+    "share_with_one_error": Fault(
+        "Intervals of shares of packs are one standard error wide",
+        "one-way",
+        replaced(parameters.Parameter, "interval", property(one_error_for_shares)),
+        ("U1",),
+        problem="maintenance",
+    ),
+    "lost_in_a_few_draws": Fault(
+        "QALYs are lost in one draw of a thousand", "draws", wrapped(valuation, "qalys", lost_where_rare), ("U12",)
+    ),
+    "paid_back_in_a_few_draws": Fault(
+        "A cost is taken off in one draw of a thousand", "draws", costs_changed(paid_back_where_rare), ("U12",)
     ),
     "interval_of_two_errors": Fault(
         "A 95 % interval is taken as two standard errors wide",
@@ -999,6 +1145,24 @@ FAULTS = {
     "severity_above_the_cut_off": Fault(
         "The severity cut-off is exclusive", "decision", replaced(severity, "severity", exclusive_cut_off), ("R30",)
     ),
+    "evppi_above_evpi": Fault(
+        "A parameter alone is worth more than all together",
+        "decision",
+        wrapped(information, "evppi", alone_worth_more),
+        ("U13",),
+    ),
+    "severity_share_above_the_cut_off": Fault(
+        "The cut-off of the proportional shortfall is exclusive",
+        "decision",
+        replaced(severity, "severity", share_above_the_cut_off),
+        ("R30",),
+    ),
+    "severity_of_the_undiscounted": Fault(
+        "The shortfall is counted from other QALYs than the comparator's",
+        "decision",
+        wrapped(severity_analysis, "severity", lambda f: lambda general, own, **rule: f(general, 1.1 * own, **rule)),
+        ("R30",),
+    ),
     "severity_undiscounted": Fault(
         "The general population's QALYs are not discounted",
         "decision",
@@ -1020,3 +1184,90 @@ FAULTS = {
         ("R28",),
     ),
 }
+
+SLIPS = {
+    "rate_per_decade": Slip(
+        "A rate is typed ten times too high",
+        "E1",
+        "median_os of lenalidomide_dexamethasone",
+        lambda inputs: inputs.with_values(r_death_progressed_lenalidomide_dexamethasone=3.3),
+    ),
+    "utilities_exchanged": Slip(
+        "Utilities of the two states are exchanged",
+        "E2",
+        "u_progressed 0.81",
+        lambda inputs: inputs.with_values(u_progression_free=0.64, u_progressed=0.81),
+    ),
+    "deviation_of_a_utility": Slip(
+        "The standard deviation of a utility is typed as its standard error",
+        "E3",
+        "u_progression_free 0.81, se 0.25",
+        lambda inputs: with_row(inputs, "u_progression_free", se=0.25),
+    ),
+    "deviation_of_a_cost": Slip(
+        "The standard deviation of a cost is typed as its standard error",
+        "E3",
+        "c_terminal_care 8714.03, se 5000",
+        lambda inputs: with_row(inputs, "c_terminal_care", se=5000.0, note="Mean cost of the last year"),
+    ),
+    "deviation_in_spite_of_the_note": Slip(
+        "The same, and the note still speaks of the old one",
+        "E3",
+        "c_post_progression_care 500, se 2500",
+        lambda inputs: with_row(inputs, "c_post_progression_care", se=2500.0),
+    ),
+    "scheme_dearer_than_none": Slip(
+        "A scheme costs more to run than it saves",
+        "E4",
+        "lenalidomide_dexamethasone under pas",
+        lambda inputs: inputs.with_values(c_scheme_per_patient=53_000.0),
+    ),
+    "rate_of_another_country": Slip(
+        "Costs are discounted at another rate than health",
+        "E5",
+        "costs 6 %, effects 3.5 %",
+        lambda inputs: inputs.with_settings(discount_rate_costs=0.06),
+    ),
+    "free_packs": Slip(
+        "A pack is typed as free",
+        "E6",
+        "c_lenalidomide_25mg_pack",
+        lambda inputs: inputs.with_values(c_lenalidomide_25mg_pack=0.0),
+    ),
+    "no_pack_dispensed": Slip(
+        "No pack is ever dispensed", "E6", "p_pack_dispensed", lambda inputs: inputs.with_values(p_pack_dispensed=0.0)
+    ),
+    "misspelt_utility": Slip("A row is misspelt", "E7", "u_progresed", with_another_row("u_progresed", "u_progressed")),
+    "misspelt_strategy": Slip(
+        "The strategy in the name of a row is misspelt",
+        "E7",
+        "c_other_drugs_dexametasone",
+        with_another_row("c_other_drugs_dexametasone", "c_dexamethasone_mg"),
+    ),
+    "healthier_than_everybody": Slip(
+        "A utility is above the general population's by more than its error",
+        "F10",
+        "u_progression_free 0.95",
+        lambda inputs: inputs.with_values(u_progression_free=0.95),
+        verdict="fail",
+    ),
+    "somewhat_healthier_than_everybody": Slip(
+        "A utility is above the general population's within its error",
+        "F10",
+        "u_progression_free 0.84",
+        lambda inputs: inputs.with_values(u_progression_free=0.84),
+    ),
+    "healthier_than_everybody_later": Slip(
+        "Utilities do not follow age, and patients live long enough for that to count",
+        "F10",
+        "QALYs would change by -",
+        lambda inputs: inputs.with_values(u_progressed=0.81, r_death_progressed_lenalidomide_dexamethasone=0.01),
+    ),
+    "horizon_before_the_difference": Slip(
+        "The horizon ends before treatments can differ",
+        "R21",
+        "times the part they make",
+        lambda inputs: inputs.with_settings(horizon_years=2.0),
+    ),
+}
+"""Name -> a slip; the inputs as they are pass the check that asks about it."""

@@ -1,7 +1,8 @@
 """`hemodel verify`: what it says of the inputs as they are, of edited ones, and of ones that somebody should look at.
 
 Pitfalls guarded: a check that can only pass; a second count that leans on the first; a refusal that is taken for a pass; a base case
-that cannot be run and ends in a traceback; a table whose verdicts are not its own.
+that cannot be run, or one check that breaks, and the rest is not told; a legal extreme taken for a fault; a table whose verdicts are not
+its own.
 """
 
 import ast
@@ -10,15 +11,17 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import hemodel as hm
 from hemodel.analyses import verification
-from hemodel.analyses.verification import CHECKS, COLUMNS, Subject, finding, of_uncertainty, verify
+from hemodel.analyses.verification import CHECKS, COLUMNS, Subject, finding, subject, verify
 from hemodel.analyses.verification.findings import FAIL, NOT_APPLICABLE, PASS, REVIEW, VERDICTS
 from hemodel.cohort.model import adverse_events
 from hemodel.decision.information import InformationValue
 from hemodel.errors import InputError
+from hemodel.evidence.inputs import LifeTable
 from hemodel.report import tables
 
 BY_ID = {check.id: check for check in CHECKS}
@@ -40,14 +43,18 @@ def verdict(check, inputs):
 def test_ids_are_all_different_and_every_check_says_where_to_look():
     assert len(BY_ID) == len(CHECKS)
     assert all(check.look_at or finding(check, Subject(None)).verdict == NOT_APPLICABLE for check in CHECKS if not check.look_at)
-    assert {check.section for check in CHECKS} == {"inputs", "patient flow", "costs, QALYs and results", "uncertainty"}
+    assert {check.section for check in CHECKS} == {
+        "evidence",
+        "inputs",
+        "patient flow",
+        "costs, QALYs and results",
+        "uncertainty",
+    }
 
 
 REVIEWS = {
     "I5": lambda inputs: inputs.with_settings(structure="partitioned_survival").with_values(median_os_dexamethasone=4.0),
     "F4": lambda inputs: inputs.with_settings(horizon_years=10.0),
-    "F10": lambda inputs: inputs,
-    "R21": lambda inputs: inputs.with_values(r_death_progressed_lenalidomide_dexamethasone=8.0),
     "R25": lambda inputs: with_row(inputs, "u_progressed", value=-0.5, se=None, distribution="fixed"),
     "U4": lambda inputs: with_row(inputs, "c_heparin", distribution="normal"),
     "U6": lambda inputs: inputs,
@@ -71,7 +78,7 @@ def test_rankings_that_part_are_to_be_looked_at(inputs, monkeypatch):
     order = [str(name) for name in Subject(inputs).one_way.tornado()["parameter"]]
     worth = {name: float(i) for i, name in enumerate(order)}  # the other way round
     found = lambda _psa, name, **_: InformationValue(worth[name], 0.0)  # noqa: E731
-    monkeypatch.setattr(of_uncertainty, "evppi", found)
+    monkeypatch.setattr(subject, "evppi", found)
     assert verdict("U15", inputs) == REVIEW
 
 
@@ -83,17 +90,62 @@ def test_every_check_can_fail_or_ask_for_review():
     sys.modules[spec.name] = faults
     spec.loader.exec_module(faults)
     caught = {by for fault in faults.FAULTS.values() for by in fault.caught_by}
+    caught |= {slip.caught_by for slip in faults.SLIPS.values()}
     never = {check.id for check in CHECKS if check.does.__name__ == "<lambda>"}
-    assert set(BY_ID) - caught - never == {"R19", "R21", "R25", "U4", "U6", "U15"}
+    assert set(BY_ID) - caught - never == {"R19", "R25", "U4", "U6", "U15"}
 
 
-def test_a_refusal_is_for_review_in_the_words_of_the_model(inputs, monkeypatch):
+def test_a_refusal_is_a_failure_in_the_words_of_the_model_unless_the_check_says_that_it_is_an_answer(inputs, monkeypatch):
     def refused(*_args, **_settings):
         raise InputError("here", "no", "Do that")
 
     monkeypatch.setattr(Subject, "run", refused)
     found = finding(BY_ID["R8"], Subject(inputs))
-    assert (found.verdict, found.found) == (REVIEW, "it refused them: here: no. Do that.")
+    assert (found.verdict, found.found) == (FAIL, "it refused them: here: no. Do that.")
+    assert finding(replace(BY_ID["R8"], may_be_refused=True), Subject(inputs)).verdict == REVIEW
+
+
+def test_a_check_that_breaks_has_failed_and_the_others_are_still_run(inputs, monkeypatch):
+    def broken(*_args, **_settings):
+        raise IndexError("index 5 is out of bounds")
+
+    monkeypatch.setattr(Subject, "run", broken)
+    table = verify(inputs, only=["F1", "R8", "U6"]).table.set_index("id")
+    assert table["verdict"].tolist() == [PASS, FAIL, REVIEW]
+    assert table.loc["R8", "found"] == "the check itself broke: IndexError: index 5 is out of bounds"
+
+
+def with_life_table(inputs, probability):
+    everyone = np.full_like(inputs.life_table.male, probability)
+    return replace(inputs, life_table=LifeTable("made up", everyone, everyone))
+
+
+LEGAL = {
+    "horizon of a cycle": lambda inputs: inputs.with_settings(horizon_years=0.08),
+    "horizon of 0.1 years": lambda inputs: inputs.with_settings(horizon_years=0.1),
+    "horizon of 0.3 years": lambda inputs: inputs.with_settings(horizon_years=0.3),
+    "nobody dies of anything else": lambda inputs: with_life_table(inputs, 1e-9),
+    "everybody dies of something else": lambda inputs: with_life_table(inputs, 0.999),
+    "worse than death": lambda inputs: with_row(inputs, "u_progressed", value=-0.5, se=None, distribution="fixed"),
+    "drugs for a cycle": lambda inputs: inputs.with_settings(
+        strategies=[s.model_dump() | {"treatment_cycles": 1} for s in inputs.settings.strategies]
+    ),
+    "a clock beyond the horizon": lambda inputs: inputs.with_settings(post_progression_clock_cycles=10_000),
+}
+
+
+@pytest.mark.parametrize("name", LEGAL)
+def test_no_check_fails_on_extreme_inputs_that_are_legal(inputs, name):
+    ids = [check.id for check in CHECKS if not check.id.startswith("U")]
+    table = verify(LEGAL[name](inputs), only=[*ids, "U14"]).table
+    assert table.loc[table["verdict"] == FAIL, ["id", "found"]].values.tolist() == []
+
+
+def test_inputs_without_uncertainty_are_checked_too(inputs):
+    fixed = {n: replace(p, distribution="fixed", se=None, low=None, high=None) for n, p in inputs.parameters.items()}
+    found = verify(replace(inputs, parameters=fixed, correlations=()))
+    assert found.passed
+    assert found.table.set_index("id").loc[["U13", "U15"], "verdict"].tolist() == [NOT_APPLICABLE] * 2
 
 
 def test_a_base_case_that_cannot_be_run_is_an_input_error(inputs):
@@ -112,7 +164,7 @@ def test_chosen_checks_only_and_a_wrong_id_is_told_the_nearest(inputs):
 
 
 def test_one_failed_check_fails_the_whole_and_a_review_does_not(inputs):
-    found = verify(inputs, only=["F10", "F1"])
+    found = verify(inputs.with_settings(horizon_years=10.0), only=["F4", "F1"])
     assert found.passed
     assert found.counts == {PASS: 1, REVIEW: 1, FAIL: 0, NOT_APPLICABLE: 0}
     table = found.table.assign(verdict=[FAIL, PASS])
@@ -121,8 +173,10 @@ def test_one_failed_check_fails_the_whole_and_a_review_does_not(inputs):
 
 
 def test_the_table_says_where_to_look_only_where_there_is_something_to_see(inputs):
-    table = tables.verification_table(verify(inputs, only=["F10", "F1", "F11"])).set_index("Check")
-    assert table.loc["F10", "Where to look"] == "valuation.py: utility; parameters u_..."
+    table = tables.verification_table(verify(inputs.with_settings(horizon_years=10.0), only=["F4", "F1", "F11"])).set_index(
+        "Check"
+    )
+    assert table.loc["F4", "Where to look"] == "settings.toml: horizon_years"
     assert not table.loc[["F1", "F11"], "Where to look"].any()
     assert set(table["Verdict"]) <= set(VERDICTS)
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+import hemodel as hm
 from hemodel.analyses.verification import CHECKS, Subject, finding
-from hemodel.analyses.verification.findings import FAIL, NOT_APPLICABLE
+from hemodel.analyses.verification.findings import FAIL, NOT_APPLICABLE, PASS
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +40,14 @@ def test_a_deliberate_fault_is_caught(name, monkeypatch):
     inputs = fault.inputs
     fault.inject(monkeypatch)
     assert [by for by in fault.caught_by if not catches(by, inputs)] == []
+
+
+@pytest.mark.parametrize("name", faults.SLIPS)
+def test_a_slip_in_the_inputs_is_asked_about_by_name_and_without_it_nothing_is(name):
+    slip = faults.SLIPS[name]
+    found = finding(BY_ID[slip.caught_by], Subject(slip.inputs))
+    assert (found.verdict, slip.named in found.found) == (slip.verdict, True), found.found
+    assert finding(BY_ID[slip.caught_by], Subject(hm.load_inputs(slip.problem))).verdict == PASS
 
 
 def cases():

@@ -2,8 +2,9 @@
 
 The checks treat the running model as a closed box: inputs are changed, the model is run through its public functions, and what comes
 out is compared with what must come out. The list is the one of published checklists for health-economic models (TECH-VER, Büyükkaramikli
-and others 2019, among them), as far as it applies to a cohort model; what does not apply is listed with the reason. `of_inputs`, `of_flow`,
-`of_results` and `of_uncertainty` hold the checks, `retrace` and `recount` make the lives and count the money a second time.
+and others 2019, among them), as far as it applies to a cohort model; what does not apply is listed with the reason. `of_evidence` asks
+about inputs that are legal but odd; `of_inputs`, `of_flow`, `of_results` and `of_uncertainty` hold the other checks, `retrace` and
+`recount` make the lives and count the money a second time.
 """
 
 from __future__ import annotations
@@ -14,13 +15,19 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from hemodel.analyses.verification import of_flow, of_inputs, of_results, of_uncertainty
+from hemodel.analyses.verification import of_evidence, of_flow, of_inputs, of_results, of_uncertainty
 from hemodel.analyses.verification.findings import FAIL, REVIEW, VERDICTS, Check, Finding
 from hemodel.analyses.verification.subject import Subject
 from hemodel.errors import Fault, InputError, nearest
 from hemodel.evidence.inputs import Inputs
 
-CHECKS: tuple[Check, ...] = (*of_inputs.CHECKS, *of_flow.CHECKS, *of_results.CHECKS, *of_uncertainty.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *of_evidence.CHECKS,
+    *of_inputs.CHECKS,
+    *of_flow.CHECKS,
+    *of_results.CHECKS,
+    *of_uncertainty.CHECKS,
+)
 """All checks, in the order in which they are shown."""
 COLUMNS = ("id", "section", "check", "expected", "found", "tolerance", "verdict", "look_at")
 
@@ -50,7 +57,7 @@ class Verification:
 def verify(inputs: Inputs, *, only: Sequence[str] | None = None, progress: Callable[[int], None] | None = None) -> Verification:
     """Run all checks on `inputs` (`only`: those with these ids); `progress` is called with 1 after each.
 
-    Raises `InputError` if the base case itself cannot be run. A changed input that the model refuses makes a check one to review.
+    Raises `InputError` if the base case itself cannot be run. After that nothing stops the list: see `finding`.
 
     >>> from hemodel.evidence.inputs import load_inputs
     >>> verify(load_inputs("relapsed"), only=["F1", "R8"]).table["verdict"].tolist()
@@ -73,9 +80,14 @@ def verify(inputs: Inputs, *, only: Sequence[str] | None = None, progress: Calla
 
 
 def finding(check: Check, subject: Subject) -> Finding:
-    """What one check finds; where the model refuses the changed inputs, its words, for review."""
+    """What one check finds. The base case runs, so a check that cannot be made has failed: by the model's refusal of inputs that it
+    should take (for review where the check says that a refusal is an answer), or because the check itself broke.
+    """
+    ran = "the model runs with the inputs changed"
     try:
         with np.errstate(all="ignore"):  # extremes overflow to infinity on purpose; what is not a number fails
             return check.does(subject)
     except InputError as error:
-        return Finding(REVIEW, "the model runs with the inputs changed", f"it refused them: {error.faults[0]}")
+        return Finding(REVIEW if check.may_be_refused else FAIL, ran, f"it refused them: {error.faults[0]}")
+    except Exception as error:  # one fault must not hide what the other checks find
+        return Finding(FAIL, ran, f"the check itself broke: {type(error).__name__}: {error}")

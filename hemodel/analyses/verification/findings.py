@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PASS, REVIEW, FAIL, NOT_APPLICABLE = "pass", "review", "fail", "not applicable"
 VERDICTS = (PASS, REVIEW, FAIL, NOT_APPLICABLE)
-SECTIONS = {"I": "inputs", "F": "patient flow", "R": "costs, QALYs and results", "U": "uncertainty"}
+SECTIONS = {"E": "evidence", "I": "inputs", "F": "patient flow", "R": "costs, QALYs and results", "U": "uncertainty"}
 """First letter of a check's id -> section."""
 
 
@@ -30,12 +30,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """One check of a model: what is done to it, in words; where to look when it fails; and the function that does it."""
+    """One check of a model: what is done to it, in words; where to look when it fails; and the function that does it.
+
+    `may_be_refused`: the model may answer what is changed by refusing it, which is then for review; elsewhere a refusal is a failure.
+    """
 
     id: str
     what: str
     look_at: str
     does: Callable[[Subject], Finding]
+    may_be_refused: bool = False
 
     @property
     def section(self) -> str:

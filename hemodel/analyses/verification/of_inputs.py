@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,11 @@ from hemodel.analyses.verification.findings import (
     not_applicable,
 )
 from hemodel.analyses.verification.recount import DT
-from hemodel.analyses.verification.subject import Subject
+from hemodel.analyses.verification.subject import PLAIN, YOUNG, Subject, nobody_dies
 from hemodel.evidence.draws import sampler
 from hemodel.survival import families
 
 HALF_TIME = 6  # cycles: a median that falls on a cycle boundary is met to all digits
-YOUNG = 10.0  # years: so young hardly anybody dies of anything else
 
 
 def prices(subject: Subject) -> Finding:
@@ -81,11 +81,11 @@ def hazard_ratio(subject: Subject) -> Finding:
         "intervention_survival": "hazard_ratio",
         "treatment_until": "progression",
     }
-    parted |= {"post_progression_clock_cycles": None, "also_counted": []}
+    parted |= PLAIN
     ratios = np.array([1.0, 0.5, 2.0])
     changes: dict[str, ArrayLike] = {name: ratios for name in needed if name.startswith("hr_")}
     changes |= {**subject.medians("os", 2.0), **subject.all_strategies("shape_os", 1.0), "age_start": YOUNG}
-    seen = subject.follow(changes, subject.own_curves, **parted, horizon_years=4.0)
+    seen = subject.follow(changes, subject.undying, **parted, horizon_years=4.0)
     log_alive = np.log(1 - seen["dead"][1:])
     ratio = log_alive[:, subject.first] / log_alive[:, subject.reference]
     probability = 1 - (1 - seen["dead"][1:]) / (1 - seen["dead"][:-1])
@@ -98,18 +98,15 @@ def hazard_ratio(subject: Subject) -> Finding:
 
 
 def ratio_of_one(subject: Subject) -> Finding:
-    """I4: the hazard ratio of the clock after progression is set to one."""
-    if "hr_death_after_clock" not in subject.inputs.parameters or subject.inputs.settings.structure != "state_transition":
-        return not_applicable("the inputs have no hazard ratio that acts on the states; I3 looks at the ratio between the curves")
-    clock: dict[str, Any] = {"post_progression_clock_cycles": 5, "also_counted": [], "structure": "state_transition"}
-    plain = subject.follow(None, also_counted=[], post_progression_clock_cycles=None)
-    same = subject.follow({"hr_death_after_clock": 1.0}, **clock)
-    worse = subject.follow({"hr_death_after_clock": 2.0}, **clock)
-    if (
-        not (worse["dead"].sum(axis=0) > same["dead"].sum(axis=0)).all()
-        or difference(worse["dead"][:6], same["dead"][:6]) > 1e-12
-    ):
-        return Finding(FAIL, "a ratio of two kills more, after the clock only", "it does not")
+    """I4: the hazard ratio of a clock after progression, switched on where the inputs have none, is set to one and to two."""
+    inputs, lives = subject.with_clock(5), subject.quick_lives()
+    plain = subject.follow(lives, inputs, post_progression_clock_cycles=None)
+    same, worse = (subject.follow(lives | {"hr_death_after_clock": ratio}, inputs) for ratio in (1.0, 2.0))
+    more = (worse["dead"] - same["dead"])[:, :, 0]
+    early, least = float(np.abs(more[:6]).max()), float(more[-1].min())
+    if early > 1e-12 or not least > 0:
+        shown = f"within the clock it changes deaths by {early:.1e}; by the end of a year it kills {least:.1e} more at least"
+        return Finding(FAIL, "a ratio of two kills more, after the clock only", shown, "1e-12")
     return equal(same["progressed"], plain["progressed"], to="the curve without a ratio")
 
 
@@ -130,7 +127,8 @@ def medians_met(subject: Subject) -> Finding:
         return not_applicable("the curves of these inputs do not follow from medians alone")
     changes = subject.medians("pfs", HALF_TIME * DT) | subject.all_strategies("ratio_pfs_to_ttp", 1e-9)
     changes |= subject.all_strategies("shape_pfs", 1.2) | {"age_start": YOUNG}
-    seen = subject.follow(changes, horizon_years=1.0, progression_shape="pfs", structure="state_transition")
+    inputs = replace(subject.inputs, life_table=nobody_dies(subject.inputs.life_table))
+    seen = subject.follow(changes, inputs, horizon_years=1.0, progression_shape="pfs", structure="state_transition")
     return equal(seen["progression_free"][HALF_TIME], 0.5, 1e-9, to="one half at the median, set at six cycles")
 
 
@@ -161,8 +159,7 @@ def rates(subject: Subject) -> Finding:
     changes: dict[str, ArrayLike] = dict.fromkeys(subject.all_strategies("r_death_progressed", 1.0), rate)
     changes |= subject.medians("pfs", 1e-6) | subject.all_strategies("ratio_pfs_to_ttp", 1.0)
     changes |= subject.all_strategies("shape_pfs", 1.0) | {"age_start": YOUNG}
-    plain: dict[str, Any] = {"post_progression_clock_cycles": None, "also_counted": [], "horizon_years": 0.5}
-    progressed = subject.follow(changes, subject.own_curves, **plain)["progressed"]
+    progressed = subject.follow(changes, subject.undying, **PLAIN, horizon_years=0.5)["progressed"]
     back = -np.log(progressed[2] / progressed[1]) / DT
     return equal(back, np.broadcast_to(rate, back.shape), 1e-9, to="the rate that was put in")
 
@@ -189,7 +186,10 @@ def hazard_ratios_drawn(subject: Subject) -> Finding:
 
 CHECKS = (
     Check(
-        "I1", "Each price of a drug is raised by a tenth", "valuation.py: costs; schemes.py; the drugs of each strategy", prices
+        "I1",
+        "Each price of a drug is raised by a tenth",
+        "settings.toml: drugs of each strategy; parameters.csv: c_...; valuation.py: costs; schemes.py",
+        prices,
     ),
     Check(
         "I2",
@@ -203,15 +203,25 @@ CHECKS = (
         "curves.py: os_steps; parameters hr_death_...",
         hazard_ratio,
     ),
-    Check("I4", "The hazard ratio of the clock after progression is set to one", "structures.py: with_clock", ratio_of_one),
+    Check(
+        "I4",
+        "A clock after progression is switched on, with a hazard ratio of one and of two",
+        "structures.py: with_clock",
+        ratio_of_one,
+    ),
     Check(
         "I5",
         "Shares progression-free and on treatment beside those alive",
-        "structures.py; settings treatment_until",
+        "parameters.csv: median_pfs_..., median_os_..., shape_...; settings.toml: treatment_until; structures.py",
         curves_in_order,
     ),
     Check("I5.1", "Medians set at six cycles", "curves.py: pfs_steps; survival/curves.py: weibull_rate", medians_met),
     Check("I6", "Families of curves at the parameters at which one becomes another", "survival/families.py", special_cases),
     Check("I7", "Rates of death after progression got back from the trace", "hazards.py: constant; structures.py", rates),
-    Check("I8", "Hazard ratios as they are drawn", "evidence/distributions.py; the rows hr_...", hazard_ratios_drawn),
+    Check(
+        "I8",
+        "Hazard ratios as they are drawn",
+        "parameters.csv: value, low, high of the rows hr_...; evidence/distributions.py",
+        hazard_ratios_drawn,
+    ),
 )

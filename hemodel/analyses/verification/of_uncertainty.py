@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from hemodel.analyses.psa import run_psa
@@ -20,13 +23,15 @@ from hemodel.analyses.verification.findings import (
     listed,
     not_applicable,
 )
-from hemodel.analyses.verification.subject import ROLES_APART, Array, Subject, everything_seen
+from hemodel.analyses.verification.subject import ROLES_APART, Array, Subject, everything_seen, nobody_dies
 from hemodel.cohort import model
 from hemodel.errors import InputError
 from hemodel.evidence.draws import NamedDraws
-from hemodel.evidence.inputs import latent_correlations
+from hemodel.evidence.inputs import LifeTable, latent_correlations
 from hemodel.evidence.parameters import Parameter
 
+Bools = NDArray[np.bool_]
+BLOCK = 512  # draws at a time
 ERRORS = 5.0  # Monte Carlo errors by which a mean may be off: once in two million
 FAMILIES = {
     ("p", "u", "du", "ratio"): ("beta", "dirichlet", "uniform"),
@@ -75,13 +80,22 @@ def uncertain(subject: Subject) -> list[Parameter]:
     return [p for n, p in subject.inputs.parameters.items() if p.is_uncertain and n in subject.read]
 
 
+def with_one_count(rows: list[Parameter]) -> list[Parameter]:
+    """`rows` with the standard errors that shares have when drawn together: as of one number of people, the mean of their own."""
+    shares = [p for p in rows if p.distribution == "dirichlet"]
+    people = np.mean([p.value * (1 - p.value) / (p.se or 1.0) ** 2 for p in shares]) if shares else 1.0
+    together = {p.name: replace(p, se=float(np.sqrt(p.value * (1 - p.value) / people))) for p in shares}
+    return [together.get(p.name, p) for p in rows]
+
+
 def bounds(subject: Subject) -> Finding:
     """U1: bounds of the one-way analysis beside percentiles worked out anew."""
     rows = subject.one_way.table.set_index("parameter") if len(subject.one_way.table) else subject.one_way.table
-    expected = [p for p in uncertain(subject) if p.distribution != "dirichlet"]
-    wrong, outside = [p.name for p in expected if p.name not in rows.index], []
-    for p in (p for p in expected if p.name in rows.index):
-        low, high = rows.loc[p.name, ["low", "high"]].to_numpy(dtype=np.float64)
+    expected = uncertain(subject)
+    joint = {p.name for p in expected if p.distribution == "dirichlet"}  # not moved alone: the interval that tables show
+    wrong, outside = [p.name for p in expected if p.name not in {*rows.index, *joint}], []
+    for p in (p for p in expected if p.name in {*rows.index, *joint}):
+        low, high = p.interval if p.name in joint else rows.loc[p.name, ["low", "high"]].to_numpy(dtype=np.float64)
         if max(difference(low, quantile(p, 0.025)), difference(high, quantile(p, 0.975))) > 1e-6:
             wrong.append(p.name)
         if not low <= p.value <= high:
@@ -122,7 +136,7 @@ def mean_and_spread(row: Parameter) -> tuple[float, float]:
 
 def standard_errors(subject: Subject) -> Finding:
     """U3: spread of the draws beside the standard errors."""
-    rows, n = [p for p in uncertain(subject) if p.distribution != "dirichlet"], subject.n_draws
+    rows, n = with_one_count(uncertain(subject)), subject.n_draws
     within = special.ndtr(1.0) - special.ndtr(-1.0)  # share within one standard error in normal scores: 68 %
     tolerance = ERRORS * np.sqrt(within * (1 - within) / n)
     wrong = []
@@ -269,9 +283,7 @@ def uniforms(subject: Subject) -> Finding:
     """U11: draws put through their own distribution functions."""
     n, worst, where = subject.n_draws, 0.0, "none"
     grid = special.ndtri((np.arange(1, 1024)) / 1024)
-    for p in uncertain(subject):
-        if p.distribution == "dirichlet":
-            continue
+    for p in with_one_count(uncertain(subject)):
         below = np.searchsorted(np.sort(subject.drawn[p.name]), values(p, grid)) / n
         distance = float(np.abs(below - np.arange(1, 1024) / 1024).max()) * np.sqrt(n)
         if distance > worst:
@@ -282,28 +294,43 @@ def uniforms(subject: Subject) -> Finding:
 
 def every_draw(subject: Subject) -> Finding:
     """U12: the rules of patient flow in every draw."""
-    n = min(500, subject.n_draws)
-    draws = NamedDraws((name, column[:n]) for name, column in subject.drawn.items())
-    try:
-        seen, found = everything_seen(draws, subject.inputs), model.evaluate(draws, subject.inputs)
-    except InputError as error:
-        return Finding(FAIL, "every draw runs", str(error.faults[0]))
+    broken: dict[str, int] = {}
+    for start in range(0, subject.n_draws, BLOCK):  # a block at a time: the trace of all would be large
+        draws = NamedDraws((name, column[start : start + BLOCK]) for name, column in subject.drawn.items())
+        try:
+            for rule, is_so in rules_of_draws(subject, draws).items():
+                if not is_so.all():
+                    broken.setdefault(rule, start + int(np.argmin(is_so)))
+        except InputError as error:
+            return Finding(FAIL, "every draw runs", str(error.faults[0]))
+    words = [f"{rule} (first in draw {draw})" for rule, draw in broken.items()]
+    return holds(not words, "all rules hold in every draw", f"{subject.n_draws} draws; broken: {listed(words)}", "1e-12")
+
+
+def rules_of_draws(subject: Subject, draws: Mapping[str, Array]) -> dict[str, Bools]:
+    """Rule -> whether it holds, (draw,)."""
+    seen, found = everything_seen(draws, subject.inputs), model.evaluate(draws, subject.inputs)
     states = np.stack([seen[s] for s in ("progression_free", "progressed", "dead")])
     plain = found.undiscounted
     assert plain is not None
     mean = sum(plain.qalys[s] for s in ("progression_free", "progressed")) / plain.total_life_years
-    utility = np.maximum(draws["u_progression_free"], draws["u_progressed"])
-    packs = np.sum([draws[n] for n in draws if n.startswith("p_packs_")] or [np.ones(n)], axis=0)
-    rules = {
-        "sum of states": bool((np.abs(states.sum(axis=0) - 1) <= 1e-12).all()),
-        "shares from 0 to 1": bool(states.min() >= -1e-12 and states.max() <= 1 + 1e-12),
-        "the dead stay dead": bool((np.diff(seen["dead"], axis=0) >= -1e-15).all()),
-        "discounted at most undiscounted": bool((found.total_life_years <= plain.total_life_years + 1e-12).all()),
-        "shares of packs": bool((np.abs(packs - 1) <= 1e-9).all()),
-        "mean utility": bool((mean <= utility + 1e-12).all()),
+    of_age = subject.inputs.settings.utility_age_adjustment != "none"  # then the mean falls with age, below both
+    utilities = [draws[f"u_{state}"] for state in ("progression_free", "progressed")]
+    lowest = np.full_like(utilities[0], -np.inf) if of_age else np.minimum(*utilities)
+    packs = np.sum([draws[n] for n in draws if n.startswith("p_packs_")] or [np.ones_like(lowest)], axis=0)
+    parts = np.stack([x for costs in plain.costs.values() for x in costs.values()])
+    totals = [(found.total_costs(a), plain.total_costs(a)) for a in found.price_arrangements]
+    return {
+        "sum of states": (np.abs(states.sum(axis=0) - 1) <= 1e-12).all(axis=(0, 1)),
+        "shares from 0 to 1": ((states >= -1e-12) & (states <= 1 + 1e-12)).all(axis=(0, 1, 2)),
+        "the dead stay dead": (np.diff(seen["dead"], axis=0) >= -1e-15).all(axis=(0, 1)),
+        "discounted life-years at most undiscounted": (found.total_life_years <= plain.total_life_years + 1e-12).all(axis=0),
+        "discounted costs at most undiscounted": np.all([(x <= y * (1 + 1e-12)).all(axis=0) for x, y in totals], axis=0),
+        "no cost below 0": (parts >= -1e-9).all(axis=(0, 1)),
+        "shares of packs": np.abs(packs - 1) <= 1e-9,
+        "mean utility at most the higher": (mean <= np.maximum(*utilities) + 1e-12).all(axis=0),
+        "mean utility at least the lower": (mean >= lowest - 1e-12).all(axis=0),
     }
-    wrong = [name for name, is_so in rules.items() if not is_so]
-    return holds(not wrong, "all rules hold in every draw", f"{n} draws; broken: {listed(wrong)}", "1e-12")
 
 
 def information(subject: Subject) -> Finding:
@@ -312,14 +339,15 @@ def information(subject: Subject) -> Finding:
     benefit = subject.psa.net_benefit(a, threshold)
     perfect = subject.psa.evpi(a, threshold)
     expected = float((benefit.max(axis=1) - benefit[:, benefit.mean(axis=0).argmax()]).mean())
-    ranked = [str(n) for n in subject.one_way.tornado()["parameter"]][:2]
+    ranked = list(subject.worth)[:2]
     if not ranked:
         return not_applicable("no uncertain parameter can move alone")
-    draws = subject.psa.draws()
-    partial = evppi(subject.psa, ranked, draws=draws)
+    partial = evppi(subject.psa, ranked, draws=subject.psa.draws())
+    outside = [n for n, value in subject.worth.items() if not 0 <= value <= perfect.value + 1e-9]
     name = next((str(n) for n in subject.one_way.tornado()["parameter"] if n.partition("_")[0] in OBSERVED), "")
     shown = f"EVPI {perfect.value:,.0f}, EVPPI of {listed(ranked)} {partial.value:,.0f}"
-    orders = [abs(perfect.value - expected) <= 1e-9 * max(expected, 1.0), 0 <= partial.value <= perfect.value + 1e-9]
+    shown += f"; of {len(subject.worth)} parameters, each alone, beyond 0 to EVPI: {listed(outside)}"
+    orders = [not outside, abs(perfect.value - expected) <= 1e-9 * max(expected, 1.0), 0 <= partial.value <= perfect.value + 1e-9]
     if name and {"n_eligible", "d_decision_lifetime"} <= set(subject.inputs.parameters):
         spread = 5 * (subject.inputs.parameters[name].se or subject.inputs.parameters[name].value)
         row = evsi_table(subject.psa, name, [100], standard_deviations={name: spread}).iloc[0]
@@ -333,15 +361,26 @@ def information(subject: Subject) -> Finding:
 def every_parameter_moves_something(subject: Subject) -> Finding:
     """U14: each parameter is moved alone."""
     settings, around = subject.inputs.settings, _nothing_nought(subject)
-    drugs = [s.model_dump() | {"drugs": ["lenalidomide", "dexamethasone"]} for s in settings.strategies]
-    all_given = {"strategies": drugs, "dexamethasone_high_dose_cycles": max(4, settings.dexamethasone_high_dose_cycles)}
+    drugs = [s.model_dump() | {"drugs": ["lenalidomide", "dexamethasone"], "treatment_cycles": None} for s in settings.strategies]
+    all_given: dict[str, object] = {"strategies": drugs, "dexamethasone_high_dose_cycles": 4, "stop_at_response_cycle": None}
+    all_given |= {"horizon_years": max(3.0, settings.horizon_years)}  # long enough for everything to happen
+    if settings.post_progression_clock_cycles is not None:
+        all_given["post_progression_clock_cycles"] = 2
     idle = _stuck(subject, _stuck(subject, sorted(subject.read), subject.base, {}), around, {})
     dead = _stuck(subject, idle, around, all_given)
-    dead = _stuck(subject, dead, around, dict(ROLES_APART))
-    dead = _stuck(subject, dead, around | {"age_start": np.array([95.0])}, {})
+    dead = _stuck(subject, dead, around, all_given | ROLES_APART)
+    dead = _stuck(
+        subject, dead, around | {"age_start": np.array([70.0])}, all_given, life_table=_harsh(subject.inputs.life_table)
+    )
     found = f"{len(subject.read)} read, all linked" if not dead else f"read but move nothing: {listed(dead)}"
     found += f"; idle with these settings, as they should be: {listed(idle)}" if idle and not dead else ""
     return holds(not dead, "each parameter that is read changes a result when it alone is moved", found, "strict")
+
+
+def _harsh(table: LifeTable) -> LifeTable:
+    """A life table in which age and sex count in every disease, whatever the one of the inputs says."""
+    ages = np.arange(len(table.male), dtype=np.float64)
+    return LifeTable("harsh", np.minimum(0.9, 1e-3 * np.exp(0.08 * ages)), np.minimum(0.8, 5e-4 * np.exp(0.08 * ages)))
 
 
 def _nothing_nought(subject: Subject) -> dict[str, Array]:
@@ -350,11 +389,19 @@ def _nothing_nought(subject: Subject) -> dict[str, Array]:
     return around | {n: 0.9 * x for n, x in around.items() if n.startswith("u_")}
 
 
-def _stuck(subject: Subject, names: list[str], around: dict[str, Array], settings: dict[str, object]) -> list[str]:
+def _stuck(
+    subject: Subject,
+    names: list[str],
+    around: dict[str, Array],
+    settings: dict[str, object],
+    *,
+    life_table: LifeTable | None = None,
+) -> list[str]:
     """Those of `names` that change no result when moved by a hundredth from the draw `around`."""
     if not names:
         return []
     inputs = subject.with_settings(subject.inputs, **settings)
+    inputs = inputs if life_table is None else replace(inputs, life_table=life_table)
     draws = NamedDraws((n, np.repeat(x, len(names) + 1)) for n, x in around.items())
     for i, name in enumerate(names):
         draws[name][i + 1] *= 0.99 if name.startswith(("p_", "ratio_", "u_")) else 1.01
@@ -365,13 +412,11 @@ def _stuck(subject: Subject, names: list[str], around: dict[str, Array], setting
 
 def rankings(subject: Subject) -> Finding:
     """U15: ranking by one-way swing beside that by value of information."""
-    order = [str(n) for n in subject.one_way.tornado()["parameter"]]
+    order, worth = list(subject.worth), subject.worth
     if len(order) < 2:
         return not_applicable("there are no two parameters to rank")
-    draws = subject.psa.draws()
-    worth = {n: evppi(subject.psa, n, draws=draws).value for n in order[:4]}
     top = max(worth, key=lambda name: worth[name])
-    found = f"one-way: {listed(order[:3])}; by EVPPI among the first four: {top}"
+    found = f"one-way: {listed(order[:3])}; by EVPPI among the first {len(order)}: {top}"
     return holds(
         top in order[:2] or max(worth.values()) == 0, "the two rankings begin alike", found, "first two", otherwise=REVIEW
     )
@@ -379,31 +424,44 @@ def rankings(subject: Subject) -> Finding:
 
 CHECKS = (
     Check(
-        "U1", "Bounds of the one-way analysis beside percentiles worked out anew", "analyses/one_way.py; distributions.py", bounds
+        "U1",
+        "Bounds of the one-way analysis beside percentiles worked out anew",
+        "parameters.csv: value, low, high of the rows named; analyses/one_way.py; distributions.py",
+        bounds,
     ),
     Check("U2", "What the one-way analysis leaves out", "analyses/one_way.py: _movable", excluded),
     Check(
         "U3",
         "Spread of the draws beside the standard errors",
-        "the column se of parameters.csv; distributions.py",
+        "parameters.csv: column se; distributions.py",
         standard_errors,
     ),
-    Check("U4", "Family of each uncertain parameter", "the column distribution of parameters.csv", families),
+    Check("U4", "Family of each uncertain parameter", "parameters.csv: column distribution", families),
     Check("U5", "Means of the draws beside the evidence", "distributions.py: from_moments", means),
     Check("U5.1", "Rank correlations of the draws", "correlations.csv; draws.py: Sampler", correlations),
-    Check("U6", "Means of the probabilistic analysis beside the base case", "skewed or bent relations; often no fault", gap),
+    Check(
+        "U6",
+        "Means of the probabilistic analysis beside the base case",
+        "parameters.csv: wide or skewed rows (column se); bent relations; often no fault",
+        gap,
+    ),
     Check(
         "U6.1",
         "The table of the probabilistic analysis counted again from its draws",
         "analyses/psa.py; decision/intervals.py",
         table_again,
     ),
-    Check("U7", "Another seed", "too few draws; draws.py", second_seed),
+    Check("U7", "Another seed", "thresholds near an ICER; too few draws; draws.py", second_seed),
     Check("U8", "The same seed in other blocks and threads", "analyses/psa.py; operations across draws", same_bits),
     Check("U9", "Acceptability counted again from the draws", "decision/acceptability.py", acceptability),
     Check("U10", "Nine draws run by themselves, all strategies on the same", "analyses/psa.py; draws.py", shared_draws),
     Check("U11", "Draws put through their own distribution functions", "draws.py: uniforms", uniforms),
-    Check("U12", "The rules of patient flow in every draw", "the row of the draw that is named; structures.py", every_draw),
+    Check(
+        "U12",
+        "The rules of patient flow in every draw",
+        "parameters.csv: distribution and se of what the draw named holds; structures.py",
+        every_draw,
+    ),
     Check("U13", "Value of perfect, partial and sample information in order", "decision/information.py", information),
     Check(
         "U14",
@@ -411,5 +469,10 @@ CHECKS = (
         "the parameter is read but not used: cohort/model/",
         every_parameter_moves_something,
     ),
-    Check("U15", "Ranking by one-way swing beside that by value of information", "interactions, or bent relations", rankings),
+    Check(
+        "U15",
+        "Ranking by one-way swing beside that by value of information",
+        "parameters.csv: distribution and se of those named; interactions, or bent relations",
+        rankings,
+    ),
 )

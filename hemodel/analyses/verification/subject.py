@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hemodel.analyses.one_way import OneWay, run_one_way
 from hemodel.analyses.psa import DEFAULT_SEED, PSA, run_psa
+from hemodel.analyses.value_of_information import evppi
 from hemodel.cohort import model
+from hemodel.errors import InputError
 from hemodel.evidence.draws import NamedDraws, base_case_draws, sampler
 from hemodel.evidence.inputs import Inputs, LifeTable
+from hemodel.evidence.parameters import Parameter
+from hemodel.evidence.settings import CYCLE_YEARS, Settings
 from hemodel.outcomes import Outcomes
 
 Array = NDArray[np.float64]
 PSA_DRAWS = 4_096
 FEW_DRAWS = 8
+FEW_WORTHS = 4
 ROLES_APART: Mapping[str, Any] = {
     "pfs_curve": "weibull",
     "os_curve": "weibull",
@@ -31,6 +37,9 @@ ROLES_APART: Mapping[str, Any] = {
     "intervention_survival": "median",
 }
 """Settings under which every strategy follows its own published figures, and none another's."""
+PLAIN: Mapping[str, Any] = {"post_progression_clock_cycles": None, "also_counted": []}
+"""Settings without clocks, later lines and whatever else may be counted besides."""
+YOUNG = 10.0  # years: so young hardly anybody dies of anything else
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,14 @@ class Subject:
         return model.names_read(self.inputs)
 
     @cached_property
+    def readable(self) -> frozenset[str]:
+        """Names of the parameters that a run would read under some choice of settings: of these inputs, and of others one by one."""
+        found = set(self.read)
+        for settings in choices():
+            found |= names_until_refused(self.inputs, {**ROLES_APART, **PLAIN, **settings})
+        return frozenset(found)
+
+    @cached_property
     def outcomes(self) -> Outcomes:
         """Outcomes of the base case."""
         return model.evaluate(self.base, self.inputs)
@@ -96,11 +113,20 @@ class Subject:
         """A one-way analysis of all parameters."""
         return run_one_way(self.inputs)
 
+    @cached_property
+    def worth(self) -> dict[str, float]:
+        """What it is worth per person to know the first few parameters of the tornado, each alone."""
+        if not len(self.one_way.table):
+            return {}
+        names = [str(name) for name in self.one_way.tornado()["parameter"]][:FEW_WORTHS]
+        draws = self.psa.draws()
+        return {name: evppi(self.psa, name, draws=draws).value for name in names}
+
     def draws(self, changes: Mapping[str, ArrayLike] | None = None) -> dict[str, Array]:
-        """The base case with some parameters at other values, of one shape (draw,)."""
+        """The base case with some parameters at other values, or with more of them, of one shape (draw,)."""
         changed = {name: np.atleast_1d(np.asarray(values, dtype=np.float64)) for name, values in (changes or {}).items()}
         n = max((len(values) for values in changed.values()), default=1)
-        return NamedDraws((name, np.resize(changed.get(name, values), n)) for name, values in self.base.items())
+        return NamedDraws((name, np.resize(values, n)) for name, values in (self.base | changed).items())
 
     def run(self, changes: Mapping[str, ArrayLike] | None = None, inputs: Inputs | None = None, **settings: Any) -> Outcomes:
         """Outcomes with some parameters and settings changed (`inputs`: in place of those under test)."""
@@ -142,8 +168,23 @@ class Subject:
     @property
     def undying(self) -> Inputs:
         """As `own_curves`, in a population in which nobody dies."""
-        zeros = np.zeros_like(self.inputs.life_table.male)
-        return replace(self.own_curves, life_table=LifeTable("nobody dies", zeros, zeros))
+        return replace(self.own_curves, life_table=nobody_dies(self.inputs.life_table))
+
+    def with_clock(self, cycles: int) -> Inputs:
+        """As `undying`, with a clock after progression, whether or not the inputs have one, and no more of the model than it needs."""
+        terms = self.with_settings(self.undying, **PLAIN, structure="state_transition", treatment_until="progression")
+        terms = terms.with_settings(horizon_years=1.0, post_progression_clock_cycles=cycles)
+        ratio = Parameter("hr_death_after_clock", "", "ratio", 1.0, None, None, None, "fixed", "", "", "assumed", "none", "")
+        return replace(terms, parameters={ratio.name: ratio} | dict(terms.parameters))
+
+    def quick_lives(self) -> dict[str, float]:
+        """Parameters under which many progress and die within a year, of the disease alone."""
+        return (
+            self.medians("pfs", 0.3)
+            | self.all_strategies("shape_pfs", 1.1)
+            | self.all_strategies("ratio_pfs_to_ttp", 0.9)
+            | self.all_strategies("r_death_progressed", 2.0)
+        )
 
     def no_deaths(self) -> dict[str, float]:
         """Parameters under which the disease kills nobody: every event of the PFS curve is a progression."""
@@ -152,6 +193,12 @@ class Subject:
             | self.all_strategies("r_death_progressed", 0.0)
             | self.medians("os", 1e30)
         )
+
+
+def nobody_dies(table: LifeTable) -> LifeTable:
+    """A life table as long as this one in which nobody dies."""
+    zeros = np.zeros_like(table.male)
+    return LifeTable("nobody dies", zeros, zeros)
 
 
 def everything_seen(draws: Mapping[str, Array], inputs: Inputs) -> dict[str, Array]:
@@ -164,3 +211,39 @@ def everything_seen(draws: Mapping[str, Array], inputs: Inputs) -> dict[str, Arr
 
     model.follow(draws, inputs, record)
     return model.trace(draws, inputs) | {name: np.stack(shares) for name, shares in kept.items()}
+
+
+def choices() -> Iterator[dict[str, Any]]:
+    """Settings, one choice at a time in both structures, under which other parameters are read."""
+    scheme = {"any": {"kind": "drug_cost_cap", "label": "Any", "drug_cost_cap_cycles": 1}}
+    common = {"schemes": scheme, "price_arrangements": ["any"], "scheme_counts": "calendar", "treatment_until": "progression"}
+    one_by_one: list[dict[str, Any]] = [{}, {"stop_at_response_cycle": 1}, {"post_progression_clock_cycles": 1}]
+    for name, field in Settings.model_fields.items():
+        words = list(_words(field.annotation))
+        one_by_one += [{name: [word] if name == "also_counted" else word} for word in words if name != "structure"]
+    one_by_one.append({"also_counted": ["subsequent_treatment"], "post_progression_clock_cycles": 1})
+    for structure in ("state_transition", "partitioned_survival"):
+        yield from (common | {"structure": structure} | choice for choice in one_by_one)
+
+
+def _words(annotation: object) -> Iterator[str]:
+    """Words that a setting may be, from its type."""
+    for part in get_args(annotation):
+        if get_origin(annotation) is Literal:
+            yield part
+        else:
+            yield from _words(part)
+
+
+def names_until_refused(inputs: Inputs, settings: Mapping[str, Any]) -> set[str]:
+    """Names of the parameters that a run of one cycle with these settings reads, as far as it comes."""
+    read: set[str] = set()
+
+    class Noting(NamedDraws):
+        def __getitem__(self, name: str) -> Array:
+            read.add(name)
+            return super().__getitem__(name)
+
+    with suppress(InputError, KeyError), np.errstate(all="ignore"):  # inputs without what a choice needs are told elsewhere
+        model.evaluate(Noting(base_case_draws(inputs)), inputs.with_settings(**settings, horizon_years=CYCLE_YEARS))
+    return read
