@@ -16,6 +16,7 @@ from hemodel.analyses.fitting import with_fitted_curve
 from hemodel.cohort.model import STRENGTHS
 from hemodel.errors import Fault, InputError
 from hemodel.errors import shown as quoted
+from hemodel.evidence.confidential import RATE, by_hazard_ratio, marked
 from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
 from hemodel.evidence.parameters import YEARS_PER, Parameter, finite
 from hemodel.evidence.settings import Scheme, Settings
@@ -38,8 +39,6 @@ CONFIDENTIAL = "confidential"
 """Name of the price arrangement that a user adds; its discount never leaves the session."""
 REDACTED = "[REDACTED]"
 _REPLACED = "Not used: a fitted curve stands in its place."
-RATE = "r_death_progressed_"
-"""Beginning of the names of death rates after progression, which are derived from what is published about survival."""
 PRICES = {"list": "List price", "filed": "List and scheme", CONFIDENTIAL: "With a confidential price"}
 """The price switch."""
 
@@ -104,7 +103,7 @@ def headline_inputs(inputs: Inputs, fitted: FittedData | None = None) -> tuple[H
     """
     strategies = inputs.settings.strategy_names
     names = [f"median_{curve}_{strategy}" for curve in ("pfs", "os") for strategy in strategies]
-    names += [f"hr_death_{strategy}" for strategy in strategies if _by_hazard_ratio(inputs.settings, strategy)]
+    names += [f"hr_death_{strategy}" for strategy in strategies if by_hazard_ratio(inputs.settings, strategy)]
     names += ["u_progression_free", "u_progressed"]
     names += [f"c_lenalidomide_{s}_pack" for s in STRENGTHS if _value(inputs, f"p_packs_{s}") > 0]
     names += [name for s in strategies if _value(inputs, name := f"c_other_drugs_{s}") > 0]
@@ -207,18 +206,6 @@ def priced(inputs: Inputs, prices: str, discount_percent: float = 0.0) -> Inputs
     )
     arrangements = [*inputs.settings.price_arrangements, CONFIDENTIAL]
     return inputs.with_settings(schemes=inputs.settings.schemes | {CONFIDENTIAL: terms}, price_arrangements=arrangements)
-
-
-def marked(inputs: Inputs, *, but: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Names of the parameters that are confidential: those called so, and the death rates that are derived from survival called so,
-    which could be worked out from them. `but`: beginnings of names that are not taken for confidential here.
-    """
-    called = [n for n, p in inputs.parameters.items() if p.confidentiality != "none" and not n.startswith(but)]
-    survival = [n for n in called if inputs.parameters[n].group == "survival" and not n.startswith(RATE)]
-    rates = {
-        f"{RATE}{strategy}" for strategy in inputs.settings.strategy_names for n in survival if _decides(inputs, n, strategy)
-    }
-    return tuple(n for n in inputs.parameters if n in called or n in rates)
 
 
 def is_private(inputs: Inputs) -> bool:
@@ -339,22 +326,6 @@ def _value(inputs: Inputs, name: str) -> float:
     return inputs.parameters[name].value if name in inputs.parameters else 0.0
 
 
-def _decides(inputs: Inputs, name: str, strategy: str) -> bool:
-    """Whether a parameter of survival may go into the death rate of a strategy: its own, those of no strategy, and hazard ratios with
-    all that they are applied to.
-    """
-    settings = inputs.settings
-    is_joined = name.startswith("hr_") or any(_by_hazard_ratio(settings, s) for s in settings.strategy_names)
-    of = max((s for s in settings.strategy_names if f"_{s}" in name), key=len, default=strategy)  # one name may end another
-    return is_joined or of == strategy
-
-
-def _by_hazard_ratio(settings: Settings, strategy: str) -> bool:
-    """Whether survival on the strategy follows from another's curve."""
-    side = settings.comparator_survival if strategy == settings.comparator else settings.intervention_survival
-    return side == "hazard_ratio"
-
-
 def _of_parameter(inputs: Inputs, name: str) -> Headline:
     parameter = inputs.parameters[name]
     step, decimals = STEPS.get(parameter.unit.partition(" ")[0], (0.5, 2))
@@ -382,7 +353,7 @@ def _idle(inputs: Inputs, name: str) -> str:
         return _REPLACED
     if curve != "os":
         return ""
-    if _by_hazard_ratio(settings, strategy):
+    if by_hazard_ratio(settings, strategy):
         return "Not used in this scenario: this survival follows from the hazard ratio."
     rate_of = next(other for other in settings.strategy_names if other != settings.comparator)
     is_equal = settings.structure == "state_transition" and settings.post_progression_mortality == "equal"

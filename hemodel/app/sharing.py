@@ -14,6 +14,7 @@ from typing import Any
 
 from hemodel.app import choices
 from hemodel.errors import Fault, InputError, nearest, shown
+from hemodel.evidence.confidential import marked
 from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
 from hemodel.evidence.parameters import number
 from hemodel.evidence.reading import toml_values
@@ -60,7 +61,7 @@ def link_query(inputs: Inputs, edits: choices.Edits) -> dict[str, str]:
         query["thresholds"] = settings.thresholds
     if settings.price_arrangements == ["list"]:
         query["prices"] = "list"
-    secret = choices.marked(inputs)
+    secret = marked(inputs)
     return query | {
         name: f"{value:g}" if float(f"{value:g}") == value else repr(value) for name, value in edits.items() if name not in secret
     }
@@ -68,7 +69,7 @@ def link_query(inputs: Inputs, edits: choices.Edits) -> dict[str, str]:
 
 def left_out(inputs: Inputs, edits: choices.Edits, *, with_curves: bool = False) -> list[str]:
     """What a scenario file of `inputs` does not hold, in words; `with_curves` as in `scenario_text`. A link holds it neither."""
-    found = [f"the confidential “{choices.label_of(inputs, name)}”" for name in choices.marked(inputs) if name in edits]
+    found = [f"the confidential “{choices.label_of(inputs, name)}”" for name in marked(inputs) if name in edits]
     if choices.CONFIDENTIAL in inputs.settings.schemes:
         found.append("the confidential price")
     if inputs.settings.fitted_curves and not with_curves:
@@ -107,7 +108,7 @@ def read_link(query: Mapping[str, str]) -> Arrived:
                 refused.append(f"{name} {shown(text)}: {nearest(text, valid[name])}")
         elif name in filed.parameters or name in choices.SETTINGS or name == choices.CAP:
             value = number(text)
-            if value is None or (name in filed.parameters and name in choices.marked(filed)):
+            if value is None or (name in filed.parameters and name in marked(filed)):
                 refused.append(f"{name}: {shown(text)} is not a number that a link can give")
             elif name not in filed.parameters and (why := choices.refused(filed, name, value)):
                 refused.append(f"{name} {shown(text)}: {why}")
@@ -124,7 +125,7 @@ def scenario_text(inputs: Inputs, *, name: str, label: str, why: str, with_curve
     (their coefficients, not the data) and the death rates that follow from them.
     """
     curves = tuple(f"fit_{curve}_" for curve in inputs.settings.fitted_curves)
-    covered = choices.marked(inputs, but=curves if with_curves else ())
+    covered = marked(inputs, but=curves if with_curves else ())
     return scenario_toml(inputs, name=name, label=label, why=why, without=[*covered, choices.CONFIDENTIAL])
 
 

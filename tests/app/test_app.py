@@ -27,6 +27,7 @@ import hemodel as hm
 from hemodel.analyses.calibration import calibrated
 from hemodel.app import background, choices, front, results, sharing, show
 from hemodel.errors import InputError
+from hemodel.evidence import confidential
 from hemodel.evidence.settings import Settings
 from hemodel.report import inputs_sheet, labels
 from hemodel.report.cheers import cheers_table
@@ -581,7 +582,7 @@ def test_death_rates_that_give_a_confidential_number_of_survival_away_are_covere
     inputs = marked(filed, name, filed.parameters[name].value)
     inputs = choices.applied(inputs, edits := {name: 1.03 * inputs.parameters[name].value})
     rates = {f"r_death_progressed_{strategy}" for strategy in covered}
-    assert set(choices.marked(inputs)) == {name} | rates
+    assert set(confidential.marked(inputs)) == {name} | rates
     table = choices.redacted(parameter_table(inputs), inputs)
     told = [
         table.to_csv(),
@@ -605,12 +606,12 @@ def test_a_fitted_curve_goes_into_a_scenario_file_only_if_that_is_asked_for(fres
         hm.load_inputs("relapsed"), {}, fitted=choices.FittedData("pfs", LD, "weibull", "months", times, events, file)
     )
     rate = f"r_death_progressed_{LD}"
-    assert rate in choices.marked(fitted)
+    assert rate in confidential.marked(fitted)
     named = {"name": "x", "label": "x", "why": "x"}
     told, whole_told = (sharing.scenario_text(fitted, **named, with_curves=asked) for asked in (False, True))
     assert "fitted_curves" not in told and rate not in told
     again = sharing.read_scenario("x.toml", whole_told.encode(), "relapsed", "two_or_more_prior")
-    assert choices.is_private(again) and rate in choices.marked(again)
+    assert choices.is_private(again) and rate in confidential.marked(again)
     go(fresh, "Scenarios")
     fresh.session_state["scenarios_tab"] = "Save, load and share"
     fresh.run()

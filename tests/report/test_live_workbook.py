@@ -13,10 +13,13 @@ from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 
+import numpy as np
 import openpyxl
 import pytest
 
 from hemodel.analyses.base_case import run_base_case
+from hemodel.analyses.calibration import calibrated
+from hemodel.analyses.fitting import with_fitted_curve
 from hemodel.analyses.one_way import run_one_way
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import load_inputs
@@ -291,3 +294,17 @@ def test_a_redacted_workbook_has_values_only_and_cannot_be_solved_for_them():
     assert kept, "what does not follow from the price is still there"
     with pytest.raises(InputError, match="no input is marked"):
         live_workbook(inputs(), confidential="redacted")
+
+
+@pytest.mark.parametrize("curve", ["pfs", "os"])
+def test_a_redacted_workbook_is_the_same_whatever_a_confidential_curve_is(curve):
+    """The death rates that are derived with the curve would give it away."""
+    base = load_inputs("relapsed").with_settings(horizon_years=6.0)
+    times, events = {"pfs": 25, "os": 75}[curve] * np.arange(1, 61) / 60, np.ones(60)
+    files = []
+    for factor in (1.0, 1.1):
+        fitted = with_fitted_curve(
+            base, curve, "lenalidomide_dexamethasone", factor * times, events, "exponential", confidentiality="aic"
+        )
+        files.append(live_workbook(calibrated(fitted), confidential="redacted"))
+    assert files[0] == files[1]

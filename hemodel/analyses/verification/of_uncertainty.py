@@ -23,7 +23,7 @@ from hemodel.analyses.verification.findings import (
     listed,
     not_applicable,
 )
-from hemodel.analyses.verification.subject import ROLES_APART, Array, Subject, everything_seen, nobody_dies
+from hemodel.analyses.verification.subject import ROLES_APART, Array, Subject, everything_seen
 from hemodel.cohort import model
 from hemodel.errors import InputError
 from hemodel.evidence.draws import NamedDraws

@@ -10,6 +10,7 @@ from hemodel.app import background, choices, results, sharing
 from hemodel.app.show import page, part, plain
 from hemodel.app.sidebar import Screen, screen
 from hemodel.errors import InputError
+from hemodel.evidence.confidential import marked
 from hemodel.evidence.inputs import Inputs, load_inputs
 from hemodel.files import csv_text
 from hemodel.report import tables
@@ -96,7 +97,7 @@ def _live(inputs: Inputs, name: str) -> None:
 def _redacted(shown: Screen, name: str) -> None:
     """What may be handed on: results where none of them rests on a marked value, else the inputs alone with those values covered."""
     st.markdown("#### Redacted")
-    if choices.marked(shown.inputs):
+    if marked(shown.inputs):
         frame = choices.redacted(tables.parameter_table(shown.inputs), shown.inputs)
         _button("Inputs, redacted", lambda: _csv(frame), f"redacted_{name}_inputs.csv", "text/csv", key="redacted")
         st.caption("No results: every one of them rests on the covered values, which could be worked out from it.")

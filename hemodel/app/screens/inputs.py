@@ -9,6 +9,7 @@ from hemodel.app import choices, results, sidebar
 from hemodel.app.show import explain, landscape, page, plain, plain_name, table
 from hemodel.app.sidebar import Screen, screen
 from hemodel.errors import InputError
+from hemodel.evidence.confidential import marked
 from hemodel.report import inputs_sheet, labels, tables
 
 
@@ -24,8 +25,10 @@ def draw() -> None:
     frame = tables.parameter_table(inputs)
     parameters = list(inputs.parameters.values())
     frame.insert(1, "Changed", [_was(shown, name) for name in frame["Name"]])
-    if choices.marked(inputs):
-        frame.insert(2, "Confidential", ["" if p.confidentiality == "none" else p.confidentiality.upper() for p in parameters])
+    secret = marked(inputs)
+    if secret:
+        kinds = [p.confidentiality.upper() if p.confidentiality != "none" else "derived from it" for p in parameters]
+        frame.insert(2, "Confidential", [kind if p.name in secret else "" for p, kind in zip(parameters, kinds, strict=True)])
     groups = pd.Series([parameter.group for parameter in parameters])
     statuses = st.pills(
         "Show only inputs that are",
@@ -76,7 +79,7 @@ def _changed(shown: Screen) -> None:
 def _upload(shown: Screen) -> None:
     """An edited sheet: what it changes is listed and put in place when that is confirmed."""
     with st.expander("Change many inputs at once: download the sheet, edit its values, and put it back"):
-        secret = choices.marked(shown.inputs)
+        secret = marked(shown.inputs)
         names = [name for name in shown.inputs.parameters if name not in secret]
         values = [shown.inputs.parameters[name].value for name in names]
         st.download_button(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from hemodel.errors import InputError
+from hemodel.evidence.confidential import marked
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import Parameter
 from hemodel.report.live.cells import Cell, Program
@@ -23,19 +24,20 @@ _STEP = 0.07  # by how much a confidential value is moved, up and down, to see w
 def redacted_program(inputs: Inputs) -> Program:
     """All sheets as values; a cell is redacted where it would be different with another value of an input marked confidential.
 
-    The model is public, so any number that moves with a confidential input lets it be solved for. Each marked input is moved up and
-    down, alone, and every cell that differs in any of these runs is redacted, hashes included; so are all cells in the row of a
-    marked input but its name and label. Notes of other inputs are taken as they are. Raises `InputError` where nothing is marked.
+    The model is public, so any number that moves with a confidential input lets it be solved for. Each marked input, and each death rate
+    that is derived from one, is moved up and down, alone, and every cell that differs in any of these runs is redacted, hashes included;
+    so are all cells in its row but its name and label. Notes of other inputs are taken as they are. Raises `InputError` where nothing is
+    marked.
     """
-    marked = [name for name, parameter in inputs.parameters.items() if parameter.confidentiality != "none"]
-    if not marked:
+    names = marked(inputs)
+    if not names:
         raise InputError(
             "confidential", "no input is marked confidential", 'Mark them in parameters.csv, or leave out "redacted"'
         )
     program = live_program(inputs)
     shown = {_place(cell): cell.value for cell in program.cells}
-    secret = {place for name in marked for place in _row_of(program, name)}
-    for other in _others(inputs, marked):
+    secret = {place for name in names for place in _row_of(program, name)}
+    for other in _others(inputs, names):
         secret |= {_place(cell) for cell in live_program(other).cells if shown.get(_place(cell)) != cell.value}
     sheets = []
     for sheet in program.sheets:
@@ -72,9 +74,9 @@ def _public(cell: Cell, secret: set[tuple[str, int, int]]) -> Cell:
     return replace(cell, formula="", style=style)
 
 
-def _others(inputs: Inputs, marked: list[str]) -> Iterator[Inputs]:
+def _others(inputs: Inputs, names: Iterable[str]) -> Iterator[Inputs]:
     """The same inputs with one marked value moved."""
-    for name in marked:
+    for name in names:
         parameter = inputs.parameters[name]
         for factor in (1 + _STEP, 1 - _STEP):
             moved = _moved(parameter, parameter.value * factor if parameter.value else _STEP * (factor - 1 > 0))
