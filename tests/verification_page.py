@@ -210,9 +210,9 @@ def second_implementation():
     others = sum(sets.values()) - sets["test_base_cases_agree_to_ten_digits"]
     return (
         "`tests/independent/plain_model.py` (plain Python, loops, no NumPy, no import of the package; written from docs/methods.md)\n"
-        f"gives the engine's costs by component, life-years and QALYs by state to ten digits in all {len(cases)} combinations of problem with population or\n"
-        f"scenario, and in {others} more sets of settings and of random draws. `hemodel verify` counts everything a second time as well,\n"
-        "with arithmetic of its own (F8, R28)."
+        f"gives the engine's costs by component, life-years and QALYs by state to ten digits in all {len(cases)} combinations of\n"
+        f"problem with population or scenario, and in {others} more sets of settings and of random draws. `hemodel verify`\n"
+        "counts everything a second time as well, with arithmetic of its own (F8, R28)."
     )
 
 
