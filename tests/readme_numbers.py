@@ -1,5 +1,6 @@
 """Writes the numbers in README.md and docs/: `python -m tests.readme_numbers --write` (or `make docs`). tests/test_readme.py compares."""
 
+import importlib.util
 import re
 import sys
 from pathlib import Path
@@ -97,8 +98,22 @@ def statuses():
     return markdown(tables.rounded(tables.status_counts(hm.load_inputs("relapsed"))))
 
 
+def verification():
+    """The counts of docs/verification.md."""
+    spec = importlib.util.spec_from_file_location("verification_page", ROOT / "tests" / "verification_page.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.summary()
+
+
 PAGES = {
-    "README.md": {"answer": answer, "scenarios": scenarios, "problems": problems, "statuses": statuses},
+    "README.md": {
+        "answer": answer,
+        "scenarios": scenarios,
+        "problems": problems,
+        "statuses": statuses,
+        "verification": verification,
+    },
     "docs/methods.md": {"choices": choices},
 }
 

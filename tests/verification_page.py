@@ -1,10 +1,19 @@
 """Writes docs/verification.md: `python -m tests.verification_page --write`; tests/verification/test_page.py compares.
 
 `--everything` runs all checks on every population and scenario instead (some minutes), and ends with status 1 if one fails.
+`--measure` compares the live workbooks with two other programs (some minutes) and keeps what it found in `AGREEMENT`.
 """
 
+import datetime
+import importlib.metadata
 import importlib.util
+import json
+import math
+import platform
+import re
+import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -19,6 +28,7 @@ from hemodel.survival.fitting import fit
 
 TESTS = Path(__file__).parent
 PAGE = TESTS.parent / "docs" / "verification.md"
+AGREEMENT = TESTS / "report" / "agreement.json"  # what --measure found, and when
 PROBLEMS = ("relapsed", "maintenance", "first_line")
 
 
@@ -103,6 +113,91 @@ def flexsurv():
         yield "German breast cancer, R's flexsurv", f"log-likelihood, {name.replace('_', ' ')}", theirs, f"{ours:.6f}"
 
 
+CLOSED_FORMS = {
+    "cohort/test_engine.py": (
+        "test_a_constant_hazard_gives_exponential_survival",
+        "test_a_cap_bought_at_cycle_start_has_its_closed_form",
+        "test_a_cap_in_a_later_line_has_its_closed_form",
+    ),
+    "cohort/test_schemes.py": (
+        "test_the_model_reproduces_the_closed_form_of_a_constant_stay_probability",
+        "test_the_expected_charge_of_dispensed_cycles_equals_brute_force_over_every_history",
+    ),
+    "cohort/test_hazards.py": ("test_the_ramp_averages_over_cycles_exactly",),
+    "survival/test_families.py": (
+        "test_means_by_formula_agree_with_the_area_under_the_curve",
+        "test_tails_agree_with_arithmetic_of_sixty_digits",
+    ),
+    "decision/test_information.py": (
+        "test_two_normals_on_a_grid_have_the_known_evpi",
+        "test_beta_binomial_on_a_grid_has_the_known_evpi",
+    ),
+    "decision/test_evppi.py": ("test_each_of_two_normals_has_its_known_value",),
+    "decision/test_evsi.py": ("test_normal_data_have_their_known_value_by_regression_on_the_mean",),
+    "decision/test_intervals.py": ("test_bounded_interval_has_the_known_limits",),
+}
+
+
+def closed_forms():
+    """Tests whose truth is a formula or a count of every case; a name that has gone raises AttributeError."""
+    rows = [
+        [claim(getattr(load(path), name).__name__), f"tests/{path}"] for path, names in CLOSED_FORMS.items() for name in names
+    ]
+    return f"{table(['claim', 'test'], rows)}"
+
+
+def workbooks():
+    """What `--measure` found, and when: too slow to find anew for every writing of the page."""
+    found = json.loads(AGREEMENT.read_text(encoding="utf-8"))
+    rows = [[f["program"], f["workbooks"], f"{f['cells']:,}", f"{f['worst']:.1e}"] for f in found["programs"]]
+    return (
+        "Every formula of workbooks of live formulas, worked out anew by programs that are not hemodel, beside the engine's number; a\n"
+        "difference is relative to the number. Tests hold each to 1e-9 (tests/report/test_live_agreement.py); these were measured on\n"
+        f"{found['measured']} by `python -m tests.verification_page --measure`.\n\n"
+        + table(["program", "workbooks", "formula cells compared", "worst difference"], rows)
+    )
+
+
+def measure():
+    """Compare the workbooks of the tests with formualizer and LibreOffice; returns what `AGREEMENT` holds."""
+    agreement = load("report/test_live_agreement.py")
+    other, whole = agreement.recalculate, hm.load_inputs("relapsed")
+    base, changes = agreement.perturbed({"horizon_years": 3.0})
+    first = agreement.live_program(base)
+    content, before = agreement.workbook(first, base), {other.place(cell): cell.value for cell in first.inputs}
+    in_process, on_disk = [], {}
+    for name, inputs in {"base case": whole, **agreement.structures()}.items():
+        program = agreement.live_program(inputs)
+        spoilt = agreement.workbook(other.poisoned(program), inputs)
+        in_process.append(_distances(other, program.formulas, other.by_formualizer(spoilt, program.formulas)))
+        if name == "base case":
+            on_disk["base"] = program.formulas, spoilt
+    for place, (inputs, arrangement) in enumerate(changes.values()):
+        program = agreement.live_program(inputs, exported=base, price_arrangement=arrangement)
+        edits = [cell for cell in program.inputs if cell.value != before[other.place(cell)]]
+        in_process.append(_distances(other, program.formulas, other.by_formualizer(content, program.formulas, edits)))
+        on_disk[f"changed_{place}"] = program.formulas, agreement.workbook(other.poisoned(program), inputs)
+    with tempfile.TemporaryDirectory() as folder:
+        found = other.by_libreoffice({name: file for name, (_, file) in on_disk.items()}, Path(folder))
+    recalculated = [_distances(other, formulas, found[name]) for name, (formulas, _) in on_disk.items()]
+    version = subprocess.run([str(other.LIBREOFFICE), "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    named = {
+        f"formualizer {importlib.metadata.version('formualizer')}": in_process,
+        f"LibreOffice {version}": recalculated,
+    }
+    return {
+        "measured": str(datetime.date.today()),
+        "programs": [
+            {"program": name, "workbooks": len(each), "cells": sum(map(len, each)), "worst": max(map(max, each))}
+            for name, each in named.items()
+        ],
+    }
+
+
+def _distances(other, formulas, found):
+    return [cell.distance(found.get(other.place(cell))) for cell in formulas]
+
+
 def published():
     return table(["source", "number", "published", "here"], [*hiv(), *sick_sicker(), *flexsurv()])
 
@@ -110,13 +205,14 @@ def published():
 def second_implementation():
     module = load("independent/test_agreement.py")
     cases = [case for problem in module.PROBLEMS for case in module.cases(problem)]
-    marks = {f.__name__: f.pytestmark[0].args[1] for f in vars(module).values() if getattr(f, "pytestmark", None)}
-    others = sum(len(values) for name, values in marks.items() if name != "test_base_cases_agree_to_ten_digits")
+    marked = {f.__name__: f.pytestmark for f in vars(module).values() if getattr(f, "pytestmark", None)}
+    sets = {name: math.prod(len(mark.args[1]) for mark in marks) for name, marks in marked.items()}
+    others = sum(sets.values()) - sets["test_base_cases_agree_to_ten_digits"]
     return (
         "`tests/independent/plain_model.py` (plain Python, loops, no NumPy, no import of the package; written from docs/methods.md)\n"
-        f"gives the engine's costs, life-years and QALYs to ten digits in all {len(cases)} combinations of problem with population or\n"
-        f"scenario, and in {others} more sets of settings and of random draws. `hemodel verify` counts everything a second time as well,\n"
-        "with arithmetic of its own (F8, R28)."
+        f"gives the engine's costs by component, life-years and QALYs by state to ten digits in all {len(cases)} combinations of\n"
+        f"problem with population or scenario, and in {others} more sets of settings and of random draws. `hemodel verify`\n"
+        "counts everything a second time as well, with arithmetic of its own (F8, R28)."
     )
 
 
@@ -139,9 +235,10 @@ def properties():
     module = load("verification/test_properties.py")
     laws = [name for name, f in vars(module).items() if name.startswith("test_") and hasattr(f, "hypothesis")]
     each, commands = module.MODEL_EXAMPLES // module.TIMES, module.COMMAND_EXAMPLES // module.TIMES
-    rows = [[claim(name), commands if "arguments" in name else each] for name in laws]
+    runs = {name: commands if "arguments" in name else each for name in laws}
+    rows = [*([claim(name), count] for name, count in runs.items()), ["In all", f"{sum(runs.values()):,}"]]
     reading = load("evidence/test_reading.py")
-    copies, scenario, n_files = reading.COPIES, reading.SCENARIO_COPIES, len(reading.FILES) + 1
+    copies, scenario, n_files = reading.COPIES, reading.SCENARIO_COPIES, len(reading.FILES) + 1  # and the life table
     n_scenarios = len(list(data_folder("scenarios").glob("*.toml")))
     return (
         f"{table(['law', 'cases in a run'], rows)}\n\nFiles: {copies} copies of each of {n_files} files of a problem and {scenario} of\n"
@@ -195,8 +292,9 @@ have published. This page is written by `python -m tests.verification_page --wri
 ```
 hemodel verify relapsed                        # every check, with what was expected and found; status 1 if one fails
 hemodel verify my_folder --json                # on inputs of your own
+python -m tests.verification_page --measure    # live workbooks in two other programs: how many cells, how far apart
 python -m tests.verification_page --everything # every check on every population and scenario
-HEMODEL_TIMES=50 python -m pytest tests/verification/test_properties.py   # fifty times as many made-up cases
+HEMODEL_TIMES=50 python -m pytest tests/verification/test_properties.py   # fifty times as many made-up cases, fresh ones each time
 HEMODEL_TIMES=10 python -m pytest tests/app/test_uploads.py               # ten times as many damaged uploads
 ```
 
@@ -219,15 +317,51 @@ SECTIONS = {
     "Faults put in on purpose": faults,
     "A second implementation": second_implementation,
     "Published numbers": published,
+    "Closed forms": closed_forms,
+    "The workbook that recalculates": workbooks,
     "Laws, and made-up cases": properties,
     "Faults of the world": world,
     "Where it runs": lambda: WHERE,
 }
 
 
+def written_on():
+    """The line that says when the page was written and with what; a test compares all but this line."""
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("numpy", "scipy", "pandas")]
+    return f"{WRITTEN} {datetime.date.today()} with hemodel {hm.__version__}, Python {platform.python_version()}, {', '.join(versions)}."
+
+
+WRITTEN = "Written on"
+
+
+def undated(text):
+    """The page without its line of date and versions."""
+    return re.sub(rf"^{WRITTEN} \d.*$", "", text, count=1, flags=re.MULTILINE)
+
+
+def summary():
+    """The counts that README shows: no more than what this page tells in full."""
+    module, reading, given = load("independent/test_agreement.py"), load("evidence/test_reading.py"), load("app/test_uploads.py")
+    combinations = sum(1 for problem in module.PROBLEMS for _ in module.cases(problem))
+    n_scenarios = len(list(data_folder("scenarios").glob("*.toml")))
+    files = reading.COPIES * (len(reading.FILES) + 1) + reading.SCENARIO_COPIES * n_scenarios
+    files += reading.DATA_COPIES + reading.CURVE_COPIES + reading.WORKBOOK_COPIES
+    programs = json.loads(AGREEMENT.read_text(encoding="utf-8"))["programs"]
+    rows = [
+        ["Checks that `hemodel verify` makes", f"{len(CHECKS)}"],
+        ["Faults put in on purpose, all caught", f"{len(load('verification/faults.py').FAULTS)}"],
+        ["Populations and scenarios on which a second implementation agrees to ten digits", f"{combinations}"],
+        ["Spoiled files read or refused in words", f"{files:,}"],
+        ["Damaged uploads of the app taken or refused in words", f"{sum(n // given.TIMES for n in given.CASES.values()):,}"],
+        ["Formula cells compared with other programs", f"{sum(f['cells'] for f in programs):,}"],
+        ["Worst relative difference of such a cell", f"{max(f['worst'] for f in programs):.1e}"],
+    ]
+    return table(["In every run of the tests; the last two as measured", ""], rows)
+
+
 def page():
     """The text of docs/verification.md."""
-    return "\n\n".join([HEAD, *(f"## {title}\n\n{section()}" for title, section in SECTIONS.items())]) + "\n"
+    return "\n\n".join([HEAD, written_on(), *(f"## {title}\n\n{section()}" for title, section in SECTIONS.items())]) + "\n"
 
 
 def everything():
@@ -249,6 +383,9 @@ def everything():
 if __name__ == "__main__":
     if "--everything" in sys.argv:
         sys.exit("\n".join(f"{case}: {ids}" for case, ids in everything().items()) or 0)
+    if "--measure" in sys.argv:
+        AGREEMENT.write_text(json.dumps(measure(), indent=1) + "\n", encoding="utf-8")
+        sys.exit()
     if "--write" in sys.argv:
         PAGE.write_text(page(), encoding="utf-8")
     else:
