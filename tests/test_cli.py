@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
@@ -17,6 +18,8 @@ import pytest
 
 import hemodel as hm
 from hemodel import cli
+from hemodel.analyses import verification
+from hemodel.analyses.verification import findings
 from hemodel.evidence.inputs import data_folder
 from hemodel.report.manifest import manifest
 
@@ -281,3 +284,16 @@ def test_tables_are_written_whole_as_csv_and_json(arguments, columns, tmp_path):
     found = json.loads(done.stdout)["results"]
     assert columns <= set(found[0])
     assert len(pd.read_csv(out)) == len(found)
+
+
+def test_one_check_that_fails_ends_verify_with_status_1_and_its_id(monkeypatch):
+    failing = [
+        replace(c, does=lambda _s: findings.Finding(findings.FAIL, "this", "that")) for c in verification.CHECKS if c.id == "R8"
+    ]
+    others = [c for c in verification.CHECKS if c.id in ("E2", "F1")]
+    for checks, status in (((*others, *failing), 1), (others, 0)):
+        monkeypatch.setattr(verification, "CHECKS", tuple(checks))
+        done = hemodel("verify", "relapsed", "--json")
+        answer = json.loads(done.stdout)
+        failed = [row["id"] for row in answer["results"] if row["verdict"] == "fail"]
+        assert (done.returncode, failed, answer["passed"]) == (status, ["R8"] * status, status == 0)
