@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
@@ -17,6 +18,8 @@ import pytest
 
 import hemodel as hm
 from hemodel import cli
+from hemodel.analyses import verification
+from hemodel.analyses.verification import findings
 from hemodel.evidence.inputs import data_folder
 from hemodel.report.manifest import manifest
 
@@ -133,7 +136,7 @@ def test_run_does_not_import_what_it_does_not_use():
 def test_psa_writes_a_row_per_draw(tmp_path):
     out = tmp_path / "draws.csv"
     assert hemodel("psa", "relapsed", "--draws", 250, "--seed", 3, "--out", out, "--json", "--quiet").returncode == 0
-    frame = pd.read_csv(out)
+    frame = pd.read_csv(out, float_precision="round_trip")
     expected = hm.run_psa(hm.load_inputs("relapsed"), 250, seed=3).results()
     pd.testing.assert_frame_equal(frame, expected, check_exact=True)
 
@@ -144,7 +147,7 @@ def test_scenarios_as_json_and_csv(tmp_path):
     assert done.returncode == 0
     answer = json.loads(done.stdout)
     assert "dexamethasone_os_hr_0_44" in answer["not_applicable"]
-    assert len(pd.read_csv(out)) == len(answer["results"])
+    assert len(pd.read_csv(out, float_precision="round_trip")) == len(answer["results"])
 
 
 def test_validate_counts_and_lists_all_faults_of_a_folder(tmp_path):
@@ -334,7 +337,6 @@ def test_requests_that_cannot_be_met_are_told_with_status_2(arguments, words, tm
         ["run", "--seed", "x"],
         ["no-such-command"],
         ["\u202everify"],
-        [""],
     ],
 )
 def test_a_command_line_that_cannot_be_read_ends_with_status_2_and_writes_nothing(arguments, tmp_path, monkeypatch):
@@ -371,4 +373,17 @@ def test_tables_are_written_whole_as_csv_and_json(arguments, columns, tmp_path):
     assert done.returncode == 0
     found = json.loads(done.stdout)["results"]
     assert columns <= set(found[0])
-    assert len(pd.read_csv(out)) == len(found)
+    assert len(pd.read_csv(out, float_precision="round_trip")) == len(found)
+
+
+def test_one_check_that_fails_ends_verify_with_status_1_and_its_id(monkeypatch):
+    failing = [
+        replace(c, does=lambda _s: findings.Finding(findings.FAIL, "this", "that")) for c in verification.CHECKS if c.id == "R8"
+    ]
+    others = [c for c in verification.CHECKS if c.id in ("E2", "F1")]
+    for checks, status in (((*others, *failing), 1), (others, 0)):
+        monkeypatch.setattr(verification, "CHECKS", tuple(checks))
+        done = hemodel("verify", "relapsed", "--json")
+        answer = json.loads(done.stdout)
+        failed = [row["id"] for row in answer["results"] if row["verdict"] == "fail"]
+        assert (done.returncode, failed, answer["passed"]) == (status, ["R8"] * status, status == 0)

@@ -24,7 +24,9 @@ from altair.utils import schemapi
 from streamlit.testing.v1 import AppTest
 
 import hemodel as hm
+from hemodel.analyses import verification
 from hemodel.analyses.calibration import calibrated
+from hemodel.analyses.verification import findings
 from hemodel.app import background, choices, front, results, sharing, show
 from hemodel.errors import InputError
 from hemodel.evidence import confidential
@@ -134,7 +136,7 @@ def differences(app):
 
 def waited(app):
     """The app after its run in the background."""
-    for _ in range(200):
+    for _ in range(1000):
         runs = app.session_state["runs"]
         if all(run.is_over for run in runs.values()):
             return app.run()
@@ -963,6 +965,35 @@ def test_a_run_goes_on_while_another_page_is_read_and_is_found_again_with_what_w
     at_tab(fresh, "More draws")
     assert fresh.session_state["runs"] == {"more_draws": run} and not run.stop.is_set()
     assert fresh.session_state["more_draws"] == 250_000
+
+
+def verdicts(app):
+    """Badges of the app, and the verdicts of its tables of checks by id."""
+    tables = [t.value for t in app.table if "Verdict" in t.value.columns]
+    return text(app), {i: verdict for t in tables for i, verdict in zip(t["Check"], t["Verdict"], strict=True)}
+
+
+def test_the_checks_are_run_by_their_button_on_the_inputs_that_are_shown(fresh):
+    go(fresh, "Verification")
+    press(ran(fresh), "Run the checks")
+    words, found = verdicts(ran(waited(whole(fresh))))
+    table = verification.verify(hm.load_inputs("relapsed")).table
+    assert found == dict(zip(table["id"], table["verdict"], strict=True))
+    assert ":green-badge[Checks passed]" in words
+    assert ":green-badge[Checks passed]" in text(ran(go(fresh, "Summary")))
+
+
+def test_a_check_that_fails_is_shown_as_failed_and_under_no_green_badge(fresh, monkeypatch):
+    check = next(c for c in verification.CHECKS if c.id == "R8")
+    failing = replace(check, does=lambda _subject: findings.Finding(findings.FAIL, "this", "that"))
+    monkeypatch.setattr(verification, "CHECKS", (verification.CHECKS[0], failing))
+    go(fresh, "Verification")
+    press(ran(fresh), "Run the checks")
+    words, found = verdicts(ran(waited(whole(fresh))))
+    assert found["R8"] == "fail"
+    for shown in (words, text(ran(go(fresh, "Summary")))):
+        assert ":red-badge[A check failed]" in shown
+        assert "green-badge[Checks" not in shown
 
 
 # --- words, code, workbook -------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import pytest
 
 from hemodel.analyses.base_case import run_base_case
 from hemodel.analyses.one_way import run_one_way
+from hemodel.analyses.verification import verify
 from hemodel.errors import InputError
 from hemodel.report import tables
 from hemodel.report.workbook import Analyses, workbook_bytes, write_workbook
@@ -191,3 +192,16 @@ def test_one_way_of_other_inputs_is_refused(uncertain):
 
 def test_a_second_writing_gives_the_same_bytes(tmp_path, uncertain, analyses, content):
     assert write_workbook(tmp_path / "run.xlsx", uncertain.base, analyses=analyses).read_bytes() == content
+
+
+def test_the_sheet_of_checks_holds_what_verify_found(uncertain, tmp_path):
+    """The whole list, as `hemodel run --full` writes it: nothing cut off, and no verdict beside another check."""
+    found = verify(uncertain.base.inputs)
+    path = write_workbook(tmp_path / "full.xlsx", uncertain.base, analyses=Analyses(verification=found))
+    rows = [[cell.value for cell in row] for row in openpyxl.load_workbook(path)["Verification"].iter_rows()]
+    start = next(i for i, row in enumerate(rows) if row[0] == "Check")
+    sheet = [[cell or "" for cell in row[:8]] for row in rows[start + 1 : start + 1 + len(found.table)]]
+    assert sheet == tables.verification_table(found).values.tolist()
+    assert [row[6] for row in sheet] == found.table["verdict"].tolist()
+    counts = ", ".join(f"{n} {verdict}" for verdict, n in found.counts.items())
+    assert any(row[0] == f"Checks: {counts}." for row in rows)

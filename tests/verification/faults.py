@@ -882,7 +882,7 @@ FAULTS = {
     "no_background_mortality": Fault(
         "The general population's mortality is left out",
         "general population",
-        wrapped(model, "_floor", lambda f: lambda *given: 0 * f(*given)),
+        wrapped(model, "background_hazards", lambda f: lambda *given: 0 * f(*given)),
         ("F9.1",),
     ),
     "age_ignored": Fault(

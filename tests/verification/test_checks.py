@@ -130,6 +130,7 @@ LEGAL = {
     "drugs for a cycle": lambda inputs: inputs.with_settings(
         strategies=[s.model_dump() | {"treatment_cycles": 1} for s in inputs.settings.strategies]
     ),
+    "everybody of a hundred": lambda inputs: with_life_table(hm.load_inputs("maintenance"), 0.5),
     "a clock beyond the horizon": lambda inputs: inputs.with_settings(post_progression_clock_cycles=10_000),
 }
 

@@ -23,7 +23,7 @@ from hemodel.analyses.verification.findings import (
     listed,
     not_applicable,
 )
-from hemodel.analyses.verification.subject import ROLES_APART, Array, Subject, everything_seen
+from hemodel.analyses.verification.subject import ROLES_APART, Array, Subject, everything_seen, nobody_dies
 from hemodel.cohort import model
 from hemodel.errors import InputError
 from hemodel.evidence.draws import NamedDraws
@@ -368,10 +368,10 @@ def every_parameter_moves_something(subject: Subject) -> Finding:
         all_given["post_progression_clock_cycles"] = 2
     idle = _stuck(subject, _stuck(subject, sorted(subject.read), subject.base, {}), around, {})
     dead = _stuck(subject, idle, around, all_given)
-    dead = _stuck(subject, dead, around, all_given | ROLES_APART)
-    dead = _stuck(
-        subject, dead, around | {"age_start": np.array([70.0])}, all_given, life_table=_harsh(subject.inputs.life_table)
-    )
+    dead = _stuck(subject, dead, around, {**all_given, **ROLES_APART})
+    old = around | {"age_start": np.array([70.0])}
+    for life_table in (nobody_dies(subject.inputs.life_table), _harsh(subject.inputs.life_table)):
+        dead = _stuck(subject, dead, old, all_given, life_table=life_table)
     found = f"{len(subject.read)} read, all linked" if not dead else f"read but move nothing: {listed(dead)}"
     found += f"; idle with these settings, as they should be: {listed(idle)}" if idle and not dead else ""
     return holds(not dead, "each parameter that is read changes a result when it alone is moved", found, "strict")
