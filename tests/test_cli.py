@@ -136,9 +136,9 @@ def test_run_does_not_import_what_it_does_not_use():
 def test_psa_writes_a_row_per_draw(tmp_path):
     out = tmp_path / "draws.csv"
     assert hemodel("psa", "relapsed", "--draws", 250, "--seed", 3, "--out", out, "--json", "--quiet").returncode == 0
-    frame = pd.read_csv(out, float_precision="round_trip")
+    frame = pd.read_csv(out, dtype=str).astype(float)  # by Python's float: pandas 2 reads numbers to the last bit but one
     expected = hm.run_psa(hm.load_inputs("relapsed"), 250, seed=3).results()
-    pd.testing.assert_frame_equal(frame, expected, check_exact=True)
+    pd.testing.assert_frame_equal(frame, expected, check_exact=True, check_dtype=False)
 
 
 def test_scenarios_as_json_and_csv(tmp_path):
@@ -147,7 +147,7 @@ def test_scenarios_as_json_and_csv(tmp_path):
     assert done.returncode == 0
     answer = json.loads(done.stdout)
     assert "dexamethasone_os_hr_0_44" in answer["not_applicable"]
-    assert len(pd.read_csv(out, float_precision="round_trip")) == len(answer["results"])
+    assert len(pd.read_csv(out)) == len(answer["results"])
 
 
 def test_validate_counts_and_lists_all_faults_of_a_folder(tmp_path):
@@ -373,7 +373,7 @@ def test_tables_are_written_whole_as_csv_and_json(arguments, columns, tmp_path):
     assert done.returncode == 0
     found = json.loads(done.stdout)["results"]
     assert columns <= set(found[0])
-    assert len(pd.read_csv(out, float_precision="round_trip")) == len(found)
+    assert len(pd.read_csv(out)) == len(found)
 
 
 def test_one_check_that_fails_ends_verify_with_status_1_and_its_id(monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from types import MappingProxyType
@@ -84,8 +84,8 @@ class Inputs:
         content = {
             "settings": self.settings.model_dump(mode="json"),
             "population": self.population,
-            "parameters": [asdict(self.parameters[name]) for name in sorted(self.parameters)],
-            "correlations": [asdict(c) for c in self.correlations],
+            "parameters": [vars(self.parameters[name]) for name in sorted(self.parameters)],
+            "correlations": [vars(c) for c in self.correlations],
             "life_table": [self.life_table.name, self.life_table.male.tolist(), self.life_table.female.tolist()],
             "utility_norm": self.utility_norm.model_dump(),
         }

@@ -1241,8 +1241,8 @@ SLIPS = {
     "misspelt_strategy": Slip(
         "The strategy in the name of a row is misspelt",
         "E7",
-        "c_other_drugs_dexametasone",
-        with_another_row("c_other_drugs_dexametasone", "c_dexamethasone_mg"),
+        "n_blood_tests_dexametasone",
+        with_another_row("n_blood_tests_dexametasone", "n_blood_tests_dexamethasone"),
     ),
     "healthier_than_everybody": Slip(
         "A utility is above the general population's by more than its error",
