@@ -45,6 +45,9 @@ class OneWay:
         """
         if outcome not in OUTCOMES:
             raise InputError(f"outcome {outcome!r}", "this is not an outcome of a one-way analysis", nearest(outcome, OUTCOMES))
+        if self.table.empty:
+            problem = "no parameter that the run reads is uncertain, or they cannot move alone"
+            raise InputError("one-way analysis", problem, "Give one of them a standard error or an interval")
         keep = ["parameter", "label", "unit", "low", "high", f"{outcome}_low", f"{outcome}_high", "reading_low", "reading_high"]
         frame = self.table[keep].copy()
         swing = (frame[f"{outcome}_high"] - frame[f"{outcome}_low"]).abs()

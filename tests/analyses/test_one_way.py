@@ -4,11 +4,15 @@ Pitfalls guarded: bounds that are not the distribution's; joint parameters moved
 an outcome read off the wrong draw.
 """
 
+from dataclasses import replace
+from types import MappingProxyType
+
 import numpy as np
 import pytest
 
 import hemodel as hm
 from hemodel.analyses.one_way import run_one_way, run_two_way
+from hemodel.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +127,11 @@ def test_bad_requests_are_refused(inputs, call, message):
 
 def test_the_result_shows_itself(result):
     assert "<table" in result._repr_html_()
+
+
+def test_where_nothing_is_uncertain_there_is_no_tornado_but_a_reason():
+    inputs = hm.load_inputs("relapsed")
+    sure = {n: replace(p, se=None, low=None, high=None, distribution="fixed") for n, p in inputs.parameters.items()}
+    found = hm.run_one_way(replace(inputs, parameters=MappingProxyType(sure)))
+    with pytest.raises(InputError, match="no parameter that the run reads is uncertain"):
+        found.tornado()

@@ -12,6 +12,7 @@ from hemodel.app import results
 from hemodel.app.choices import FittedData
 from hemodel.app.show import explain, figure, figures, page, plain, plain_name, table
 from hemodel.app.sidebar import Screen, screen
+from hemodel.cohort.model import with_drugs
 from hemodel.errors import InputError
 from hemodel.evidence.parameters import YEARS_PER
 from hemodel.evidence.survival_data import times_in
@@ -32,7 +33,7 @@ def draw() -> None:
     figure(hazard_curves(base.trace, settings))
     traces = [charts.cohort_trace(base.trace, settings, strategy) for strategy in settings.strategy_names]
     figures(traces, narrow=True)
-    figure(charts.share_on_treatment(base.trace["on_treatment"], settings))
+    figure(charts.share_on_treatment(base.trace["on_treatment"], settings, with_drugs(base.inputs)))
     table(tables.against_source_table(base), "Model against source", tables.AGAINST_SOURCE_FOOTER)
     with st.expander("Where people are at the start of every year"):
         for strategy in settings.strategy_names:
@@ -49,7 +50,12 @@ def _years(base: BaseCase, strategy: str) -> pd.DataFrame:
     cycles = cycles[: int(np.flatnonzero(alive >= 0.001)[-1]) + 1]
     columns = {
         labels.state_label(state): [f"{1000 * share:,.0f}" for share in base.trace[state][cycles, place]]
-        for state in ("progression_free", "progressed", "dead", "on_treatment")
+        for state in (
+            "progression_free",
+            "progressed",
+            "dead",
+            *(["on_treatment"] if strategy in with_drugs(base.inputs) else []),
+        )
     }
     return pd.DataFrame({"Year": [str(k) for k in range(len(cycles))], **columns})
 

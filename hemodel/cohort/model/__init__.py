@@ -21,7 +21,7 @@ from hemodel.cohort.engine import Moves, step_through
 from hemodel.cohort.model import curves, valuation
 from hemodel.cohort.model.paths import LATER_LENALIDOMIDE, RECENTLY_PROGRESSED, Paths, later_windows, scheme_of
 from hemodel.cohort.model.treatment import ON_TREATMENT, STRENGTHS, Record, with_treatment
-from hemodel.cohort.model.valuation import COMPONENT_STATES, adverse_events
+from hemodel.cohort.model.valuation import COMPONENT_STATES, adverse_events, with_drugs
 from hemodel.cohort.structures import DEAD, LATER, PROGRESSED, PROGRESSION_FREE
 from hemodel.evidence.draws import Draws, base_case_draws
 from hemodel.evidence.inputs import Inputs
@@ -46,6 +46,7 @@ __all__ = [
     "scheme_of",
     "trace",
     "transitions",
+    "with_drugs",
 ]
 
 Array = NDArray[np.float64]

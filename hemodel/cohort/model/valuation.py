@@ -44,6 +44,12 @@ def adverse_events(inputs: Inputs) -> tuple[str, ...]:
     return tuple(event for event in losses if f"p_{event}_{first}" in inputs.parameters)
 
 
+def with_drugs(inputs: Inputs) -> tuple[str, ...]:
+    """Names of the strategies with drugs; of the others nobody is on treatment, whatever the trace says of those progression-free."""
+    strategies = inputs.settings.strategies
+    return tuple(s.name for s in strategies if s.drugs or f"c_other_drugs_{s.name}" in inputs.parameters)
+
+
 def costs(draws: Draws, inputs: Inputs, paths: Paths, rate: float) -> dict[str, dict[str, Array]]:
     """Cost of each component under each price arrangement, GBP per person, discounted at `rate` a year."""
     treated = paths.of[ON_TREATMENT]
@@ -83,7 +89,9 @@ def qalys(draws: Draws, inputs: Inputs, paths: Paths, rate: float) -> dict[str, 
     result = {**{s: utility(draws, inputs, s) * y for s, y in years.items()}, "adverse_events": -first * lost}
     if "utility_loss_on_treatment" in settings.also_counted:
         on = paths.years(ON_TREATMENT, rate, "start", valued=True)
-        result["treatment"] = -draws["du_on_treatment"] * (_takes_drugs(inputs) * on)
+        takers = with_drugs(inputs)
+        taking = np.array([[float(name in takers)] for name in settings.strategy_names])
+        result["treatment"] = -draws["du_on_treatment"] * (taking * on)
     if "utility_loss_no_response" in settings.also_counted:
         without = 1.0 - by_strategy(draws, inputs, "p_response")
         result["no_response"] = -draws["du_no_response"] * (without * years[PROGRESSION_FREE])
@@ -186,14 +194,6 @@ def _shared_or_own(draws: Draws, inputs: Inputs, name: str) -> Array:
     """The parameter `name`, (draw,), or `<name>_<strategy>`, (strategy, draw), where the inputs have one for each strategy."""
     own = f"{name}_{inputs.settings.strategy_names[0]}" in inputs.parameters
     return by_strategy(draws, inputs, name) if own else draws[name]
-
-
-def _takes_drugs(inputs: Inputs) -> Array:
-    """1 for the strategies with drugs, 0 for those without, (strategy, 1)."""
-    found = [
-        bool(strategy.drugs) or f"c_other_drugs_{strategy.name}" in inputs.parameters for strategy in inputs.settings.strategies
-    ]
-    return np.array(found, dtype=np.float64)[:, None]
 
 
 def _given(inputs: Inputs, drug: str, like: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import altair as alt
@@ -76,13 +76,14 @@ def cohort_trace(trace: Mapping[str, Array], settings: Settings, strategy: str) 
     return Figure(finished(areas, name, 400, alt_text), sentence, alt_text)
 
 
-def share_on_treatment(on_treatment: Array, settings: Settings) -> Figure:
+def share_on_treatment(on_treatment: Array, settings: Settings, strategies: Collection[str] | None = None) -> Figure:
     """Share still on treatment at the start of each cycle, (n_cycles + 1, strategy), and where the scheme starts to pay.
 
     The cycles of a cap are counted from 0: a cap of 26 charges cycles 0 to 25, and cycle 26 is the first free one. The
-    axis ends when fewer than 1 in 100 are on treatment under every strategy.
+    axis ends when fewer than 1 in 100 are on treatment under every strategy. `strategies`: those with drugs; default all.
     """
-    last = _last_cycle(on_treatment)
+    places = [i for i, name in enumerate(settings.strategy_names) if strategies is None or name in strategies]
+    last = _last_cycle(on_treatment[:, places])
     cycles = np.arange(last + 1)
     table = pd.concat(
         [
@@ -95,12 +96,13 @@ def share_on_treatment(on_treatment: Array, settings: Settings) -> Figure:
                 }
             )
             for i, s in enumerate(settings.strategies)
+            if i in places
         ],
         ignore_index=True,
     )
     x = alt.X("cycle:Q", title="Treatment cycles completed (28 days each; 13 are one year)", scale=fixed(0, last))
     y = alt.Y("share:Q", title="Share still on treatment", scale=fixed(0, 1), axis=percent_axis())
-    colour = strategy_colour(settings, range(len(settings.strategies)), lines=True)
+    colour = strategy_colour(settings, places, lines=True)
     lines = (
         alt.Chart(table)
         .mark_line(strokeWidth=2.5)

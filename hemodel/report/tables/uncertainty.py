@@ -42,7 +42,7 @@ EVPI_FOOTER = f"{labels.abbreviations('EVPI', 'QALY')} EVPI per person to whom t
 SCENARIO_FOOTER = f"{labels.abbreviations('ICER', 'LYG', 'NHB', 'QALYs')} {DISCOUNTING_NOTE} Against the comparator."
 TORNADO_FOOTER = (
     "Each parameter alone at the ends of its 95% interval, all others at their value; what is correlated with it moves to where it "
-    "is then expected. Swing: difference between the two ends."
+    "is then expected. Swing: difference between the two ends. The death rates after progression stay where they are."
 )
 DRIVERS_FOOTER = (
     "Each parameter alone, all others at their value. Standard errors away: from its value, below zero where it would have to "
