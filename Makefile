@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: run test quick app bench docs check tidy clean
+.PHONY: run test quick lowest app bench docs check tidy clean
 
 run: .venv/installed  ## answer the question, and write results/relapsed.xlsx
 	@mkdir -p results
@@ -15,6 +15,12 @@ test: .venv/installed check  ## everything that proves it
 
 quick: .venv/installed  ## the numbers alone: without the app, spreadsheet programs, whole documents and deliberate faults
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+lowest:  ## the tests on the lowest versions that pyproject.toml allows, in an environment of their own
+	$(PYTHON) -m venv --clear .venv-lowest
+	.venv-lowest/bin/python -m pip install -q --disable-pip-version-check uv
+	.venv-lowest/bin/uv pip install -q --python .venv-lowest/bin/python --resolution lowest-direct -e ".[dev]"
+	.venv-lowest/bin/python -m pytest -n 2 --dist worksteal
 
 check: .venv/installed  ## style and types
 	$(BIN)/ruff check .
@@ -37,7 +43,7 @@ tidy: .venv/installed  ## put code in order
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv results build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-lowest results build dist .pytest_cache .mypy_cache .ruff_cache
 
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "hemodel needs Python 3.11 or newer: install it and run make again"; exit 2; }

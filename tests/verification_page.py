@@ -305,11 +305,11 @@ wrong by rule, but somebody should look. *Fail*: something is wrong, or the mode
 WHERE = """Every push runs the suite on the versions of requirements.lock. What it does not cover, these do:
 
 ```
-make clean && make test PYTHON=python3.12                                    # or python3.11, python3.13
-.venv/bin/pip install "pandas<3" && .venv/bin/python -m pytest               # the older line of pandas
-.venv/bin/pip install "numpy==2.0.*" "scipy==1.13.*" "pandas==2.2.*" "pydantic==2.9.*" && .venv/bin/python -m pytest   # oldest versions
-taskset -c 0 .venv/bin/python -m pytest                                      # a machine with one core
-.venv/bin/python -m pytest tests/test_wheel.py                               # the wheel, outside the repository
+make clean && make test PYTHON=python3.12                     # or python3.13: requirements.lock holds for all of them
+make lowest                                                   # the lowest versions that pyproject.toml allows, pandas 2.2 among them
+.venv/bin/pip install -U -e ".[dev]" && .venv/bin/python -m pytest -n 2    # the newest; make clean brings back those of the lock
+taskset -c 0 .venv/bin/python -m pytest -m "not slow"         # a machine with one core
+.venv/bin/python -m pytest tests/test_wheel.py                # the wheel, outside the repository; in every run too
 ```"""
 
 SECTIONS = {
