@@ -64,7 +64,7 @@ def _icers(problem):
         found[row["price_arrangement"]] = labels.icer_text(row["icer"], row["reading"])
         found[f"{row['price_arrangement']}_value"] = row["icer"]
     frame = pd.DataFrame(rows).T.rename_axis(["label", "strategy"])
-    return frame.fillna("").reset_index()
+    return frame.where(frame.notna(), "").reset_index()
 
 
 def scenarios():

@@ -336,7 +336,6 @@ def test_requests_that_cannot_be_met_are_told_with_status_2(arguments, words, tm
         ["scenarios", "relapsed", "first_line"],
         ["run", "--seed", "x"],
         ["no-such-command"],
-        ["\u202everify"],
     ],
 )
 def test_a_command_line_that_cannot_be_read_ends_with_status_2_and_writes_nothing(arguments, tmp_path, monkeypatch):
