@@ -6,6 +6,7 @@ values put in place that the model cannot run; something changed by a file that 
 """
 
 import csv
+import http.client
 import io
 import logging
 import os
@@ -17,6 +18,7 @@ import zipfile
 from collections import Counter
 from functools import cache, lru_cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import openpyxl
@@ -672,3 +674,36 @@ def test_a_hostile_upload_through_a_browser_leaves_the_answer_and_nothing_in_the
     log = server_log.read_text(encoding="utf-8", errors="replace")
     assert "Traceback" not in log
     assert SECRET not in log
+
+
+@pytest.mark.parametrize("says_its_size", [True, False])
+def test_the_server_refuses_200_megabytes_whatever_the_browser_would_send(page, server, says_its_size):
+    """To the address and with the cookies of an upload that the page made itself."""
+    go(page, "Clinical")
+    upload = {"name": "mine.csv", "mimeType": "text/csv", "buffer": b"time,event\n1,1\n"}
+    with page.expect_request(lambda request: "/upload_file/" in request.url and request.method == "PUT") as made:
+        page.get_by_test_id("stFileUploader").locator("input").set_input_files(upload)
+    page.get_by_text("Nothing was changed.").wait_for()
+    headers = {k: v for k, v in made.value.all_headers().items() if not k.startswith((":", "content-length"))}
+    edge = headers["content-type"].partition("boundary=")[2].encode()
+    head = b"--" + edge + b'\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+    tail = b"\r\n--" + edge + b"--\r\n"
+
+    def sent(*parts):
+        """Status of the answer; None where the server hung up in the middle."""
+        connection = http.client.HTTPConnection("127.0.0.1", server, timeout=60)
+        more = {"content-length": str(sum(map(len, parts)))} if says_its_size else {}
+        try:
+            connection.request("PUT", urlsplit(made.value.url).path, body=iter(parts), headers=headers | more)
+            return connection.getresponse().status
+        except ConnectionError:
+            return None
+        finally:
+            connection.close()
+
+    megabyte = bytes(1_000_000)
+    assert sent(head, megabyte, tail) == 204  # the way there is right
+    assert sent(head, *[megabyte] * 200, tail) in (413, None)
+    assert sent(head, megabyte, tail) == 204  # and the server is as it was
+    go(page, "Summary")
+    assert page.get_by_test_id("stMetricValue").count() == 2
