@@ -386,3 +386,14 @@ def test_one_check_that_fails_ends_verify_with_status_1_and_its_id(monkeypatch):
         answer = json.loads(done.stdout)
         failed = [row["id"] for row in answer["results"] if row["verdict"] == "fail"]
         assert (done.returncode, failed, answer["passed"]) == (status, ["R8"] * status, status == 0)
+
+
+def test_validate_names_a_parameter_that_the_model_needs_and_the_files_do_not_hold(tmp_path):
+    source = Path(__file__).parent.parent / "inputs" / "relapsed"
+    for file in source.iterdir():
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        (tmp_path / file.name).write_text("".join(x for x in lines if "u_progressed" not in x), encoding="utf-8")
+    done = hemodel("validate", tmp_path)
+    assert done.returncode == 2
+    assert "the model needs u_progressed, which is not among them" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -35,6 +35,19 @@ class NamedDraws(dict[str, Array]):
         raise InputError("parameters", f"the model needs {name}, which is not among them", nearest(name, self))
 
 
+class NotedDraws(NamedDraws):
+    """A table of draws that notes which parameters are read, in the order in which they first are."""
+
+    def __init__(self, draws: Draws) -> None:
+        super().__init__(draws)
+        self.read: dict[str, None] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        """The values of a parameter, which is noted."""
+        self.read[name] = None
+        return super().__getitem__(name)
+
+
 def base_case_draws(inputs: Inputs) -> dict[str, Array]:
     """One draw: every parameter at its value."""
     return NamedDraws((name, np.array([parameter.value])) for name, parameter in inputs.parameters.items())

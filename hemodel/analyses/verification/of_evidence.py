@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from hemodel.analyses.base_case import run_base_case
 from hemodel.analyses.verification.findings import REVIEW, Check, Finding, holds, listed, not_applicable
 from hemodel.analyses.verification.recount import YEARS
 from hemodel.analyses.verification.subject import Subject
@@ -27,7 +26,7 @@ READ_ELSEWHERE = ("n_eligible", "d_decision_lifetime", "p_uptake_year_", "d_mean
 
 def against_source(subject: Subject) -> Finding:
     """E1: published medians and shares beside what the model gives."""
-    table = run_base_case(subject.inputs).against_source
+    table = subject.base_case.against_source
     years = subject.inputs.settings.horizon_years
     rows = [row for row in table[table["published"].notna()].to_dict("records") if _falls_at(row) <= years]
     if not rows:

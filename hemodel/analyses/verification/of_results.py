@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hemodel.analyses.base_case import run_base_case
 from hemodel.analyses.severity import run_modifiers
 from hemodel.analyses.verification import recount
 from hemodel.analyses.verification.findings import (
@@ -293,7 +292,7 @@ def half_cycle(subject: Subject) -> Finding:
 
 def sums(subject: Subject) -> Finding:
     """R16: parts of the table added up."""
-    base = run_base_case(subject.inputs)
+    base = subject.base_case
     pairs: Pairs = {}
     for a in base.outcomes.price_arrangements:
         rows = base.table[base.table["price_arrangement"] == a]
@@ -532,7 +531,7 @@ def schemes(subject: Subject) -> Finding:
 def severity_weight(subject: Subject) -> Finding:
     """R30: severity at and below its cut-offs, and the general population's QALYs."""
     rule = load_rules().severity
-    found = run_modifiers(run_base_case(subject.inputs)).severity
+    found = run_modifiers(subject.base_case).severity
     out_of_reach = (99.0, 99.0)
     by_loss = {"absolute": rule.absolute, "proportional": out_of_reach, "weights": rule.weights}
     by_share = {"absolute": out_of_reach, "proportional": rule.proportional, "weights": rule.weights}

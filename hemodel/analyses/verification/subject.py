@@ -11,12 +11,13 @@ from typing import Any, Literal, get_args, get_origin
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hemodel.analyses.base_case import BaseCase, run_base_case
 from hemodel.analyses.one_way import OneWay, run_one_way
 from hemodel.analyses.psa import DEFAULT_SEED, PSA, run_psa
 from hemodel.analyses.value_of_information import evppi
 from hemodel.cohort import model
 from hemodel.errors import InputError
-from hemodel.evidence.draws import NamedDraws, base_case_draws, sampler
+from hemodel.evidence.draws import NamedDraws, NotedDraws, base_case_draws, sampler
 from hemodel.evidence.inputs import Inputs, LifeTable
 from hemodel.evidence.parameters import Parameter
 from hemodel.evidence.settings import CYCLE_YEARS, Settings
@@ -81,6 +82,11 @@ class Subject:
         for settings in choices():
             found |= names_until_refused(self.inputs, {**ROLES_APART, **PLAIN, **settings})
         return frozenset(found)
+
+    @cached_property
+    def base_case(self) -> BaseCase:
+        """The base case with its tables."""
+        return run_base_case(self.inputs)
 
     @cached_property
     def outcomes(self) -> Outcomes:
@@ -237,13 +243,7 @@ def _words(annotation: object) -> Iterator[str]:
 
 def names_until_refused(inputs: Inputs, settings: Mapping[str, Any]) -> set[str]:
     """Names of the parameters that a run of one cycle with these settings reads, as far as it comes."""
-    read: set[str] = set()
-
-    class Noting(NamedDraws):
-        def __getitem__(self, name: str) -> Array:
-            read.add(name)
-            return super().__getitem__(name)
-
+    draws = NotedDraws(base_case_draws(inputs))
     with suppress(InputError, KeyError), np.errstate(all="ignore"):  # inputs without what a choice needs are told elsewhere
-        model.evaluate(Noting(base_case_draws(inputs)), inputs.with_settings(**settings, horizon_years=CYCLE_YEARS))
-    return read
+        model.evaluate(draws, inputs.with_settings(**settings, horizon_years=CYCLE_YEARS))
+    return set(draws.read)

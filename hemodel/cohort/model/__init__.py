@@ -23,7 +23,7 @@ from hemodel.cohort.model.paths import LATER_LENALIDOMIDE, RECENTLY_PROGRESSED, 
 from hemodel.cohort.model.treatment import ON_TREATMENT, STRENGTHS, Record, with_treatment
 from hemodel.cohort.model.valuation import COMPONENT_STATES, adverse_events, with_drugs
 from hemodel.cohort.structures import DEAD, LATER, PROGRESSED, PROGRESSION_FREE
-from hemodel.evidence.draws import Draws, base_case_draws
+from hemodel.evidence.draws import Draws, NotedDraws, base_case_draws
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import CYCLE_YEARS
 from hemodel.outcomes import Outcomes
@@ -147,15 +147,9 @@ def names_read(inputs: Inputs) -> frozenset[str]:
 
 def _read_by(work: Callable[[Draws], object], inputs: Inputs) -> dict[str, None]:
     """Names of the parameters that `work` reads, in the order in which it first does."""
-    read: dict[str, None] = {}
-
-    class Recording(dict[str, Array]):
-        def __getitem__(self, name: str) -> Array:
-            read[name] = None
-            return super().__getitem__(name)
-
-    work(Recording(base_case_draws(inputs)))
-    return read
+    draws = NotedDraws(base_case_draws(inputs))
+    work(draws)
+    return draws.read
 
 
 def _behind_progression(inputs: Inputs, strategy: int) -> tuple[str, ...]:
