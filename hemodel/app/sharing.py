@@ -17,7 +17,7 @@ from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence.confidential import marked
 from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
 from hemodel.evidence.parameters import number
-from hemodel.evidence.reading import toml_values
+from hemodel.evidence.reading import decoded, toml_values
 from hemodel.evidence.settings import THRESHOLD_PRESETS
 from hemodel.files import write_whole
 from hemodel.report.scenario_file import scenario_toml
@@ -153,10 +153,7 @@ def read_scenario(file: str, content: bytes, problem: str, population: str) -> I
     """
     if len(content) > MOST_BYTES:
         raise InputError(file, f"the file has {len(content):,} bytes", f"A scenario has at most {MOST_BYTES:,}")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(file, "this is not a text file", "Give a scenario file, which ends in .toml") from None
+    text = decoded(file, content, "Give a scenario file, which ends in .toml")
     faults: list[Fault] = []
     if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):  # Python's reader of TOML takes minutes over such names
         raise InputError(file, "a line of it has hundreds of dots", "Give a scenario file as this page saves it")

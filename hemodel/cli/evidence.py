@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +20,9 @@ from hemodel.cli.terminal import (
     say,
 )
 from hemodel.errors import Fault, InputError
+
+if TYPE_CHECKING:
+    from hemodel.evidence.survival_data import Array
 
 
 @command()
@@ -143,7 +146,6 @@ def fit(
     from hemodel.analyses.base_case import run_base_case
     from hemodel.analyses.calibration import calibrated
     from hemodel.analyses.fitting import FAMILIES, run_fits, with_fitted_curve
-    from hemodel.evidence.survival_data import read_curve, read_risk_table, read_times
     from hemodel.files import write_whole
     from hemodel.report.scenario_file import scenario_toml
 
@@ -154,14 +156,7 @@ def fit(
         raise InputError("--save", "there is no curve to save", "Give --curve and --strategy too")
     refuse_target(save, delivery.force, ".toml", option="--save")
     inputs = case.inputs()
-    if risk is None:
-        times, events = read_times(data)
-    else:
-        from hemodel.survival import reconstruct
-
-        people = reconstruct(*read_curve(data), *read_risk_table(risk), total_events)
-        times, events = people.times, people.events
-        say(f"Rebuilt {len(times):,} people with {people.n_events:,} events from the curve.", delivery.quiet)
+    times, events = _people(data, risk, total_events, quiet=delivery.quiet)
     fits = run_fits(times, events, families or FAMILIES, knots=knots)
     for name, reason in fits.refused.items():
         say(f"{name} was not fitted: {reason}")
@@ -182,3 +177,15 @@ def fit(
         say(f"Wrote {write_whole(save, text.encode(), force=delivery.force)}", delivery.quiet)
     if not delivery.as_json:
         print_frame(table.drop(columns="life_years_discounted").map(plain), f"The model with this {curve.upper()} curve ({best})")
+
+
+def _people(data: Path, risk: Path | None, total_events: int | None, *, quiet: bool) -> tuple[Array, Array]:
+    """Times and events of the file, or of the people rebuilt from a digitised curve and its numbers at risk."""
+    from hemodel.evidence.survival_data import read_curve, read_risk_table, read_times
+    from hemodel.survival import reconstruct
+
+    if risk is None:
+        return read_times(data)
+    people = reconstruct(*read_curve(data), *read_risk_table(risk), total_events)
+    say(f"Rebuilt {len(people.times):,} people with {people.n_events:,} events from the curve.", quiet)
+    return people.times, people.events

@@ -9,16 +9,21 @@ RATE = "r_death_progressed_"
 """Beginning of the names of death rates after progression, which are derived from what is published about survival."""
 
 
+def called(inputs: Inputs) -> tuple[str, ...]:
+    """Names of the parameters that are called confidential in their row."""
+    return tuple(name for name, parameter in inputs.parameters.items() if parameter.confidentiality != "none")
+
+
 def marked(inputs: Inputs, *, but: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Names of the parameters that are confidential: those called so, and the death rates that are derived from survival called so,
     which could be worked out from them. `but`: beginnings of names that are not taken for confidential here.
     """
-    called = [n for n, p in inputs.parameters.items() if p.confidentiality != "none" and not n.startswith(but)]
-    survival = [n for n in called if inputs.parameters[n].group == "survival" and not n.startswith(RATE)]
+    named = [name for name in called(inputs) if not name.startswith(but)]
+    survival = [n for n in named if inputs.parameters[n].group == "survival" and not n.startswith(RATE)]
     rates = {
         f"{RATE}{strategy}" for strategy in inputs.settings.strategy_names for n in survival if _decides(inputs, n, strategy)
     }
-    return tuple(n for n in inputs.parameters if n in called or n in rates)
+    return tuple(n for n in inputs.parameters if n in named or n in rates)
 
 
 def _decides(inputs: Inputs, name: str, strategy: str) -> bool:

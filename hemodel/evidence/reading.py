@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from hemodel.errors import Fault, nearest, shown
+from hemodel.errors import Fault, InputError, nearest, shown
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,14 @@ def read_text(path: Path, faults: list[Fault]) -> str | None:
         else:
             faults.append(Fault(where, "the file is empty", "Put its contents back"))
     return None
+
+
+def decoded(file: str, content: bytes, remedy: str, problem: str = "this is not a text file") -> str:
+    """The text of an upload in UTF-8 (a byte-order mark is allowed); raises `InputError` where it is none."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(file, problem, remedy) from None
 
 
 def toml_values(where: str, text: str, faults: list[Fault]) -> dict[str, Any] | None:

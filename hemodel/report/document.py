@@ -20,6 +20,7 @@ from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
+from hemodel.evidence.confidential import called
 from hemodel.files import refuse_target, write_whole
 from hemodel.report import labels, readings, tables
 from hemodel.report.colours import INTERVENTION_COLOURS
@@ -144,7 +145,7 @@ def _front(document: Any, base: BaseCase, record: dict[str, Any]) -> None:
     ]
     if inputs.changed:
         lines.append(("Changed by hand", f"{', '.join(record['changed'])}: not as in the files"))
-    marked = sum(parameter.confidentiality != "none" for parameter in inputs.parameters.values())
+    marked = len(called(inputs))
     if marked:
         lines.append(("Confidential", f"{marked} parameters are marked confidential; nothing here is redacted"))
     for row in base.table.to_dict("records"):

@@ -22,7 +22,7 @@ from openpyxl.utils.cell import coordinate_to_tuple
 
 from hemodel.errors import Fault, InputError, shown
 from hemodel.evidence.parameters import QUANTITIES, finite, number
-from hemodel.evidence.reading import csv_rows
+from hemodel.evidence.reading import csv_rows, decoded
 
 SHEET = "Inputs"
 MOST_BYTES = 5_000_000
@@ -192,14 +192,8 @@ def _cell(cell: Element, texts: Sequence[str], dates: set[int]) -> object:
 
 def _csv(file: str, content: bytes) -> list[tuple[object, ...]]:
     """Rows of a CSV text, its header among them."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(
-            file,
-            "this is neither a workbook (.xlsx) nor a text file",
-            "Give the workbook as it was downloaded, without a password",
-        ) from None
+    remedy = "Give the workbook as it was downloaded, without a password"
+    text = decoded(file, content, remedy, "this is neither a workbook (.xlsx) nor a text file")
     if max(text.count("\n"), text.count("\r")) > _MOST_ROWS:
         raise InputError(file, f"it has more than {_MOST_ROWS:,} rows", "Give the names and values of this model alone")
     faults: list[Fault] = []

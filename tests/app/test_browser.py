@@ -179,13 +179,17 @@ def test_every_page_is_whole_at_both_widths_and_can_be_read_by_a_machine(page, s
     assert charts > 15
 
 
-def test_a_confidential_price_is_not_in_the_address_and_a_long_run_can_be_left_and_cancelled(page):
+def take_off_in_confidence(page, percent):
     page.get_by_role("combobox", name="Prices").click()
     page.get_by_role("option", name="With a confidential price").click()
     quiet(page)
-    type_in(page, "Confidential discount", "43.21")
+    type_in(page, "Confidential discount", percent)
     page.keyboard.press("Enter")
     quiet(page)
+
+
+def test_a_confidential_price_is_not_in_the_address_and_a_long_run_can_be_left_and_cancelled(page):
+    take_off_in_confidence(page, "43.21")
     page.get_by_test_id("stMetricValue").nth(2).wait_for()
     assert len(icers(page)) == 3 and "43" not in urlsplit(page.url).query
     go(page, "Uncertainty")
@@ -218,12 +222,7 @@ def holds(file, number):
 
 
 def test_every_download_comes_with_a_confidential_price_and_the_redacted_ones_do_not_hold_it(page, tmp_path):
-    page.get_by_role("combobox", name="Prices").click()
-    page.get_by_role("option", name="With a confidential price").click()
-    quiet(page)
-    type_in(page, "Confidential discount", "43.21")
-    page.keyboard.press("Enter")
-    quiet(page)
+    take_off_in_confidence(page, "43.21")
     result = hm.run_base_case(choices.priced(hm.load_inputs("relapsed"), "confidential", 43.21))
     followed = [0.4321, 43.21, 4368 * (1 - 0.4321), result.icer("confidential")]
     go(page, "Export")

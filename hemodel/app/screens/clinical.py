@@ -15,6 +15,7 @@ from hemodel.app.sidebar import Screen, screen
 from hemodel.cohort.model import with_drugs
 from hemodel.errors import InputError
 from hemodel.evidence.parameters import YEARS_PER
+from hemodel.evidence.reading import decoded
 from hemodel.evidence.survival_data import times_in
 from hemodel.report import charts, labels, tables
 from hemodel.report.charts.clinical import fitted_curves, hazard_curves, survival_curves
@@ -140,10 +141,7 @@ def survival_times(file: str, content: bytes) -> tuple[np.ndarray, np.ndarray]:
     """Times and events of an uploaded file; raises `InputError` where it is too large, no such file, or too little to fit."""
     if len(content) > MOST_BYTES:
         raise InputError(file, f"the file has {len(content):,} bytes", f"Give at most {MOST_BYTES:,}")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(file, "this is not a text file", 'Save it as "CSV UTF-8"') from None
+    text = decoded(file, content, 'Save it as "CSV UTF-8"')
     if max(text.count("\n"), text.count("\r")) > 2 * MOST_PEOPLE:  # blank lines and comments are none
         raise InputError(file, f"it has more than {2 * MOST_PEOPLE:,} rows", f"Give at most {MOST_PEOPLE:,} people")
     times, events = times_in(file, text)

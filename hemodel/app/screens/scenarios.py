@@ -172,9 +172,8 @@ def _populations(shown: Screen) -> None:
     )
     if found is not None:
         settings = shown.filed.settings
-        for _, rows in found.groupby(
-            ["population", "strategy"], sort=False
-        ):  # one for each: all in one would be longer than a sheet of paper
+        # one chart for each: all in one would be longer than a sheet of paper
+        for _, rows in found.groupby(["population", "strategy"], sort=False):
             figure(charts.comparison(rows, settings))
         with st.expander("The numbers"):
             table(tables.comparison_table(found, settings), "Every scenario in every population", tables.COMPARISON_FOOTER)

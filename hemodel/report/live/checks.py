@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hemodel.evidence.inputs import Inputs
 from hemodel.report import labels, tables
 from hemodel.report.live.cells import TOLERANCE, Column, Grid, Sheet, letters
 from hemodel.report.live.cycles import arrangement_key, trace_name
@@ -233,8 +232,3 @@ def _value(engine: Engine, strategy: int, what: str, part: str, side: int) -> fl
     parts = known[what]
     chosen = [part] if part != tables.TOTAL else list(parts)
     return float(sum(parts[p][strategy, 0] for p in chosen))
-
-
-def marked(inputs: Inputs) -> int:
-    """How many parameters are marked confidential."""
-    return sum(parameter.confidentiality != "none" for parameter in inputs.parameters.values())

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from hemodel.analyses.psa import PSA
 from hemodel.errors import Fault, InputError
+from hemodel.evidence.confidential import called
 from hemodel.evidence.inputs import Inputs
 from hemodel.report import labels, tables
 from hemodel.report.live import checks, cycles, given, results, trace
@@ -143,7 +144,7 @@ def cover_sheet(engine: Engine, sheets: Sequence[Sheet], places: tuple[Sequence[
         ("Price year", settings.price_year),
     ):
         _entry(sheet, what, words)
-    marked = checks.marked(inputs)
+    marked = len(called(inputs))
     if marked:
         _entry(sheet, "Confidential", f"{marked} inputs are marked confidential; nothing in this file is redacted", "warning")
     sheet.row += 1

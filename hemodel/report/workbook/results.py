@@ -10,6 +10,7 @@ import pandas as pd
 from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
+from hemodel.evidence.confidential import called
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.reading import data_folder, sources_text
 from hemodel.report import labels, tables
@@ -53,7 +54,7 @@ def _identity(page: Page, base: BaseCase) -> None:
     page.entry("Scenario", f"{inputs.scenario.label}. {inputs.scenario.why}")
     if inputs.changed:
         page.entry("Changed by hand", f"{', '.join(dict.fromkeys(inputs.changed))}: not as in the files", "warning")
-    marked = sum(parameter.confidentiality != "none" for parameter in inputs.parameters.values())
+    marked = len(called(inputs))
     if marked:
         page.entry("Confidential", f"{marked} parameters are marked confidential; nothing here is redacted", "warning")
     page.entry("Comparator", labels.strategy_label(settings, settings.comparator))
