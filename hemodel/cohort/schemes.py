@@ -1,14 +1,15 @@
-"""Patient access schemes: which packs the NHS pays for. List price and every scheme come out of the same trace.
+"""Patient access schemes: what is charged of a drug's packs. List price and every scheme come out of the same trace.
 
-A scheme sees two numbers of packs per person: all that were dispensed, and those within the first K treatment cycles, each
-plain and discounted at the start of its cycle. What it charges is a linear function of them, so the expectation is exact and
-no scheme lengthens the loop over cycles. Schemes touch the price of the drug and nothing else: dexamethasone, monitoring,
-prophylaxis and adverse events go on being charged.
+A scheme is the price as a step function of the treatment cycle: from some cycle on, some share of the list price. A cap is full price
+up to cycle K and nothing from then; a free start the other way round; a discount one step; tiers any steps. A refund takes back what
+non-responders' packs of the first K cycles cost. What is charged is a linear function of packs up to the steps, so the expectation is
+exact and no scheme lengthens the loop over cycles. Schemes touch the price of their drug and nothing else.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -17,98 +18,54 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Packs:
-    """Packs per person, shape (strategy, draw): discounted at the start of their cycle by `factor` per cycle, and plain.
-
-    `within`: those in the first K treatment cycles, where K is the scheme's `window`.
-    """
-
-    all: Array
-    within: Array
-    within_plain: Array
-    factor: float
-
-
-class Scheme(Protocol):
-    """One price arrangement."""
+class Packs(Protocol):
+    """Packs of one drug per person, shape (strategy, draw)."""
 
     @property
-    def window(self) -> int | None:
-        """K: the number of treatment cycles in which the terms differ from those after; None where there is no such number."""
+    def factor(self) -> float:
+        """Discount factor of one cycle."""
 
-    @property
-    def has_running_cost(self) -> bool:
-        """Whether the NHS bears the cost of running a scheme."""
+    def upto(self, cycle: int | None) -> Array:
+        """Discounted at the start of their cycle: those before treatment cycle `cycle`, or all."""
 
-    def charged(self, packs: Packs) -> Array:
-        """Packs paid for at list price, in full packs, shape (strategy, draw)."""
-
-
-@dataclass(frozen=True)
-class ListPrice:
-    """No scheme: every pack is charged."""
-
-    window: None = None
-    has_running_cost: bool = False
-
-    def charged(self, packs: Packs) -> Array:
-        """All packs."""
-        return packs.all
+    def plain_upto(self, cycle: int) -> Array:
+        """The same, not discounted."""
 
 
 @dataclass(frozen=True)
-class DrugCostCap:
-    """The manufacturer meets the drug cost after K treatment cycles (TA171: 26). Cycles 0..K-1 are charged, cycle K is free."""
+class Scheme:
+    """`steps`: (treatment cycle from which, share of the list price charged), the first from cycle 0.
 
-    window: int
-    has_running_cost: bool = True
-
-    def charged(self, packs: Packs) -> Array:
-        """Packs within the first K treatment cycles."""
-        return packs.within
-
-
-@dataclass(frozen=True)
-class FreeStart:
-    """The first K treatment cycles are free, all later ones are charged."""
-
-    window: int
-    has_running_cost: bool = True
-
-    def charged(self, packs: Packs) -> Array:
-        """Packs after the first K treatment cycles."""
-        return packs.all - packs.within
-
-
-@dataclass(frozen=True)
-class PriceDiscount:
-    """A share of the list price is taken off every pack."""
-
-    share: float
-    window: None = None
-    has_running_cost: bool = True
-
-    def charged(self, packs: Packs) -> Array:
-        """All packs times one minus the price discount."""
-        return packs.all * (1.0 - self.share)
-
-
-@dataclass(frozen=True)
-class ResponseRefund:
-    """Those who have not responded by cycle K get all packs up to then refunded, at the start of cycle K (bortezomib's scheme).
-
-    Response is taken as independent of how long a person stays on treatment before cycle K: non-responders who stop early have
-    bought fewer packs than this assumes, so the refund is, if anything, overstated.
+    >>> Scheme(((0, 1.0), (26, 0.0))).windows
+    (26,)
     """
 
-    window: int
-    p_response: float
-    has_running_cost: bool = True
+    steps: tuple[tuple[int, float], ...] = ((0, 1.0),)
+    refund_cycles: int | None = None
+    is_list_price: bool = False
 
-    def charged(self, packs: Packs) -> Array:
-        """All packs, less the refund: the non-responders' packs of the first K cycles, discounted from cycle K."""
-        return packs.all - (1.0 - self.p_response) * packs.within_plain * packs.factor**self.window
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """Treatment cycles at which the terms change, in order."""
+        return tuple(sorted({*(cycle for cycle, _ in self.steps[1:]), *([self.refund_cycles] if self.refund_cycles else [])}))
+
+    def charged(self, packs: Packs, refunded: Array | float = 0.0) -> Array:
+        """Packs paid for at list price, in full packs, shape (strategy, draw).
+
+        `refunded`: share of people whose packs of the first `refund_cycles` are refunded, at the start of that cycle. Response is taken
+        as independent of how long a person stays on treatment before: non-responders who stop early have bought fewer packs than this
+        assumes, so the refund is, if anything, overstated.
+        """
+        total = self.steps[-1][1] * packs.upto(None)
+        for (_, share), (end, later) in pairwise(self.steps):
+            if share != later:
+                total = total + (share - later) * packs.upto(end)
+        if self.refund_cycles is not None:
+            total = total - refunded * packs.plain_upto(self.refund_cycles) * packs.factor**self.refund_cycles
+        return total
+
+
+LIST_PRICE = Scheme(is_list_price=True)
 
 
 def share_within(

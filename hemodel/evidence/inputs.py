@@ -19,6 +19,7 @@ from hemodel.evidence import parameters as rows
 from hemodel.evidence.correlations import Correlation, contradiction, latent
 from hemodel.evidence.fitted import with_curves
 from hemodel.evidence.parameters import YEARS_PER, Parameter
+from hemodel.evidence.payoffs import EVENT_COLUMNS, PAYOFF_COLUMNS, Payoff, check_rows, read_events, read_payoffs
 from hemodel.evidence.reading import Table, csv_rows, data_folder, is_file, place, read_text, toml_values
 from hemodel.evidence.rules import UtilityNorm, load_rules
 from hemodel.evidence.scenarios import (
@@ -76,6 +77,7 @@ class Inputs:
     life_table: LifeTable
     utility_norm: UtilityNorm
     published: tuple[Published, ...]
+    payoffs: tuple[Payoff, ...]
     changed: tuple[str, ...] = field(default=())
 
     @property
@@ -85,6 +87,7 @@ class Inputs:
             "settings": self.settings.model_dump(mode="json"),
             "population": self.population,
             "parameters": [vars(self.parameters[name]) for name in sorted(self.parameters)],
+            "payoffs": [row.content for row in self.payoffs],
             "correlations": [vars(c) for c in self.correlations],
             "life_table": [self.life_table.name, self.life_table.male.tolist(), self.life_table.female.tolist()],
             "utility_norm": self.utility_norm.model_dump(),
@@ -122,7 +125,9 @@ class Inputs:
     def with_settings(self, /, **settings: Any) -> Inputs:
         """The same inputs with some settings set anew; raises `InputError` for what is not a setting or does not fit."""
         new, faults = changed_settings("changed settings", self.settings, settings, fixed=(*FIXED_BY_FILES, "life_table"))
-        if new is None:
+        if new is not None:
+            faults += check_rows(self.payoffs, new, _units(self.parameters))
+        if new is None or faults:
             raise InputError.together(faults)
         return replace(self, settings=new, changed=(*self.changed, *settings))
 
@@ -168,6 +173,7 @@ def load_inputs(problem: str | Path = "relapsed", *, population: str | None = No
     base, whole = _read_parameters(folder / "parameters.csv", faults)
     names = replace(names, parameters=base if whole else None)
     of_population = _read_populations(folder / "populations.csv", base, names, faults)
+    payoffs = _read_payoffs(folder, faults)
     pairs = _read_correlations(folder / "correlations.csv", names, faults)
     figures = _read_published(folder / "published.csv", names, faults)
     chosen = _chosen_population(population, settings, names, faults)
@@ -180,14 +186,30 @@ def load_inputs(problem: str | Path = "relapsed", *, population: str | None = No
     correlations = tuple(pair for owner, pair in pairs if owner in ("", chosen))
     if not faults and settings is not None:
         settings, parameters, correlations, faults = _with_fitted_curves(change, settings, parameters, correlations)
+    if not faults and settings is not None:
+        faults += check_rows(payoffs, settings, _units(parameters))
     if not faults:
         faults += contradiction(place(folder / "correlations.csv"), correlations, parameters)
     if faults or settings is None or life_table is None:
         raise InputError.together(faults)
     published = tuple(figure for owner, figure in figures if owner == chosen)
+    norm = load_rules().utility_norm
     return Inputs(
-        settings, chosen, change, MappingProxyType(parameters), correlations, life_table, load_rules().utility_norm, published
+        settings, chosen, change, MappingProxyType(parameters), correlations, life_table, norm, published, tuple(payoffs)
     )
+
+
+def _read_payoffs(folder: Path, faults: list[Fault]) -> list[Payoff]:
+    """Costs and QALYs of the problem: its rows, and those that stand for its adverse events (a folder may have none)."""
+    rows_found = read_payoffs(_read_rows(folder / "payoffs.csv", PAYOFF_COLUMNS, faults), faults)
+    events = folder / "adverse_events.csv"
+    if is_file(events):
+        rows_found += read_events(_read_rows(events, EVENT_COLUMNS, faults, may_be_empty=True), faults)
+    return rows_found
+
+
+def _units(parameters: Mapping[str, Parameter]) -> dict[str, str]:
+    return {name: parameter.unit for name, parameter in parameters.items()}
 
 
 def scenario_names(problem: str = "relapsed") -> list[str]:

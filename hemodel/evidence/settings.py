@@ -25,15 +25,6 @@ Cycles = Annotated[int, Field(ge=1, le=10_000)]
 
 Curve = Literal["weibull", "exponential", "gompertz", "log_logistic", "log_normal", "gamma"]
 """Families of which a median and one more number make a curve."""
-Addition = Literal[
-    "second_cancers",
-    "utility_loss_on_treatment",
-    "utility_loss_no_response",
-    "utility_loss_near_death",
-    "subsequent_treatment",
-    "later_lenalidomide",
-]
-"""What may be counted besides; see `cohort.model`."""
 
 
 class _Strict(BaseModel):
@@ -45,8 +36,24 @@ class Strategy(_Strict):
 
     name: Name
     label: Text
-    drugs: list[Literal["lenalidomide", "dexamethasone"]]
+    drugs: list[Name]  # names of [drugs.<name>]
     treatment_cycles: Cycles | None = None  # fixed duration; none: as long as `treatment_until` says
+
+
+class DoseSteps(_Strict):
+    """A dose that goes down by steps and never up again: the price of a pack at each, and the rate of a step a year."""
+
+    prices: list[Text] = Field(min_length=2)
+    rate: Text
+
+
+class Drug(_Strict):
+    """What one pack (or giving) of a drug costs at list price, and how often one is taken: amounts over parameters."""
+
+    label: Text
+    price: Text | None = None
+    dispensed: Text | None = None  # share of the cycles on treatment in which a pack is dispensed; none: in all
+    steps: DoseSteps | None = None  # used with dose = "stepwise"
 
 
 class Population(_Strict):
@@ -120,6 +127,7 @@ class Scheme(_Strict):
     """One price arrangement: who pays for which packs. See `cohort.schemes` for what each kind does."""
 
     kind: Literal["drug_cost_cap", "free_start", "price_discount", "response_refund"]
+    drug: Name
     label: Text
     drug_cost_cap_cycles: Cycles | None = None
     free_cycles: Cycles | None = None
@@ -135,12 +143,19 @@ class Scheme(_Strict):
             "price_discount": {"price_discount"},
             "response_refund": {"response_by_cycle", "p_response"},
         }[self.kind]
-        given = {name for name in type(self).model_fields if name not in ("kind", "label") and getattr(self, name) is not None}
+        given = {name for name in type(self).model_fields if name not in ("kind", "drug", "label") and getattr(self, name) is not None}
         if given != terms:
             given_terms = ", ".join(sorted(given)) or "no terms"
             problem = f"a scheme of the kind {self.kind} is given {given_terms}"
             raise _refused(problem, f"Give {' and '.join(sorted(terms))}, and no other terms")
         return self
+
+
+class Arrangement(_Strict):
+    """A price arrangement of several schemes, each of a drug of its own."""
+
+    label: Text
+    schemes: list[Name] = Field(min_length=1)
 
 
 def _refused(problem: str, remedy: str) -> PydanticCustomError:
@@ -168,6 +183,7 @@ class Settings(_Strict):
     discount_rate_costs: float = Field(ge=0, le=1)
     discount_rate_effects: float = Field(ge=0, le=1)
     thresholds: Literal["2026", "2009"]
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "GBP"
     structure: Literal["state_transition", "partitioned_survival"]
     time_in_state: Literal["life_table", "start", "end"]
     progression_shape: Literal["pfs", "ttp"]
@@ -184,11 +200,12 @@ class Settings(_Strict):
     stop_at_response_cycle: Cycles | None = None
     dose: Literal["shares", "stepwise"] = "shares"
     utility_age_adjustment: Literal["none", "general_population"] = "none"
-    also_counted: list[Addition] = []
-    dexamethasone_high_dose_cycles: int = Field(ge=0, le=10_000)
+    also_counted: list[Name] = []
+    drugs: dict[Name, Drug]
     price_arrangements: list[str] = Field(min_length=1)
     scheme_counts: Literal["calendar", "dispensed"]
-    schemes: dict[str, Scheme]
+    schemes: dict[Name, Scheme]
+    arrangements: dict[Name, Arrangement] = {}  # price arrangements of several schemes
 
     @field_validator("populations")
     @classmethod
@@ -221,7 +238,7 @@ class Settings(_Strict):
 
     @field_validator("also_counted")
     @classmethod
-    def _is_counted_once(cls, names: list[Addition]) -> list[Addition]:
+    def _is_counted_once(cls, names: list[str]) -> list[str]:
         _refuse_repeats("addition", list(names))
         return names
 
@@ -233,17 +250,15 @@ class Settings(_Strict):
 
     @field_validator("schemes")
     @classmethod
-    def _serve_the_price_arrangements(cls, schemes: dict[str, Scheme], info: ValidationInfo) -> dict[str, Scheme]:
+    def _are_not_the_list_price(cls, schemes: dict[str, Scheme]) -> dict[str, Scheme]:
         if "list" in schemes:
             raise _refused("`list` is the list price and cannot be a scheme", "Give the scheme another name")
-        unknown = [name for name in info.data.get("price_arrangements", []) if name not in ("list", *schemes)]
-        if unknown:
-            problem = f"there is no scheme for the price arrangement {', '.join(map(shown, unknown))}"
-            raise _refused(problem, nearest(unknown[0], ["list", *schemes]))
         return schemes
 
     @model_validator(mode="after")
     def _fit_together(self) -> Settings:
+        self._refuse_drugs_unknown()
+        self._refuse_arrangements_unknown()
         by_ratio = "hazard_ratio" in (self.comparator_survival, self.intervention_survival)
         if self.comparator_survival == self.intervention_survival == "hazard_ratio":
             raise _refused("survival of both strategies would follow from the other's", "Leave the median to one of them")
@@ -262,23 +277,48 @@ class Settings(_Strict):
             raise _refused(problem, 'Set progression_shape = "pfs"')
         if self.post_progression_clock_cycles is not None and self.structure != "state_transition":
             raise _refused("partitioned survival has no clock after progression", 'Set structure = "state_transition"')
-        needs_transitions = {"subsequent_treatment", "later_lenalidomide"} & set(self.also_counted)
-        if needs_transitions and self.structure != "state_transition":
-            what = " and ".join(sorted(needs_transitions))
-            raise _refused(f"partitioned survival does not know when people progress, which {what} needs", "Leave it out")
-        if "subsequent_treatment" in self.also_counted and self.post_progression_clock_cycles is None:
-            raise _refused("subsequent_treatment has no duration", "Give post_progression_clock_cycles")
-        kinds = {self.schemes[a].kind for a in self.price_arrangements if a in self.schemes}
-        if "response_refund" in kinds and self.scheme_counts == "dispensed":
-            raise _refused("a refund by response goes by the calendar", 'Set scheme_counts = "calendar"')
-        if "later_lenalidomide" in self.also_counted:
-            if self.scheme_counts == "dispensed":
-                raise _refused("packs of a later line are counted by the calendar", 'Set scheme_counts = "calendar"')
-            if "response_refund" in kinds:
-                raise _refused("a refund by response is not known for a later line", "Choose another scheme")
-            if self.post_progression_clock_cycles is not None:
-                raise _refused("a later line has its own clock", "Leave post_progression_clock_cycles out")
         return self
+
+    def _refuse_drugs_unknown(self) -> None:
+        given = {name for strategy in self.strategies for name in strategy.drugs}
+        for owner, names in ((f"strategy {s.name}", s.drugs) for s in self.strategies):
+            _refuse_repeats(f"drug of {owner}", names)
+            for name in names:
+                if name not in self.drugs:
+                    raise _refused(f"{owner} has the drug {shown(name)}, which is not there", nearest(name, self.drugs))
+        for name in self.drugs:
+            if name not in given:
+                raise _refused(f"the drug {name} is of no strategy", "Add it to the drugs of a strategy, or leave it out")
+        for scheme_name, scheme in self.schemes.items():
+            if scheme.drug not in self.drugs:
+                problem = f"the scheme {scheme_name} is of the drug {shown(scheme.drug)}, which is not there"
+                raise _refused(problem, nearest(scheme.drug, self.drugs))
+
+    def _refuse_arrangements_unknown(self) -> None:
+        for name, arrangement in self.arrangements.items():
+            if name == "list" or name in self.schemes:
+                raise _refused(f"the arrangement {name} has the name of another", "Give it a name of its own")
+            for scheme in arrangement.schemes:
+                if scheme not in self.schemes:
+                    problem = f"there is no scheme {shown(scheme)} for the arrangement {name}"
+                    raise _refused(problem, nearest(scheme, self.schemes))
+            drugs = [self.schemes[scheme].drug for scheme in arrangement.schemes]
+            twice = sorted({drug for drug in drugs if drugs.count(drug) > 1})
+            if twice:
+                problem = f"the arrangement {name} has two schemes of {', '.join(twice)}"
+                raise _refused(problem, "Leave one of them to another arrangement")
+        known = ["list", *self.schemes, *self.arrangements]
+        for name in self.price_arrangements:
+            if name not in known:
+                raise _refused(f"there is no scheme for the price arrangement {shown(name)}", nearest(name, known))
+
+    def schemes_in(self, arrangement: str) -> dict[str, Scheme]:
+        """The schemes of a price arrangement by drug; a drug without one is at its list price."""
+        if arrangement == "list":
+            return {}
+        known = self.arrangements.get(arrangement)
+        names = [arrangement] if known is None else known.schemes
+        return {self.schemes[name].drug: self.schemes[name] for name in names}
 
     @property
     def n_cycles(self) -> int:

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from hemodel.cohort import hazards, structures
 from hemodel.cohort.engine import Moves, step_through
-from hemodel.cohort.model import curves, valuation
-from hemodel.cohort.model.paths import LATER_LENALIDOMIDE, RECENTLY_PROGRESSED, Paths, later_windows, scheme_of
-from hemodel.cohort.model.treatment import ON_TREATMENT, STRENGTHS, Record, with_treatment
-from hemodel.cohort.model.valuation import COMPONENT_STATES, adverse_events, with_drugs
+from hemodel.cohort.model import curves
+from hemodel.cohort.model.paths import LATER_LINE, RECENTLY, Paths, later_windows
+from hemodel.cohort.model.plan import Plan, scheme_of
+from hemodel.cohort.model.treatment import ON_TREATMENT, Record, with_treatment
+from hemodel.cohort.model.valuation import Valuation
 from hemodel.cohort.structures import DEAD, LATER, PROGRESSED, PROGRESSION_FREE
 from hemodel.evidence.draws import Draws, NotedDraws, base_case_draws
 from hemodel.evidence.inputs import Inputs
@@ -30,14 +31,12 @@ from hemodel.outcomes import Outcomes
 from hemodel.survival.background import hazard_increments
 
 __all__ = [
-    "COMPONENT_STATES",
     "DEAD",
     "ON_TREATMENT",
     "PROGRESSED",
     "PROGRESSION_FREE",
-    "STRENGTHS",
     "Lives",
-    "adverse_events",
+    "Plan",
     "background_hazards",
     "evaluate",
     "follow",
@@ -46,7 +45,6 @@ __all__ = [
     "scheme_of",
     "trace",
     "transitions",
-    "with_drugs",
 ]
 
 Array = NDArray[np.float64]
@@ -66,43 +64,44 @@ def evaluate(draws: Draws, inputs: Inputs) -> Outcomes:
 def live(draws: Draws, inputs: Inputs) -> Lives:
     """Let the cohorts live through the horizon once; what they cost and yield with or without discounting follows from that."""
     curves.refuse_partial(inputs)
-    paths = Paths(draws, inputs)
-    crossings = follow(draws, inputs, paths.record)
+    plan = Plan.of(inputs)
+    paths = Paths(draws, plan)
+    crossings = follow(draws, inputs, paths.record, plan)
     if inputs.settings.utility_age_adjustment != "none":
+        norm = inputs.utility_norm.at(draws["age_start"], draws["p_male"])
         nobody = np.zeros((len(inputs.settings.strategies), len(draws["age_start"])))
-        for state in (PROGRESSION_FREE, PROGRESSED):
-            held = draws[f"u_{state}"] - valuation.utility(draws, inputs, state)
-            crossings[f"by how much u_{state} exceeded the general population's utility"] = nobody + held
-    return Lives(draws, inputs, paths, crossings)
+        for name in plan.utilities:
+            excess = draws[name] - np.minimum(draws[name], norm)
+            crossings[f"by how much {name} exceeded the general population's utility"] = nobody + excess
+    return Lives(plan, paths, Valuation(draws, plan, paths), crossings)
 
 
 @dataclass(frozen=True)
 class Lives:
     """Sums over the cohorts' lives, from which outcomes are products."""
 
-    draws: Draws
-    inputs: Inputs
+    plan: Plan
     paths: Paths
+    worth: Valuation
     crossings: dict[str, Array]
 
     def outcomes(self, *, discounted: bool) -> Outcomes:
         """Costs by price arrangement and component, life-years and QALYs by state, with or without time preference."""
-        settings = self.inputs.settings
+        settings = self.plan.inputs.settings
         rate_costs, rate_effects = (
             r if discounted else 0.0 for r in (settings.discount_rate_costs, settings.discount_rate_effects)
         )
-        costs = valuation.costs(self.draws, self.inputs, self.paths, rate_costs)
-        qalys = valuation.qalys(self.draws, self.inputs, self.paths, rate_effects)
+        costs, qalys = self.worth.costs(rate_costs), self.worth.qalys(rate_effects)
         return Outcomes(settings.strategy_names, costs, self.life_years(discounted=discounted), qalys, None, self.crossings)
 
     def life_years(self, *, discounted: bool) -> dict[str, Array]:
         """Life-years by state, with or without time preference."""
-        settings = self.inputs.settings
+        settings = self.plan.inputs.settings
         rate = settings.discount_rate_effects if discounted else 0.0
         return {state: self.paths.years(state, rate, settings.time_in_state) for state in (PROGRESSION_FREE, PROGRESSED)}
 
 
-def follow(draws: Draws, inputs: Inputs, record: Record) -> dict[str, Array]:
+def follow(draws: Draws, inputs: Inputs, record: Record, plan: Plan | None = None) -> dict[str, Array]:
     """Let the cohorts live through the horizon. `record(cycle, occupancy)` sees shares in progression_free, progressed and
     on_treatment at every cycle start and at the end, shape (strategy, draw); the arrays are reused: copy what is to be kept.
 
@@ -115,7 +114,7 @@ def follow(draws: Draws, inputs: Inputs, record: Record) -> dict[str, Array]:
     shape = (len(inputs.settings.strategies), len(draws["age_start"]))
     if inputs.settings.structure == "state_transition":
         occupancy = {PROGRESSION_FREE: np.ones(shape), PROGRESSED: np.zeros(shape)}
-        moves = _with_clocks(draws, inputs, floor, transitions(draws, inputs, floor), occupancy)
+        moves = _with_clocks(draws, plan or Plan.of(inputs), floor, transitions(draws, inputs, floor), occupancy)
         step_through(occupancy, moves, inputs.settings.n_cycles, record if len(occupancy) == 2 else _joined(record))
         return crossings
     above = crossings["cycles in which the PFS curve exceeded the OS curve"] = np.zeros(shape)
@@ -188,14 +187,14 @@ def transitions(draws: Draws, inputs: Inputs, floor: Array) -> Callable[[int], M
 
 
 def _with_clocks(
-    draws: Draws, inputs: Inputs, floor: Array, moves: Callable[[int], Moves], occupancy: dict[str, Array]
+    draws: Draws, plan: Plan, floor: Array, moves: Callable[[int], Moves], occupancy: dict[str, Array]
 ) -> Callable[[int], Moves]:
-    """`moves` with the clocks that the settings ask for; their states are added to `occupancy`."""
-    settings = inputs.settings
+    """`moves` with the clocks that the settings and rows ask for; their states are added to `occupancy`."""
+    inputs, settings = plan.inputs, plan.inputs.settings
     clock, nobody = settings.post_progression_clock_cycles, np.zeros_like(occupancy[PROGRESSED])
     death = curves.death_steps(draws, inputs)
-    for window in later_windows(inputs):
-        state = f"{LATER_LENALIDOMIDE}_{window}"
+    for window in later_windows(plan):
+        state = f"{LATER_LINE}_{window}"
         occupancy |= {state: nobody.copy(), state + LATER: nobody.copy()}
         leave = structures.floored(hazards.at_least(death, CYCLE_YEARS * draws["r_stop_later_line"]), floor)
         share = curves.by_strategy(draws, inputs, "p_later_line")
@@ -214,7 +213,7 @@ def _joined(record: Record) -> Record:
     def join(cycle: int, occupancy: Mapping[str, Array]) -> None:
         seen = dict(occupancy)
         if PROGRESSED + LATER in seen:
-            seen[RECENTLY_PROGRESSED] = seen[PROGRESSED]
+            seen[RECENTLY + PROGRESSED] = seen[PROGRESSED]
             seen[PROGRESSED] = seen[PROGRESSED] + seen[PROGRESSED + LATER]
         record(cycle, seen)
 

@@ -44,16 +44,6 @@ def refuse_partial(inputs: Inputs) -> None:
         for quantity, owners in given.items()
         if quantity not in _OF_SOME and (missing := [s for s in inputs.settings.strategy_names if s not in owners])
     ]
-    for name in inputs.parameters:
-        if name.startswith("c_other_drugs_") and name.removeprefix("c_other_drugs_") not in strategies:
-            remedy = nearest(name, [f"c_other_drugs_{strategy}" for strategy in inputs.settings.strategy_names])
-            faults.append(Fault(f"parameter {name}", "there is no such strategy", remedy))
-    for event in (quantity.removeprefix("p_") for quantity in given if quantity.startswith("p_")):
-        cost, loss = f"c_{event}" in inputs.parameters, f"du_{event}" in inputs.parameters
-        if cost != loss:
-            has, lacks = (f"c_{event}", f"du_{event}") if cost else (f"du_{event}", f"c_{event}")
-            problem = f"an adverse event with a share of people and {has}, but no {lacks}"
-            faults.append(Fault(f"parameters p_{event}_...", problem, f"Give {lacks} too (0 is a value)"))
     if faults:
         raise InputError.together(faults)
 

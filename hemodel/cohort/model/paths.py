@@ -1,92 +1,78 @@
-"""What the loop over cycles adds up along the cohorts' lives."""
+"""What the loop over cycles adds up along the cohorts' lives: the sums that some row of the run asks for, and nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hemodel.cohort import schemes
-from hemodel.cohort.model.treatment import ON_TREATMENT, PACK_VALUE, age_factor, is_progression_free
+from hemodel.cohort.model.plan import Plan, value
+from hemodel.cohort.model.treatment import ON_TREATMENT, age_factor, is_progression_free, pack_value, with_steps
 from hemodel.cohort.payoffs import discount_factors
 from hemodel.cohort.structures import LATER, PROGRESSED, PROGRESSION_FREE
 from hemodel.cohort.sums import CycleSums, WeightedYears
-from hemodel.errors import InputError
 from hemodel.evidence.draws import Draws
-from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import CYCLE_YEARS
-from hemodel.evidence.settings import Scheme as SchemeTerms
 
 Array = NDArray[np.float64]
-RECENTLY_PROGRESSED = "recently_progressed"
-"""Those progressed within the cycles of the clock; kept where there is one."""
-LATER_LENALIDOMIDE = "later_lenalidomide"
-"""On lenalidomide in the line after progression, within the charged cycles of that line; with `LATER` added, beyond them."""
+RECENTLY = "recently_"
+"""Beginning of the name of those in a state within the cycles of its clock; kept where there is one."""
+LATER_LINE = "later_line"
+"""On the drug of the line after progression, within the charged cycles of that line; with `LATER` added, beyond them."""
 
 
-def scheme_of(terms: SchemeTerms | None) -> schemes.Scheme:
-    """The price arrangement that the settings describe; None is the list price."""
-    match terms:
-        case None:
-            return schemes.ListPrice()
-        case SchemeTerms(kind="drug_cost_cap", drug_cost_cap_cycles=int(cycles)):
-            return schemes.DrugCostCap(cycles)
-        case SchemeTerms(kind="free_start", free_cycles=int(cycles)):
-            return schemes.FreeStart(cycles)
-        case SchemeTerms(kind="price_discount", price_discount=float(share)):
-            return schemes.PriceDiscount(share)
-        case SchemeTerms(kind="response_refund", response_by_cycle=int(cycles), p_response=float(p)):
-            return schemes.ResponseRefund(cycles, p)
-    raise InputError("schemes", f"{terms!r} is not a scheme", "Give the terms that its kind takes")
-
-
-def later_windows(inputs: Inputs) -> list[int]:
+def later_windows(plan: Plan) -> list[int]:
     """Cycles after which a price arrangement of the run treats the packs of a later line otherwise, counted from entry to that line."""
-    if "later_lenalidomide" not in inputs.settings.also_counted:
+    drug = plan.later_drug
+    if drug is None:
         return []
-    chosen = [scheme_of(inputs.settings.schemes[a]).window for a in inputs.settings.price_arrangements if a != "list"]
-    return sorted({window for window in chosen if window is not None}) or [1]
+    return sorted({w for arrangement in plan.arrangements for w in plan.scheme(arrangement, drug).windows}) or [1]
 
 
 class Paths:
-    """Sums over cycles: progression-free, progressed, on treatment, packs counted as dispensed, and what else the settings ask for."""
+    """Sums over cycles: those in each state, on treatment, packs counted as dispensed, and what else the rows ask for."""
 
-    def __init__(self, draws: Draws, inputs: Inputs) -> None:
-        settings = inputs.settings
-        self.schemes = {a: scheme_of(None if a == "list" else settings.schemes[a]) for a in settings.price_arrangements}
-        # sums are cut at every scheme's window, chosen or not, so that a price arrangement has the same bits in any company
-        windows = {w for terms in settings.schemes.values() if (w := scheme_of(terms).window) is not None}
+    def __init__(self, draws: Draws, plan: Plan) -> None:
+        self.plan, settings = plan, plan.inputs.settings
         self.rates = (0.0, settings.discount_rate_costs, settings.discount_rate_effects)
         sums = partial(CycleSums, self.rates, n_cycles=settings.n_cycles, cycle_years=CYCLE_YEARS)
-        cuts = [*windows, settings.dexamethasone_high_dose_cycles]
+        cuts = self._cuts()
         self.of = {PROGRESSION_FREE: sums(cuts=cuts), PROGRESSED: sums()}
         self._recorded = [PROGRESSION_FREE, PROGRESSED]
-        if is_progression_free(inputs):
+        if is_progression_free(plan.inputs):
             self.of[ON_TREATMENT] = self.of[PROGRESSION_FREE]
         else:
             self._also(ON_TREATMENT, sums(cuts=cuts))
-        self.packs = PACK_VALUE if settings.dose == "stepwise" else ON_TREATMENT
-        if settings.dose == "stepwise":
-            self._also(PACK_VALUE, sums(cuts=cuts))
+        for drug in with_steps(plan.inputs):
+            self._also(pack_value(drug), sums(cuts=cuts))
         if settings.post_progression_clock_cycles is not None:
-            self._also(RECENTLY_PROGRESSED, sums())
-        for window in later_windows(inputs):
-            self._also(f"{LATER_LENALIDOMIDE}_{window}", sums())
-            self._also(f"{LATER_LENALIDOMIDE}_{window}{LATER}", sums())
-        self.within = {window: sums() for window in windows if settings.scheme_counts == "dispensed"}
-        self._counting: dict[int, tuple[Array, Array] | None] = dict.fromkeys(self.within)
-        self._dispensed = draws["p_pack_dispensed"]
-        self.valued = self._valued(draws, inputs) if settings.utility_age_adjustment == "general_population" else None
+            self._also(RECENTLY + PROGRESSED, sums())
+        for window in later_windows(plan):
+            self._also(f"{LATER_LINE}_{window}", sums())
+            self._also(f"{LATER_LINE}_{window}{LATER}", sums())
+        self.dispensed = {drug: value(amount, draws, plan.inputs) for drug, amount in plan.dispensed.items()}
+        counted = settings.scheme_counts == "dispensed"
+        self.within = {(d, w): sums() for d in self.dispensed for w in plan.windows(d) if counted}
+        self._counting: dict[tuple[str, int], tuple[Array, Array] | None] = dict.fromkeys(self.within)
+        self.valued = self._valued(draws) if settings.utility_age_adjustment == "general_population" else None
+
+    def _cuts(self) -> list[int]:
+        """Treatment cycles at which a price or the window of a row changes."""
+        of_rows = [row.payoff.measure for row in self.plan.rows]
+        cuts = {cut for m in of_rows for cut in (m.first - 1, m.last) if cut}
+        return sorted(cuts | {w for drug in self.plan.prices for w in self.plan.windows(drug)})
 
     def _also(self, name: str, sums: CycleSums) -> None:
         self.of[name] = sums
         self._recorded.append(name)
 
-    def _valued(self, draws: Draws, inputs: Inputs) -> dict[tuple[str, float], WeightedYears]:
+    def _valued(self, draws: Draws) -> dict[tuple[str, float], WeightedYears]:
         """Years in each state weighted by the utility norm at the age attained: (state, discount rate) -> sums."""
-        settings, factor = inputs.settings, age_factor(draws, inputs)
+        settings, factor = self.plan.inputs.settings, age_factor(draws, self.plan.inputs)
         middle = (np.arange(settings.n_cycles) + 0.5) * CYCLE_YEARS
         return {
             (state, rate): WeightedYears(CYCLE_YEARS * discount_factors(rate, middle)[:, None] * factor, count)
@@ -106,17 +92,87 @@ class Paths:
                 self.of[name].close(occupancy[name])
             else:
                 self.of[name].add(cycle, occupancy[name])
-        for window, sums in self.within.items():
-            chance, self._counting[window] = schemes.share_within(cycle, self._dispensed, window, self._counting[window])
+        for (drug, window), sums in self.within.items():
+            chance, state = schemes.share_within(cycle, self.dispensed[drug], window, self._counting[drug, window])
+            self._counting[drug, window] = state
+            shares = occupancy[self.packs_of(drug)] * chance
             if is_end:
-                sums.close(occupancy[self.packs] * chance)
+                sums.close(shares)
             else:
-                sums.add(cycle, occupancy[self.packs] * chance)
-        for (state, _), years in (self.valued or {}).items():
-            years.add(cycle, occupancy[state])
+                sums.add(cycle, shares)
+        for (state_name, _), years in (self.valued or {}).items():
+            years.add(cycle, occupancy[state_name])
+
+    def packs_of(self, drug: str) -> str:
+        """Name of the occupancy that counts packs of a drug: those on treatment, or what their packs are worth where the dose changes."""
+        return pack_value(drug) if pack_value(drug) in self.of else ON_TREATMENT
 
     def years(self, state: str, rate: float, count: str, *, valued: bool = False) -> Array:
         """Person-years in a state, discounted at mid-cycle; `valued`: weighted by the utility norm where the settings ask for that."""
         if valued and self.valued is not None:
             return self.valued[state, rate].total
         return self.of[state].years(rate, count)
+
+    def packs(self, drug: str, rate: float) -> Packs:
+        """Packs of a drug dispensed in the strategies' own line."""
+        return Packs(self, drug, rate)
+
+    def deaths(self, rate: float) -> Array:
+        """Deaths per person within the horizon, discounted at mid-cycle."""
+        return self.of[PROGRESSION_FREE].leavers(rate) + self.of[PROGRESSED].leavers(rate)
+
+
+@dataclass(frozen=True)
+class Packs:
+    """Packs of a drug per person (worth in money at list price where its dose changes), discounted at `rate`; see `schemes.Packs`."""
+
+    paths: Paths
+    drug: str
+    rate: float
+
+    @property
+    def factor(self) -> float:
+        """Discount factor of one cycle."""
+        return self._sums.cycle_factor(self.rate)
+
+    def upto(self, cycle: int | None) -> Array:
+        """Packs before treatment cycle `cycle`, counted by the calendar or as dispensed; or all."""
+        return self._before(self.rate, cycle)
+
+    def plain_upto(self, cycle: int) -> Array:
+        """The same, not discounted."""
+        return self._before(0.0, cycle)
+
+    @property
+    def _sums(self) -> CycleSums:
+        return self.paths.of[self.paths.packs_of(self.drug)]
+
+    def _before(self, rate: float, cycle: int | None) -> Array:
+        counted = self.paths.within.get((self.drug, cycle)) if cycle is not None else None
+        people = self._sums.at_starts(rate, cycle) if counted is None else counted.at_starts(rate)
+        return self.paths.dispensed.get(self.drug, 1.0) * people
+
+
+@dataclass(frozen=True)
+class LaterPacks:
+    """Packs of the drug of a later line, whose cycles are counted from entry to it; one window at most."""
+
+    paths: Paths
+    rate: float
+    window: int
+
+    @property
+    def factor(self) -> float:
+        """Discount factor of one cycle."""
+        return self.paths.of[f"{LATER_LINE}_{self.window}"].cycle_factor(self.rate)
+
+    def upto(self, cycle: int | None) -> Array:
+        """Packs before cycle `window` of the line, or all."""
+        drug, name = self.paths.plan.later_drug or "", f"{LATER_LINE}_{self.window}"
+        within = self.paths.of[name].at_starts(self.rate)
+        people = within if cycle is not None else within + self.paths.of[name + LATER].at_starts(self.rate)
+        return self.paths.dispensed.get(drug, 1.0) * people
+
+    def plain_upto(self, cycle: int) -> Array:
+        """Not known of a later line."""
+        raise NotImplementedError

@@ -11,32 +11,37 @@ from hemodel.cohort.model.curves import boundaries, by_strategy, ttp_steps
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.evidence.draws import Draws
 from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.settings import CYCLE_YEARS
+from hemodel.evidence.settings import CYCLE_YEARS, DoseSteps
 
 Array = NDArray[np.float64]
 Record = Callable[[int, Mapping[str, Array]], None]
 
 ON_TREATMENT = "on_treatment"
-PACK_VALUE = "pack_value"
-"""Share on treatment times the list price of the pack they are on, GBP: kept where the dose changes over time."""
-STRENGTHS = ("25mg", "20mg", "15mg", "10mg", "5mg")
-STEPS = ("25mg", "15mg", "10mg", "5mg")
-"""Doses of the stepwise reduction for toxicity."""
+
+
+def pack_value(drug: str) -> str:
+    """Name of the share on treatment times the list price of the pack of `drug` that they are on: kept where its dose changes."""
+    return f"pack_value_{drug}"
+
+
+def with_steps(inputs: Inputs) -> dict[str, DoseSteps]:
+    """The drugs of which the dose goes down over time in this run."""
+    return {d: drug.steps for d, drug in inputs.settings.drugs.items() if drug.steps and inputs.settings.dose == "stepwise"}
 
 
 def with_treatment(draws: Draws, inputs: Inputs, record: Record, crossings: dict[str, Array]) -> Record:
     """`record` that also sees the share on treatment at each cycle start, and the list price of their packs where doses change."""
     treated = _until(draws, inputs, crossings)
     stays = _rules_by_cycle(draws, inputs)
-    price = stepwise_price(draws) if inputs.settings.dose == "stepwise" else None
+    price_of = {drug: stepwise_price(draws, steps) for drug, steps in with_steps(inputs).items()}
 
     def with_share(cycle: int, occupancy: Mapping[str, Array]) -> None:
         share = treated(cycle, occupancy)
         for rule in stays:
             share = share * rule(cycle)
         seen = {**occupancy, ON_TREATMENT: share}
-        if price is not None:
-            seen[PACK_VALUE] = share * price(cycle)
+        for drug, price in price_of.items():
+            seen[pack_value(drug)] = share * price(cycle)
         record(cycle, seen)
 
     return with_share
@@ -87,14 +92,13 @@ def _rules_by_cycle(draws: Draws, inputs: Inputs) -> list[Callable[[int], Array]
     return rules
 
 
-def stepwise_price(draws: Draws) -> Callable[[int], Array]:
-    """Expected list price of a pack in treatment cycle c, GBP, (draw,), where doses go down by steps and never up again.
+def stepwise_price(draws: Draws, steps: DoseSteps) -> Callable[[int], Array]:
+    """Expected list price of a pack in treatment cycle c, (draw,), where doses go down by steps and never up again.
 
-    From 25 mg to 15, 10 and 5 mg at the rate `r_dose_reduction` a year: the number of reductions after t years is Poisson(r t), of
-    which three are possible. Independent of how long a person stays on treatment.
+    Steps are taken at a rate a year: the number of reductions after t years is Poisson(r t), of which those that `steps` has prices for
+    are possible. Independent of how long a person stays on treatment.
     """
-    prices = [draws[f"c_lenalidomide_{strength}_pack"] for strength in STEPS]
-    rate = draws["r_dose_reduction"]
+    prices, rate = [draws[name] for name in steps.prices], draws[steps.rate]
 
     def price(cycle: int) -> Array:
         expected = rate * (cycle * CYCLE_YEARS)
@@ -107,19 +111,6 @@ def stepwise_price(draws: Draws) -> Callable[[int], Array]:
         return total + left * prices[-1]
 
     return price
-
-
-def main_pack(inputs: Inputs) -> str:
-    """Name of the price of the pack that is dispensed most, which stands for all: c_lenalidomide_<strength>_pack."""
-    strength = max(STRENGTHS, key=lambda s: inputs.parameters[f"p_packs_{s}"].value)
-    return f"c_lenalidomide_{strength}_pack"
-
-
-def list_price(draws: Draws) -> Array:
-    """List price of a pack, averaged over the shares of packs by strength, GBP, (draw,)."""
-    return sum(
-        (draws[f"p_packs_{s}"] * draws[f"c_lenalidomide_{s}_pack"] for s in STRENGTHS), np.zeros_like(draws["p_packs_25mg"])
-    )
 
 
 def age_factor(draws: Draws, inputs: Inputs) -> Array:

@@ -1,0 +1,141 @@
+"""What a run will do, made from the inputs before any draw is touched: rows with their names resolved, drugs, price arrangements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hemodel.cohort import schemes
+from hemodel.errors import InputError
+from hemodel.evidence import amounts
+from hemodel.evidence.amounts import Amount
+from hemodel.evidence.draws import Draws
+from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.payoffs import PRICE, Payoff, column_of
+from hemodel.evidence.settings import Scheme as SchemeTerms
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A payoff of the run: for which strategies, and which parameters the names in its amount mean for each."""
+
+    payoff: Payoff
+    takes: tuple[bool, ...]  # by strategy
+    amounts: tuple[Amount | None, ...]  # by strategy, with the names of parameters; None for those it is not for
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the amount is the same for all strategies that it is for."""
+        return len({a.tree for a in self.amounts if a is not None}) == 1
+
+    @property
+    def takers(self) -> Array:
+        """1 for the strategies that it is for, 0 for the others, (strategy, 1)."""
+        return np.array(self.takes, dtype=np.float64)[:, None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The rows that count, the list price of each drug, and the schemes of each price arrangement."""
+
+    inputs: Inputs
+    rows: tuple[Row, ...]
+    prices: Mapping[str, tuple[Amount, ...]]  # drug -> by strategy
+    dispensed: Mapping[str, tuple[Amount, ...]]  # drug -> by strategy, where packs are not dispensed in all cycles
+    arrangements: Mapping[str, Mapping[str, schemes.Scheme]]  # price arrangement -> drug -> scheme
+
+    @classmethod
+    def of(cls, inputs: Inputs) -> Plan:
+        """The plan of these inputs."""
+        settings = inputs.settings
+        drugs = settings.drugs
+        return cls(
+            inputs,
+            tuple(_row(payoff, inputs) for payoff in inputs.payoffs if payoff.is_active(settings)),
+            {name: _by_strategy(amounts.parse(drug.price), inputs) for name, drug in drugs.items() if drug.price is not None},
+            {name: _by_strategy(amounts.parse(drug.dispensed), inputs) for name, drug in drugs.items() if drug.dispensed is not None},
+            {a: {drug: scheme_of(terms) for drug, terms in settings.schemes_in(a).items()} for a in settings.price_arrangements},
+        )
+
+    def scheme(self, arrangement: str, drug: str) -> schemes.Scheme:
+        """What is charged of a drug under a price arrangement."""
+        return self.arrangements[arrangement].get(drug, schemes.LIST_PRICE)
+
+    @property
+    def later_drug(self) -> str | None:
+        """The drug of the later line, if the run counts one."""
+        return next((row.payoff.drug for row in self.rows if row.payoff.owner.kind == "later"), None)
+
+    @property
+    def utilities(self) -> tuple[str, ...]:
+        """Utilities (u_...) of states in the rows, in their order."""
+        found = [name for row in self.rows for a in row.amounts if a is not None for name in a.names if name.startswith("u_")]
+        return tuple(dict.fromkeys(found))
+
+    def windows(self, drug: str) -> list[int]:
+        """Treatment cycles at which any scheme of a drug changes its terms, in use or not: an arrangement has the same bits in any company."""
+        return sorted({w for terms in self.inputs.settings.schemes.values() if terms.drug == drug for w in scheme_of(terms).windows})
+
+
+def scheme_of(terms: SchemeTerms) -> schemes.Scheme:
+    """The scheme that the settings describe."""
+    match terms:
+        case SchemeTerms(kind="drug_cost_cap", drug_cost_cap_cycles=int(cycles)):
+            return schemes.Scheme(((0, 1.0), (cycles, 0.0)))
+        case SchemeTerms(kind="free_start", free_cycles=int(cycles)):
+            return schemes.Scheme(((0, 0.0), (cycles, 1.0)))
+        case SchemeTerms(kind="price_discount", price_discount=float(share)):
+            return schemes.Scheme(((0, 1.0 - share),))
+        case SchemeTerms(kind="response_refund", response_by_cycle=int(cycles)):
+            return schemes.Scheme(refund_cycles=cycles)
+    raise InputError("schemes", f"{terms!r} is not a scheme", "Give the terms that its kind takes")
+
+
+def value(of_strategies: tuple[Amount | None, ...], draws: Draws, inputs: Inputs, price: Array | None = None) -> Array:
+    """What an amount comes to: (draw,) where it is the same for all strategies, else (strategy, draw), 0 where there is none.
+
+    `price`: the list price that stands for `price` in it, (draw,) or (strategy, draw).
+    """
+    if len({amount.tree for amount in of_strategies if amount is not None}) == 1:
+        amount = next(amount for amount in of_strategies if amount is not None)
+        return amount.value(lambda name: _of_name(name, draws, inputs, price))
+    nothing = np.zeros(len(draws["age_start"]))
+    rows = []
+    for i, amount in enumerate(of_strategies):
+        own = price if price is None or price.ndim == 1 else price[i]
+        worth = nothing if amount is None else amount.value(lambda name, own=own: _of_name(name, draws, inputs, own))
+        rows.append(np.broadcast_to(worth, nothing.shape))
+    return np.stack(rows)
+
+
+def _of_name(name: str, draws: Draws, inputs: Inputs, price: Array | None) -> Array:
+    """Values of a name in an amount: durations in years, utilities at most the general population's where they follow age."""
+    if name == PRICE:
+        if price is None:
+            raise InputError("amount", "there is no price to stand for `price`", "Use it in rows of a drug")
+        return price
+    if name.startswith("d_"):
+        return inputs.years(name, draws[name])
+    if name.startswith("u_") and inputs.settings.utility_age_adjustment != "none":
+        return np.minimum(draws[name], inputs.utility_norm.at(draws["age_start"], draws["p_male"]))
+    return draws[name]
+
+
+def _row(payoff: Payoff, inputs: Inputs) -> Row:
+    takers = payoff.takers(inputs.settings)
+    takes = tuple(name in takers for name in inputs.settings.strategy_names)
+    own = _by_strategy(payoff.amount, inputs)
+    return Row(payoff, takes, tuple(amount if taken else None for amount, taken in zip(own, takes, strict=True)))
+
+
+def _by_strategy(amount: Amount, inputs: Inputs) -> tuple[Amount, ...]:
+    """The amount of each strategy: its names are those of parameters."""
+    return tuple(
+        amount.renamed(lambda name, strategy=strategy: column_of(name, strategy, inputs.parameters))
+        for strategy in inputs.settings.strategy_names
+    )

@@ -1,0 +1,368 @@
+"""Costs and QALYs as rows of a folder: what, for whom, when, how much. The package knows only *when* something can happen.
+
+`payoffs.csv` has a row for each thing that costs money or moves QALYs; `adverse_events.csv` a row for each event, which stands for two
+such rows. A row's amount is arithmetic over parameters (`evidence.amounts`), its measure one of a closed list:
+
+    start                       everyone, once, at time 0
+    start mid-cycle             everyone, once, in the middle of the first cycle
+    cycle on treatment [a-b]    on treatment at the start of a cycle; of treatment cycles a to b, counted from one
+    year on treatment           a year on treatment, of those on it at the start of each cycle, at mid-cycle
+    pack [a-b]                  a pack (or giving) of the drug, at the start of the cycle
+    charged pack                the same, of those that the price arrangement leaves to be paid for
+    year in <state>             a year in a state
+    cycle in <state>            the same in cycles
+    event in <state>            an event that happens at a rate a year to those in a state; its utility loss has no age
+    cycle after <state>         in a state at the start of a cycle, within the cycles of its clock
+    death                       a death
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from hemodel.errors import Fault, nearest, shown
+from hemodel.evidence import amounts
+from hemodel.evidence.amounts import Amount, Unreadable
+from hemodel.evidence.reading import Table
+from hemodel.evidence.settings import Settings
+
+PAYOFF_COLUMNS = ("outcome", "component", "label", "applies_to", "counted", "measure", "amount", "note")
+EVENT_COLUMNS = ("event", "label", "measure", "share", "note")
+STATES = ("progression_free", "progressed")
+PRICE = "price"
+"""Name that stands for the list price of the row's drug."""
+
+Kind = Literal[
+    "start",
+    "start mid-cycle",
+    "cycle on treatment",
+    "year on treatment",
+    "pack",
+    "charged pack",
+    "year in",
+    "cycle in",
+    "event in",
+    "cycle after",
+    "death",
+]
+_MEASURE = re.compile(
+    r"(?P<kind>start mid-cycle|start|cycle on treatment|year on treatment|charged pack|pack|death|(?:year|cycle|event) in|cycle after)"
+    r"(?: (?P<state>[a-z][a-z0-9_]*))?(?: (?P<first>[0-9]{1,5})(?P<dash>-)?(?P<last>[0-9]{1,5})?)?"
+)
+_OF_A_STATE = ("year in", "cycle in", "event in", "cycle after")
+_WITH_WINDOW = ("cycle on treatment", "pack")
+_OF_A_DRUG = ("pack", "charged pack")
+_TIMES: Mapping[str, str] = {"year in": "year", "event in": "year", "year on treatment": "year"}
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """When a row is paid. `first` and `last` are treatment cycles counted from one; `last` None: to the end."""
+
+    kind: Kind
+    state: str = ""
+    first: int = 1
+    last: int | None = None
+
+    def __str__(self) -> str:
+        """As it is written in the file."""
+        window = "" if (self.first, self.last) == (1, None) else f" {self.first}-{self.last or ''}"
+        if self.first == self.last:
+            window = f" {self.first}"
+        return f"{self.kind}{f' {self.state}' if self.state else ''}{window}"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """For whom a row is: everyone, one strategy, those given a drug (`*`: any), in a later line, or where a scheme of it runs."""
+
+    kind: Literal["all", "strategy", "drug", "later", "scheme"]
+    name: str = ""
+
+    def __str__(self) -> str:
+        """As it is written in the file."""
+        return f"{self.kind}:{self.name}" if self.name else self.kind
+
+
+@dataclass(frozen=True)
+class Payoff:
+    """One row: a cost in money or a sum of QALYs, for each unit of its measure."""
+
+    where: str
+    outcome: Literal["cost", "qaly"]
+    component: str
+    label: str
+    owner: Owner
+    counted: str  # the entry of `also_counted` that asks for it; "": always
+    measure: Measure
+    amount: Amount
+    note: str
+    event: str = ""  # the adverse event that it is of
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """What of it can move a result."""
+        return (self.outcome, self.component, str(self.owner), self.counted, str(self.measure), amounts.formula(self.amount.tree))
+
+    def is_active(self, settings: Settings) -> bool:
+        """Whether a run with these settings counts it."""
+        return not self.counted or self.counted in settings.also_counted
+
+    def takers(self, settings: Settings) -> tuple[str, ...]:
+        """Names of the strategies it is for."""
+        match self.owner:
+            case Owner("strategy", name):
+                return (name,)
+            case Owner("drug", "*"):
+                return tuple(s.name for s in settings.strategies if s.drugs)
+            case Owner("drug" | "scheme", name):
+                return tuple(s.name for s in settings.strategies if name in s.drugs)
+        return settings.strategy_names
+
+    @property
+    def drug(self) -> str:
+        """Name of the drug it is about, or nothing."""
+        return self.owner.name if self.owner.kind in ("drug", "later", "scheme") and self.owner.name != "*" else ""
+
+    @property
+    def state(self) -> str:
+        """The state of health in which it falls, for costs by state."""
+        if self.measure.state:
+            return self.measure.state
+        if self.owner.kind == "later":
+            return "progressed"
+        return "dead" if self.measure.kind == "death" else "progression_free"
+
+
+def read_payoffs(table: Table, faults: list[Fault]) -> list[Payoff]:
+    """Rows of `payoffs.csv`; what does not depend on other files is checked."""
+    found = []
+    for where, cells in table.rows:
+        text = {column: cell.strip() for column, cell in cells.items()}
+        row = _row(where, text, faults)
+        if row is not None:
+            found.append(row)
+    return found
+
+
+def read_events(table: Table, faults: list[Fault]) -> list[Payoff]:
+    """Rows of `adverse_events.csv`, each as a cost (share times `c_<event>`) and a loss (share times `du_<event>` times `d_<event>`)."""
+    found: list[Payoff] = []
+    seen: set[str] = set()
+    for where, cells in table.rows:
+        text = {column: cell.strip() for column, cell in cells.items()}
+        event, share = text["event"], text["share"] or f"p_{text['event']}"
+        if not _NAME.fullmatch(event):
+            faults.append(Fault(where, f"{shown(event)} is not the name of an event", "Use small letters, digits and _"))
+            continue
+        if event in seen:
+            faults.append(Fault(where, f"{event} is there twice", "Keep one of the rows"))
+            continue
+        seen.add(event)
+        common = {"component": "adverse_events", "applies_to": "all", "counted": "", "measure": text["measure"], "note": text["note"]}
+        as_cost = {"outcome": "cost", "label": "Adverse events", "amount": f"({share}) * c_{event}"}
+        as_loss = {"outcome": "qaly", "label": "Adverse events (loss)", "amount": f"-({share}) * du_{event} * d_{event}"}
+        for of in (as_cost, as_loss):
+            row = _row(where, common | of, faults)
+            if row is not None:
+                found.append(replace(row, event=event, note=text["label"]))
+    return found
+
+
+def _row(where: str, text: Mapping[str, str], faults: list[Fault]) -> Payoff | None:
+    before = len(faults)
+    where = f"{where} ({text['component']})" if _NAME.fullmatch(text["component"]) else where
+    outcome = text["outcome"]
+    if outcome not in ("cost", "qaly"):
+        faults.append(Fault(where, f"outcome {shown(outcome)} is not known here", nearest(outcome, ("cost", "qaly"))))
+    for column in ("component", "counted"):
+        if not _NAME.fullmatch(text[column]) and (text[column] or column == "component"):
+            faults.append(Fault(where, f"{column} {shown(text[column])} is not a name", "Use small letters, digits and _"))
+    owner, measure, amount = _owner(where, text["applies_to"], faults), _measure(where, text["measure"], faults), None
+    try:
+        amount = amounts.parse(text["amount"])
+    except Unreadable as error:
+        remedy = "Write numbers, names of parameters, + - * / and brackets"
+        faults.append(Fault(where, f"the amount {shown(text['amount'])} {error}", remedy))
+    if measure is not None and owner is not None:
+        if measure.kind in _OF_A_DRUG and (owner.kind not in ("drug", "later") or owner.name == "*"):
+            faults.append(Fault(where, f"{measure} is of a drug, and the row is for {owner}", "Write drug:<name> in applies_to"))
+        if owner.kind == "later" and measure.kind != "charged pack":
+            faults.append(Fault(where, f"{measure} is not known in a later line", "Only its charged packs are"))
+        if owner.kind == "scheme" and measure.kind != "start":
+            faults.append(Fault(where, f"{measure} is not known of running a scheme", "Write start: once for each person"))
+    if len(faults) > before or owner is None or measure is None or amount is None:
+        return None
+    kind: Literal["cost", "qaly"] = "cost" if outcome == "cost" else "qaly"
+    return Payoff(where, kind, text["component"], text["label"], owner, text["counted"], measure, amount, text["note"])
+
+
+def _owner(where: str, text: str, faults: list[Fault]) -> Owner | None:
+    if text in ("", "all"):
+        return Owner("all")
+    kind, _, name = (part.strip() for part in text.partition(":"))
+    if kind in ("strategy", "drug", "later", "scheme") and (_NAME.fullmatch(name) or (kind == "drug" and name == "any")):
+        return Owner(kind, "*" if name == "any" else name)  # type: ignore[arg-type]
+    remedy = "Write all, strategy:<name>, drug:<name>, drug:any, later:<drug> or scheme:<drug>"
+    faults.append(Fault(where, f"applies_to {shown(text)} says for nobody", remedy))
+    return None
+
+
+def _measure(where: str, text: str, faults: list[Fault]) -> Measure | None:
+    match = _MEASURE.fullmatch(" ".join(text.split()))
+    kind = match["kind"] if match else ""
+    problem = ""
+    if not match:
+        problem = f"{shown(text)} is not a measure"
+    elif (match["state"] is not None) != (kind in _OF_A_STATE):
+        problem = f"{shown(text)} {'names no state' if kind in _OF_A_STATE else 'is not of a state'}"
+    elif match["state"] is not None and match["state"] not in STATES:
+        problem = f"{shown(match['state'])} is not a state (these are {' and '.join(STATES)})"
+    elif match["first"] and kind not in _WITH_WINDOW:
+        problem = f"{shown(text)} is not counted by treatment cycles"
+    elif match["first"] and (int(match["first"]) < 1 or (match["last"] and int(match["last"]) < int(match["first"]))):
+        problem = f"{shown(text)} has no cycles: they are counted from one"
+    if match is None or problem:
+        kinds = "start, start mid-cycle, cycle on treatment, year on treatment, pack, charged pack, year in, cycle in, event in, death"
+        faults.append(Fault(where, problem, f"Use one of {kinds}; such as `cycle on treatment 1-4` or `year in progressed`"))
+        return None
+    first = int(match["first"] or 1)
+    last = int(match["last"]) if match["last"] else (first if match["first"] and not match["dash"] else None)
+    return Measure(kind, match["state"] or "", first, last)  # type: ignore[arg-type]
+
+
+def column_of(name: str, strategy: str, parameters: Collection[str]) -> str:
+    """The parameter that `name` means for a strategy: `<name>_<strategy>` where there is one, else `name` itself."""
+    own = f"{name}_{strategy}"
+    return own if own in parameters else name
+
+
+def check_rows(payoffs: Iterable[Payoff], settings: Settings, units: Mapping[str, str]) -> list[Fault]:
+    """What is wrong with rows beside the other files: strategies, drugs, names and units of amounts, options that no row has.
+
+    `units`: parameter name -> unit.
+    """
+    faults: list[Fault] = []
+    rows = list(payoffs)
+    for row in rows:
+        found = _owner_faults(row, settings)
+        faults += found
+        if not found:
+            faults += _amount_faults(row, settings, units)
+    faults += _structure_faults([row for row in rows if row.is_active(settings)], settings)
+    options = {row.counted for row in rows if row.counted}
+    for name in settings.also_counted:
+        if name not in options:
+            faults.append(Fault(f"also_counted {shown(name)}", "no row of payoffs.csv is counted under that name", nearest(name, options)))
+    return faults
+
+
+def _structure_faults(active: list[Payoff], settings: Settings) -> list[Fault]:
+    """Rows that need what the settings do not have: a clock after progression, or a structure that knows who progresses when."""
+    faults: list[Fault] = []
+    after = [row for row in active if row.measure.kind == "cycle after"]
+    later = [row for row in active if row.owner.kind == "later"]
+    for row in (*after, *later):
+        if settings.structure != "state_transition":
+            problem = f"partitioned survival does not know when people progress, which {row.component} needs"
+            faults.append(Fault(row.where, problem, "Leave it out of also_counted"))
+    for row in after:
+        if settings.post_progression_clock_cycles is None:
+            faults.append(Fault(row.where, f"{row.component} has no duration", "Give post_progression_clock_cycles"))
+    if not later:
+        return faults
+    where, drug = later[0].where, later[0].drug
+    if len({row.drug for row in later}) > 1:
+        faults.append(Fault(where, "two drugs would be the later line", "Count the rows of one of them"))
+    if settings.scheme_counts == "dispensed":
+        faults.append(Fault(where, "packs of a later line are counted by the calendar", 'Set scheme_counts = "calendar"'))
+    kinds = {s.kind for a in settings.price_arrangements if (s := settings.schemes_in(a).get(drug)) is not None}
+    if "response_refund" in kinds:
+        faults.append(Fault(where, "a refund by response is not known for a later line", "Choose another scheme"))
+    if settings.post_progression_clock_cycles is not None:
+        faults.append(Fault(where, "a later line has its own clock", "Leave post_progression_clock_cycles out"))
+    return faults
+
+
+def check_amount(where: str, amount: Amount, strategies: Iterable[str], units: Mapping[str, str], known: Collection[str] = ()) -> list[Fault]:
+    """Names in an amount that are no parameters, or mean two, for these strategies; `known` are names that are none and yet known."""
+    faults = []
+    for name in amount.names:
+        if name in known:
+            continue
+        own = {s: f"{name}_{s}" in units for s in strategies}
+        if name in units and any(own.values()):
+            both = next(f"{name}_{s}" for s in own if own[s])
+            faults.append(Fault(where, f"{name} means two parameters, {name} and {both}", "Keep one of them"))
+        elif name not in units and not all(own.values()):
+            missing = [f"{name}_{s}" for s in own if not own[s]]
+            wanted = f"{name}, or {' and '.join(missing[:3])}" if any(own.values()) else name
+            faults.append(Fault(where, f"the amount needs {wanted}, which is not among the parameters", nearest(name, _stems(units, own))))
+    return faults
+
+
+def _stems(units: Iterable[str], strategies: Iterable[str]) -> list[str]:
+    """Names of parameters without the strategies that they end in."""
+    names = list(strategies)
+    return sorted({next((u.removesuffix(f"_{s}") for s in names if u.endswith(f"_{s}")), u) for u in units})
+
+
+def _owner_faults(row: Payoff, settings: Settings) -> list[Fault]:
+    kind, name = row.owner.kind, row.owner.name
+    if kind == "strategy" and name not in settings.strategy_names:
+        return [Fault(row.where, f"there is no strategy {shown(name)}", nearest(name, settings.strategy_names))]
+    if kind in ("drug", "later", "scheme") and name != "*":
+        if name not in settings.drugs:
+            return [Fault(row.where, f"there is no drug {shown(name)}", nearest(name, settings.drugs))]
+        if kind != "later" and not row.takers(settings):
+            return [Fault(row.where, f"nobody is given {name}, so nobody ever pays this", "Add it to the drugs of a strategy")]
+        if row.measure.kind == "charged pack" and settings.drugs[name].price is None:
+            return [Fault(row.where, f"the drug {name} has no price", f"Give price under [drugs.{name}] in settings.toml")]
+    return []
+
+
+def _amount_faults(row: Payoff, settings: Settings, units: Mapping[str, str]) -> list[Fault]:
+    known = (PRICE,) if row.drug and row.drug in settings.drugs and settings.drugs[row.drug].price is not None else ()
+    faults = check_amount(row.where, row.amount, row.takers(settings), units, known)
+    if faults:
+        return faults
+    for strategy in row.takers(settings):
+        try:
+            unit = row.amount.unit(_unit_lookup(strategy, units, settings.currency))
+        except Unreadable as error:
+            return [Fault(row.where, f"the amount {row.amount.text} {error}", "Add like things only")]
+        problem = _unit_problem(row, unit, settings.currency)
+        if problem:
+            return [Fault(row.where, f"the amount {row.amount.text} {problem}", "Mend the amount, the measure or the unit of a parameter")]
+    return []
+
+
+def _unit_lookup(strategy: str, units: Mapping[str, str], currency: str) -> Callable[[str], str]:
+    """Unit of each name for a strategy; durations count in years, a price in money."""
+
+    def unit(name: str) -> str:
+        if name == PRICE:
+            return f"{currency} per pack"
+        column = column_of(name, strategy, units)
+        return "years" if name.startswith(("d_", "median_")) else units[column]
+
+    return unit
+
+
+def _unit_problem(row: Payoff, unit: amounts.Unit, currency: str) -> str:
+    """Why an amount in `unit` does not come to money, or to QALYs, on the measure of the row; "" where it does."""
+    time = _TIMES.get(row.measure.kind)
+    powers = dict(unit)
+    if time:
+        powers[time] = powers.get(time, 0) + 1
+    left = {noun: n for noun, n in powers.items() if n and noun not in amounts.UNCOUNTED}
+    if time and powers.get("cycle"):
+        left["cycle"] = powers["cycle"]
+    wanted = {currency: 1} if row.outcome == "cost" else {"utility": 1, "year": 1}
+    if left == wanted or not row.amount.names:
+        return ""
+    return f"is in {amounts.words(unit)}, which on the measure `{row.measure}` is not {currency if row.outcome == 'cost' else 'QALYs'}"
