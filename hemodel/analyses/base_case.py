@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hemodel.cohort import model
-from hemodel.cohort.model import COMPONENT_STATES, ON_TREATMENT
+from hemodel.cohort.model import ON_TREATMENT
 from hemodel.cohort.model.curves import ttp_median
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.decision.incremental import incremental_analysis, pairwise
@@ -95,20 +95,24 @@ class BaseCase:
         return str(benefit.loc[[comparator, *(s for s in self.outcomes.strategies if s != comparator)]].idxmax())
 
     def costs_by_component(self, price_arrangement: str, *, discounted: bool = True) -> pd.DataFrame:
-        """GBP per person by component, with the state it falls in; a column per strategy."""
+        """GBP per person by component, with its label and the state it falls in; a column per strategy."""
         costs = self._chosen(discounted).costs[price_arrangement]
         frame = pd.DataFrame({name: values[:, 0] for name, values in costs.items()}, index=self.outcomes.strategies).T
-        frame.insert(0, "state", [COMPONENT_STATES[name] for name in frame.index])
+        known, states = self.inputs.component_labels, self.inputs.component_states
+        frame.insert(0, "label", [known[str(name)] for name in frame.index])
+        frame.insert(1, "state", [states[str(name)] for name in frame.index])
         return frame.rename_axis("component").reset_index()
 
     def costs_by_state(self, price_arrangement: str, *, discounted: bool = True) -> pd.DataFrame:
         """GBP per person by the state in which the cost falls; a column per strategy."""
-        frame = self.costs_by_component(price_arrangement, discounted=discounted).drop(columns="component")
+        frame = self.costs_by_component(price_arrangement, discounted=discounted).drop(columns=["component", "label"])
         return frame.groupby("state", sort=False).sum().reset_index()
 
     def qalys_by_state(self, *, discounted: bool = True) -> pd.DataFrame:
         """QALYs per person by state; what adverse events take away is a row of its own; a column per strategy."""
-        return self._by_state(self._chosen(discounted).qalys)
+        frame, known = self._by_state(self._chosen(discounted).qalys), self.inputs.qaly_labels
+        frame.insert(1, "label", [known[name] for name in frame["state"]])
+        return frame
 
     def life_years_by_state(self, *, discounted: bool = True) -> pd.DataFrame:
         """Life-years per person by state; a column per strategy."""

@@ -19,12 +19,12 @@ from hemodel.analyses.thresholds import (
     Threshold,
     charged_cycles,
     decision_drivers,
+    pack_price,
     price_and_probability,
     threshold_value,
 )
 from hemodel.analyses.value_of_information import evpi_curve, evppi_table
 from hemodel.analyses.verification import verify
-from hemodel.cohort.model.treatment import main_pack
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs
 
@@ -70,7 +70,7 @@ def recipes(inputs: Inputs, psa: PSA) -> dict[str, Callable[[], Any]]:
         "budget": lambda: run_budget(inputs).table,
         "verification": lambda: verify(inputs),
     }
-    if inputs.parameters[main_pack(inputs)].value:
+    if inputs.priced_drugs and pack_price(inputs).value:
         found["price"] = price
     if inputs.scenario.name == "base_case" and not inputs.changed:
         found["comparison"] = lambda: run_comparison(inputs.settings.problem)

@@ -19,8 +19,6 @@ from hemodel.analyses.one_way import evaluate_changes, evaluate_with
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.request import request
 from hemodel.cohort import model
-from hemodel.cohort.model import STRENGTHS
-from hemodel.cohort.model.treatment import main_pack
 from hemodel.decision.incremental import describe_icer, icer
 from hemodel.decision.net_benefit import net_monetary_benefit
 from hemodel.errors import InputError, nearest
@@ -190,7 +188,9 @@ def decision_drivers(
     )
 
 
-def price_and_probability(psa: PSA, price_arrangement: str, prices: ArrayLike | None = None) -> pd.DataFrame:
+def price_and_probability(
+    psa: PSA, price_arrangement: str, prices: ArrayLike | None = None, *, drug: str | None = None
+) -> pd.DataFrame:
     """Probability of being cost-effective at both thresholds, and the ICER, by the price of the pack dispensed most (others in proportion).
 
     `psa` must have kept its components: costs are linear in the price, so one analysis serves every price, on the same draws.
@@ -199,16 +199,18 @@ def price_and_probability(psa: PSA, price_arrangement: str, prices: ArrayLike | 
     if psa.components is None:
         raise InputError("psa", "it has not kept costs by component", "Run it with keep_components=True")
     settings = psa.inputs.settings
-    list_price = psa.inputs.parameters[main_pack(psa.inputs)].value
+    drug = psa.inputs.priced_drugs[0] if drug is None else drug
+    list_price = pack_price(psa.inputs, drug).value
     if not list_price:
-        raise InputError(main_pack(psa.inputs), _NO_PRICE, "Give it a price above 0")
+        raise InputError(pack_price(psa.inputs, drug).name, _NO_PRICE, "Give it a price above 0")
     grid = np.linspace(0, list_price, 41) if prices is None else np.asarray(prices, dtype=np.float64)
     parts = psa.components[price_arrangement]
-    drug = parts["lenalidomide"] + parts.get("later_lenalidomide", 0.0)
-    others = psa.costs[price_arrangement] - drug
+    names = {r.component for r in psa.inputs.payoffs if r.measure.kind == "charged pack" and r.drug == drug}
+    spent = sum((parts[name] for name in names if name in parts), np.zeros_like(psa.costs[price_arrangement]))
+    others = psa.costs[price_arrangement] - spent
     rows = []
     for price in grid:
-        costs = others + drug * (price / list_price)
+        costs = others + spent * (price / list_price)
         for i, strategy in enumerate(psa.strategies):
             row: dict[str, object] = {"pack_price": float(price), "strategy": strategy, "mean_costs": float(costs[i].mean())}
             for threshold in settings.thresholds_gbp:
@@ -230,7 +232,7 @@ def price_map(
     changes = [_packs(inputs, 1 - share) for share in discounts]
     rows = []
     for cap in caps:
-        terms = Scheme(kind="drug_cost_cap", label="What if", drug_cost_cap_cycles=cap)
+        terms = Scheme(kind="drug_cost_cap", drug=inputs.priced_drugs[0], label="What if", drug_cost_cap_cycles=cap)
         capped = inputs.with_settings(schemes={_WHAT_IF: terms}, price_arrangements=[_WHAT_IF])
         costs, qalys = evaluate_changes(capped, changes, _WHAT_IF, strategy)
         for share, cost, qaly in zip(discounts, costs, qalys, strict=True):
@@ -240,21 +242,38 @@ def price_map(
 
 
 def _parameter(inputs: Inputs, what: str) -> Parameter:
-    name = main_pack(inputs) if what == PACK_PRICE else what
+    drug = drug_of_price(inputs, what)
+    name = what if drug is None else pack_price(inputs, drug).name
     if name not in inputs.parameters:
         raise InputError(f"threshold of {what!r}", "there is no such parameter", nearest(what, [*inputs.parameters, PACK_PRICE]))
     return inputs.parameters[name]
 
 
 def _change(inputs: Inputs, what: str, value: float) -> Mapping[str, float]:
-    if what != PACK_PRICE:
+    drug = drug_of_price(inputs, what)
+    if drug is None:
         return {what: value}
-    return _packs(inputs, value / inputs.parameters[main_pack(inputs)].value)
+    return _packs(inputs, value / pack_price(inputs, drug).value, drug)
 
 
-def _packs(inputs: Inputs, factor: float) -> dict[str, float]:
-    """The price of every strength of the pack, times `factor`."""
-    names = [f"c_lenalidomide_{strength}_pack" for strength in STRENGTHS]
+def drug_of_price(inputs: Inputs, what: str) -> str | None:
+    """The drug whose price `what` asks for: `pack_price` of the first with a price, `pack_price_<drug>` of any; None for a parameter."""
+    drugs = inputs.priced_drugs
+    if what == PACK_PRICE and drugs:
+        return drugs[0]
+    return next((drug for drug in drugs if what == f"{PACK_PRICE}_{drug}"), None)
+
+
+def pack_price(inputs: Inputs, drug: str | None = None) -> Parameter:
+    """The price that stands for all prices of a drug (default: the first with a price): the one that weighs most in it."""
+    if not inputs.priced_drugs:
+        raise InputError("drugs", "no drug has a price", "Give price under [drugs.<name>] in settings.toml")
+    return inputs.parameters[next(iter(inputs.prices(inputs.priced_drugs[0] if drug is None else drug)))]
+
+
+def _packs(inputs: Inputs, factor: float, drug: str | None = None) -> dict[str, float]:
+    """Every price of a drug (default: the first with a price), times `factor`."""
+    names = inputs.prices(inputs.priced_drugs[0] if drug is None else drug)
     return {name: factor * inputs.parameters[name].value for name in names}
 
 

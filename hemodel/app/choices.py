@@ -13,7 +13,6 @@ import pandas as pd
 
 from hemodel.analyses.calibration import calibrated
 from hemodel.analyses.fitting import with_fitted_curve
-from hemodel.cohort.model import STRENGTHS
 from hemodel.errors import Fault, InputError
 from hemodel.errors import shown as quoted
 from hemodel.evidence.confidential import RATE, by_hazard_ratio, marked
@@ -104,10 +103,10 @@ def headline_inputs(inputs: Inputs, fitted: FittedData | None = None) -> tuple[H
     strategies = inputs.settings.strategy_names
     names = [f"median_{curve}_{strategy}" for curve in ("pfs", "os") for strategy in strategies]
     names += [f"hr_death_{strategy}" for strategy in strategies if by_hazard_ratio(inputs.settings, strategy)]
-    names += ["u_progression_free", "u_progressed"]
-    names += [f"c_lenalidomide_{s}_pack" for s in STRENGTHS if _value(inputs, f"p_packs_{s}") > 0]
-    names += [name for s in strategies if _value(inputs, name := f"c_other_drugs_{s}") > 0]
-    found = [_of_parameter(inputs, name) for name in names if name in inputs.parameters]
+    names += [name for row in inputs.payoffs for name in row.amount.names if name.startswith("u_")]
+    names += [name for drug in inputs.priced_drugs for name, adds in inputs.prices(drug).items() if adds > 0]
+    names += [own for name in inputs.settings.headline for own in (name, *(f"{name}_{s}" for s in strategies))]
+    found = [_of_parameter(inputs, name) for name in dict.fromkeys(names) if name in inputs.parameters]
     if fitted is not None:
         replaced = f"median_{fitted.curve}_{fitted.strategy}"
         found = [replace(h, idle=_REPLACED) if h.name == replaced else h for h in found]
@@ -202,7 +201,10 @@ def priced(inputs: Inputs, prices: str, discount_percent: float = 0.0) -> Inputs
     if prices != CONFIDENTIAL:
         return inputs
     terms = Scheme(
-        kind="price_discount", label="Confidential price (commercial in confidence)", price_discount=discount_percent / 100.0
+        kind="price_discount",
+        drug=inputs.priced_drugs[0],
+        label="Confidential price (commercial in confidence)",
+        price_discount=discount_percent / 100.0,
     )
     arrangements = [*inputs.settings.price_arrangements, CONFIDENTIAL]
     return inputs.with_settings(schemes=inputs.settings.schemes | {CONFIDENTIAL: terms}, price_arrangements=arrangements)

@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +20,11 @@ from hemodel.errors import shown
 Array = NDArray[np.float64]
 Unit = Mapping[str, int]
 """Powers of what is counted: {"GBP": 1, "cycle": -1} is GBP per cycle."""
-T = TypeVar("T")
 
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_SIGNS_DO: Mapping[str, Callable[[Array, Array], Array]] = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
 _RANK = {"+": 1, "-": 1, "*": 2, "/": 2}
 _LONGEST = 1_000  # characters of an amount, and so the depth of its tree
-_ALLOWED = "Write numbers, names of parameters, + - * / and brackets"
 
 
 class Unreadable(ValueError):
@@ -73,11 +71,11 @@ class Amount:
 
     def value(self, values: Callable[[str], Array]) -> Array:
         """What it comes to, with the values of each name: any arrays that fit together."""
-        return np.asarray(_fold(self.tree, lambda n: np.float64(n), values, _ARITHMETIC), dtype=np.float64)
+        return _value(self.tree, values)
 
     def renamed(self, name: Callable[[str], str]) -> Amount:
         """The same amount with other names."""
-        tree = _fold(self.tree, Number, lambda n: Name(name(n)), Operation)
+        tree = _renamed(self.tree, name)
         return Amount(formula(tree), tree)
 
     def unit(self, units: Callable[[str], str]) -> Unit:
@@ -192,25 +190,23 @@ def _names(tree: Tree) -> list[str]:
             return _names(left) + _names(right)
 
 
-def _fold(tree: Tree, number: Callable[[float], T], name: Callable[[str], T], operation: Callable[[str, T, T], T]) -> T:
+def _renamed(tree: Tree, name: Callable[[str], str]) -> Tree:
     match tree:
-        case Number(value):
-            return number(value)
         case Name(known):
-            return name(known)
+            return Name(name(known))
         case Operation(sign, left, right):
-            return operation(sign, _fold(left, number, name, operation), _fold(right, number, name, operation))
+            return Operation(sign, _renamed(left, name), _renamed(right, name))
+    return tree
 
 
-def _ARITHMETIC(sign: str, left: Array, right: Array) -> Array:  # noqa: N802
-    match sign:
-        case "+":
-            return left + right
-        case "-":
-            return left - right
-        case "*":
-            return left * right
-    return left / right
+def _value(tree: Tree, values: Callable[[str], Array]) -> Array:
+    match tree:
+        case Number(number):
+            return np.array(number)
+        case Name(name):
+            return values(name)
+        case Operation(sign, left, right):
+            return _SIGNS_DO[sign](_value(left, values), _value(right, values))
 
 
 def _unit(tree: Tree, units: Callable[[str], str]) -> Unit:

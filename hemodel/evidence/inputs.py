@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence import parameters as rows
+from hemodel.evidence.amounts import parse
 from hemodel.evidence.correlations import Correlation, contradiction, latent
 from hemodel.evidence.fitted import with_curves
 from hemodel.evidence.parameters import YEARS_PER, Parameter
-from hemodel.evidence.payoffs import EVENT_COLUMNS, PAYOFF_COLUMNS, Payoff, check_rows, read_events, read_payoffs
+from hemodel.evidence.payoffs import EVENT_COLUMNS, PAYOFF_COLUMNS, Payoff, check_rows, column_of, read_events, read_payoffs
 from hemodel.evidence.reading import Table, csv_rows, data_folder, is_file, place, read_text, toml_values
 from hemodel.evidence.rules import UtilityNorm, load_rules
 from hemodel.evidence.scenarios import (
@@ -94,6 +95,43 @@ class Inputs:
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def component_labels(self) -> dict[str, str]:
+        """Cost components in words, in the order of the rows."""
+        return _labels(row for row in self.payoffs if row.outcome == "cost")
+
+    @property
+    def qaly_labels(self) -> dict[str, str]:
+        """Components of QALYs in words, in the order of the rows."""
+        return _labels(row for row in self.payoffs if row.outcome == "qaly")
+
+    @property
+    def component_states(self) -> dict[str, str]:
+        """The state of health in which each cost component falls."""
+        return {row.component: row.state for row in reversed(self.payoffs) if row.outcome == "cost"}
+
+    @property
+    def priced_drugs(self) -> tuple[str, ...]:
+        """Drugs that have a price, those of a scheme in use before the others."""
+        settings = self.settings
+        under_scheme = [drug for arrangement in settings.price_arrangements for drug in settings.schemes_in(arrangement)]
+        return tuple(dict.fromkeys([*under_scheme, *(name for name, drug in settings.drugs.items() if drug.price is not None)]))
+
+    def prices(self, drug: str) -> dict[str, float]:
+        """Costs in the price of a drug, with what one unit of each adds to it (share, vials): the one that adds most first."""
+        price = self.settings.drugs[drug].price
+        if price is None:
+            return {}
+        taker = next(s.name for s in self.settings.strategies if drug in s.drugs)
+        amount = parse(price).renamed(lambda name: column_of(name, taker, self.parameters))
+        names = [name for name in amount.names if name.startswith("c_")]
+
+        def with_costs(costs: Mapping[str, float]) -> float:
+            return float(amount.value(lambda n: np.array(costs.get(n, 0.0) if n in names else self.parameters[n].value)))
+
+        adds = {name: with_costs({name: 1.0}) - with_costs({}) for name in names}
+        return dict(sorted(adds.items(), key=lambda item: -item[1]))
+
     def years(self, name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """`values` of the time parameter `name`, in its unit, as years of 365.25 days."""
         return values * YEARS_PER[self.parameters[name].unit]
@@ -137,6 +175,13 @@ class Inputs:
         horizon = f"horizon {s.horizon_years:g} years ({s.n_cycles} cycles)"
         lines.append(f"{len(self.parameters)} parameters, {horizon}. Inputs {self.hash[:12]}.")
         return "<br>".join(escape(line) for line in lines)
+
+
+def _labels(rows_of: Iterable[Payoff]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for row in rows_of:
+        found[row.component] = found.get(row.component) or row.label
+    return {name: label or name.replace("_", " ").capitalize() for name, label in found.items()}
 
 
 def _moved(parameter: Parameter, value: float) -> Parameter:

@@ -163,7 +163,13 @@ def read_events(table: Table, faults: list[Fault]) -> list[Payoff]:
             faults.append(Fault(where, f"{event} is there twice", "Keep one of the rows"))
             continue
         seen.add(event)
-        common = {"component": "adverse_events", "applies_to": "all", "counted": "", "measure": text["measure"], "note": text["note"]}
+        common = {
+            "component": "adverse_events",
+            "applies_to": "all",
+            "counted": "",
+            "measure": text["measure"],
+            "note": text["note"],
+        }
         as_cost = {"outcome": "cost", "label": "Adverse events", "amount": f"({share}) * c_{event}"}
         as_loss = {"outcome": "qaly", "label": "Adverse events (loss)", "amount": f"-({share}) * du_{event} * d_{event}"}
         for of in (as_cost, as_loss):
@@ -257,7 +263,9 @@ def check_rows(payoffs: Iterable[Payoff], settings: Settings, units: Mapping[str
     options = {row.counted for row in rows if row.counted}
     for name in settings.also_counted:
         if name not in options:
-            faults.append(Fault(f"also_counted {shown(name)}", "no row of payoffs.csv is counted under that name", nearest(name, options)))
+            faults.append(
+                Fault(f"also_counted {shown(name)}", "no row of payoffs.csv is counted under that name", nearest(name, options))
+            )
     return faults
 
 
@@ -288,7 +296,9 @@ def _structure_faults(active: list[Payoff], settings: Settings) -> list[Fault]:
     return faults
 
 
-def check_amount(where: str, amount: Amount, strategies: Iterable[str], units: Mapping[str, str], known: Collection[str] = ()) -> list[Fault]:
+def check_amount(
+    where: str, amount: Amount, strategies: Iterable[str], units: Mapping[str, str], known: Collection[str] = ()
+) -> list[Fault]:
     """Names in an amount that are no parameters, or mean two, for these strategies; `known` are names that are none and yet known."""
     faults = []
     for name in amount.names:
@@ -301,7 +311,9 @@ def check_amount(where: str, amount: Amount, strategies: Iterable[str], units: M
         elif name not in units and not all(own.values()):
             missing = [f"{name}_{s}" for s in own if not own[s]]
             wanted = f"{name}, or {' and '.join(missing[:3])}" if any(own.values()) else name
-            faults.append(Fault(where, f"the amount needs {wanted}, which is not among the parameters", nearest(name, _stems(units, own))))
+            faults.append(
+                Fault(where, f"the amount needs {wanted}, which is not among the parameters", nearest(name, _stems(units, own)))
+            )
     return faults
 
 
@@ -337,7 +349,13 @@ def _amount_faults(row: Payoff, settings: Settings, units: Mapping[str, str]) ->
             return [Fault(row.where, f"the amount {row.amount.text} {error}", "Add like things only")]
         problem = _unit_problem(row, unit, settings.currency)
         if problem:
-            return [Fault(row.where, f"the amount {row.amount.text} {problem}", "Mend the amount, the measure or the unit of a parameter")]
+            return [
+                Fault(
+                    row.where,
+                    f"the amount {row.amount.text} {problem}",
+                    "Mend the amount, the measure or the unit of a parameter",
+                )
+            ]
     return []
 
 

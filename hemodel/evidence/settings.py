@@ -143,7 +143,9 @@ class Scheme(_Strict):
             "price_discount": {"price_discount"},
             "response_refund": {"response_by_cycle", "p_response"},
         }[self.kind]
-        given = {name for name in type(self).model_fields if name not in ("kind", "drug", "label") and getattr(self, name) is not None}
+        given = {
+            name for name in type(self).model_fields if name not in ("kind", "drug", "label") and getattr(self, name) is not None
+        }
         if given != terms:
             given_terms = ", ".join(sorted(given)) or "no terms"
             problem = f"a scheme of the kind {self.kind} is given {given_terms}"
@@ -203,6 +205,7 @@ class Settings(_Strict):
     also_counted: list[Name] = []
     drugs: dict[Name, Drug]
     price_arrangements: list[str] = Field(min_length=1)
+    headline: list[Name] = []  # parameters that the app shows beside survival, utilities and prices
     scheme_counts: Literal["calendar", "dispensed"]
     schemes: dict[Name, Scheme]
     arrangements: dict[Name, Arrangement] = {}  # price arrangements of several schemes
@@ -332,6 +335,11 @@ class Settings(_Strict):
     def strategy_names(self) -> tuple[str, ...]:
         """Names of the strategies, in the order of every result."""
         return tuple(strategy.name for strategy in self.strategies)
+
+    @property
+    def with_drugs(self) -> tuple[str, ...]:
+        """Names of the strategies in which a drug is given."""
+        return tuple(strategy.name for strategy in self.strategies if strategy.drugs)
 
     @property
     def thresholds_gbp(self) -> tuple[float, float]:

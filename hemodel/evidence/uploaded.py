@@ -68,13 +68,6 @@ def choices(settings: Settings) -> tuple[Choice, ...]:
             s.utility_age_adjustment,
             allowed=("none", "general_population"),
         ),
-        Choice(
-            "dexamethasone_high_dose_cycles",
-            "Cycles of high-dose dexamethasone",
-            "cycles",
-            float(s.dexamethasone_high_dose_cycles),
-            high=10_000,
-        ),
     ]
     if s.structure == "state_transition":
         allowed = ("by_strategy", "equal")

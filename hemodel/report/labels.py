@@ -9,32 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from hemodel.evidence.parameters import Parameter
 from hemodel.evidence.settings import Settings
 
-COMPONENTS = {
-    "lenalidomide": "Lenalidomide",
-    "dexamethasone": "Dexamethasone",
-    "other_drugs": "Other drugs",
-    "dispensing": "Dispensing",
-    "monitoring": "Monitoring",
-    "thromboprophylaxis": "Thromboprophylaxis",
-    "pregnancy_prevention": "Pregnancy prevention",
-    "adverse_events": "Adverse events",
-    "second_cancers": "Second cancers",
-    "scheme_running": "Running the scheme",
-    "later_lenalidomide": "Lenalidomide in a later line",
-    "subsequent_treatment": "Treatment after progression",
-    "post_progression_care": "Care after progression",
-    "terminal_care": "Terminal care",
-}
 STATES = {
     "progression_free": "Progression-free",
     "progressed": "Progressed",
     "dead": "Dead",
     "on_treatment": "On treatment",
-    "adverse_events": "Adverse events (loss)",
-    "near_death": "Last months of life (loss)",
-    "second_cancers": "Second cancers (loss)",
-    "no_response": "No response (loss)",
-    "treatment": "Being on treatment (loss)",
 }
 OUTCOMES = {
     "median_pfs": "Median progression-free survival",
@@ -149,8 +128,8 @@ _SETTING_VALUES = {
 def words(name: str, known: Mapping[str, str] | None = None) -> str:
     """`name` in words: from `known`, or else the name itself with spaces and a capital.
 
-    >>> words("pregnancy_prevention", COMPONENTS), words("stem_cell_transplant")
-    ('Pregnancy prevention', 'Stem cell transplant')
+    >>> words("dead", STATES), words("stem_cell_transplant")
+    ('Dead', 'Stem cell transplant')
     """
     found = (known or {}).get(name)
     return found if found is not None else name[:1].upper() + name[1:].replace("_", " ")
@@ -217,11 +196,6 @@ def listed(parts: Sequence[str]) -> str:
     'a, b and c'
     """
     return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
-
-
-def component_label(name: str) -> str:
-    """A cost component in words."""
-    return words(name, COMPONENTS)
 
 
 def state_label(name: str) -> str:

@@ -15,7 +15,7 @@ from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.global_sensitivity import Sensitivity
 from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.request import request
-from hemodel.cohort.model.treatment import main_pack
+from hemodel.analyses.thresholds import pack_price
 from hemodel.decision.incremental import DOMINATED, EXTENDEDLY_DOMINATED
 from hemodel.evidence.distributions import Z_95
 from hemodel.evidence.inputs import Inputs
@@ -172,7 +172,7 @@ def turning_points(table: pd.DataFrame) -> pd.DataFrame:
 def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangement: str | None = None) -> str:
     """The probability at the list price of the pack, and the price at which it is one half."""
     arrangement, strategy, _ = request(inputs, price_arrangement, None, None)
-    settings, price = inputs.settings, inputs.parameters[main_pack(inputs)].value
+    settings, price = inputs.settings, pack_price(inputs).value
     rows = table[table["strategy"] == strategy].sort_values("pack_price")
     x = rows["pack_price"].to_numpy(dtype=np.float64)
     now, halves = [], []

@@ -25,6 +25,10 @@ def test_the_baseline_holds_every_population_and_scenario():
 def test_outcomes_are_those_of_the_baseline(case):
     problem, population, scenario = case
     found = dict(figures(hm.load_inputs(problem, population=population, scenario=scenario or None)))
-    wrong = {name: (value, found.get(name)) for name, value in KEPT[case].items() if found.get(name, 0.0) != pytest.approx(value, rel=1e-12, abs=1e-13)}
+    wrong = {
+        name: (value, found.get(name))
+        for name, value in KEPT[case].items()
+        if found.get(name, 0.0) != pytest.approx(value, rel=1e-12, abs=1e-13)
+    }
     assert not wrong
     assert {name for name, value in found.items() if value} <= set(KEPT[case])

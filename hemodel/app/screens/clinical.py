@@ -12,7 +12,6 @@ from hemodel.app import results
 from hemodel.app.choices import FittedData
 from hemodel.app.show import explain, figure, figures, page, plain, plain_name, table
 from hemodel.app.sidebar import Screen, screen
-from hemodel.cohort.model import with_drugs
 from hemodel.errors import InputError
 from hemodel.evidence.parameters import YEARS_PER
 from hemodel.evidence.reading import decoded
@@ -34,7 +33,7 @@ def draw() -> None:
     figure(hazard_curves(base.trace, settings))
     traces = [charts.cohort_trace(base.trace, settings, strategy) for strategy in settings.strategy_names]
     figures(traces, narrow=True)
-    figure(charts.share_on_treatment(base.trace["on_treatment"], settings, with_drugs(base.inputs)))
+    figure(charts.share_on_treatment(base.trace["on_treatment"], settings, base.inputs.settings.with_drugs))
     table(tables.against_source_table(base), "Model against source", tables.AGAINST_SOURCE_FOOTER)
     with st.expander("Where people are at the start of every year"):
         for strategy in settings.strategy_names:
@@ -55,7 +54,7 @@ def _years(base: BaseCase, strategy: str) -> pd.DataFrame:
             "progression_free",
             "progressed",
             "dead",
-            *(["on_treatment"] if strategy in with_drugs(base.inputs) else []),
+            *(["on_treatment"] if strategy in base.inputs.settings.with_drugs else []),
         )
     }
     return pd.DataFrame({"Year": [str(k) for k in range(len(cycles))], **columns})

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hemodel.cohort import hazards
 from hemodel.cohort.hazards import LogSteps
-from hemodel.errors import Fault, InputError, nearest
+from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import Draws
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import CYCLE_YEARS, FittedCurve

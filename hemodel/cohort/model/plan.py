@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,11 @@ class Plan:
             inputs,
             tuple(_row(payoff, inputs) for payoff in inputs.payoffs if payoff.is_active(settings)),
             {name: _by_strategy(amounts.parse(drug.price), inputs) for name, drug in drugs.items() if drug.price is not None},
-            {name: _by_strategy(amounts.parse(drug.dispensed), inputs) for name, drug in drugs.items() if drug.dispensed is not None},
+            {
+                name: _by_strategy(amounts.parse(drug.dispensed), inputs)
+                for name, drug in drugs.items()
+                if drug.dispensed is not None
+            },
             {a: {drug: scheme_of(terms) for drug, terms in settings.schemes_in(a).items()} for a in settings.price_arrangements},
         )
 
@@ -79,7 +84,9 @@ class Plan:
 
     def windows(self, drug: str) -> list[int]:
         """Treatment cycles at which any scheme of a drug changes its terms, in use or not: an arrangement has the same bits in any company."""
-        return sorted({w for terms in self.inputs.settings.schemes.values() if terms.drug == drug for w in scheme_of(terms).windows})
+        return sorted(
+            {w for terms in self.inputs.settings.schemes.values() if terms.drug == drug for w in scheme_of(terms).windows}
+        )
 
 
 def scheme_of(terms: SchemeTerms) -> schemes.Scheme:
@@ -102,13 +109,13 @@ def value(of_strategies: tuple[Amount | None, ...], draws: Draws, inputs: Inputs
     `price`: the list price that stands for `price` in it, (draw,) or (strategy, draw).
     """
     if len({amount.tree for amount in of_strategies if amount is not None}) == 1:
-        amount = next(amount for amount in of_strategies if amount is not None)
-        return amount.value(lambda name: _of_name(name, draws, inputs, price))
+        first = next(amount for amount in of_strategies if amount is not None)
+        return first.value(partial(_of_name, draws=draws, inputs=inputs, price=price))
     nothing = np.zeros(len(draws["age_start"]))
     rows = []
     for i, amount in enumerate(of_strategies):
         own = price if price is None or price.ndim == 1 else price[i]
-        worth = nothing if amount is None else amount.value(lambda name, own=own: _of_name(name, draws, inputs, own))
+        worth = nothing if amount is None else amount.value(partial(_of_name, draws=draws, inputs=inputs, price=own))
         rows.append(np.broadcast_to(worth, nothing.shape))
     return np.stack(rows)
 
@@ -136,6 +143,6 @@ def _row(payoff: Payoff, inputs: Inputs) -> Row:
 def _by_strategy(amount: Amount, inputs: Inputs) -> tuple[Amount, ...]:
     """The amount of each strategy: its names are those of parameters."""
     return tuple(
-        amount.renamed(lambda name, strategy=strategy: column_of(name, strategy, inputs.parameters))
+        amount.renamed(partial(column_of, strategy=strategy, parameters=inputs.parameters))
         for strategy in inputs.settings.strategy_names
     )

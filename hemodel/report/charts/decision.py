@@ -255,7 +255,7 @@ def _costs_sentence(costs: Mapping[str, pd.DataFrame], settings: Settings) -> st
         largest = frame.iloc[int(frame[name].to_numpy().argmax())]
         share = float(largest[name]) / float(frame[name].sum())
         parts.append(
-            f"{labels.component_label(str(largest['component'])).lower()} is {labels.percent(share)} of the costs of "
+            f"{str(largest['label']).lower()} is {labels.percent(share)} of the costs of "
             f"{labels.in_sentence(labels.strategy_label(settings, name))} {labels.priced(settings, arrangement)}"
         )
     text = "; ".join(parts)
@@ -427,7 +427,7 @@ def _bars(costs: Mapping[str, pd.DataFrame], settings: Settings) -> dict[str, An
             frames.append(
                 pd.DataFrame(
                     {
-                        "component": [labels.component_label(c) for c in frame["component"]],
+                        "component": list(frame["label"]),
                         "series": name,
                         "costs": values,
                         "text": [labels.gbp(v) if v else "" for v in values],

@@ -23,9 +23,9 @@ def difference_table(first: BaseCase, second: BaseCase, arrangements: tuple[str,
         columns = []
         for result, arrangement in zip((first, second), arrangements, strict=True):
             values = result.costs_by_component(arrangement) if kind == "costs" else result.qalys_by_state()
-            values = values.set_index(key)
+            values = values.set_index([key, "label"])
             columns.append(values[strategy] - values[result.inputs.settings.comparator])
-        frame = pd.concat(columns, axis=1, keys=["first", "second"]).fillna(0.0).rename_axis("name").reset_index()
+        frame = pd.concat(columns, axis=1, keys=["first", "second"]).fillna(0.0).rename_axis(["name", "label"]).reset_index()
         frame.insert(0, "kind", kind)
         frame["difference"] = frame["second"] - frame["first"]
         frame["worth"] = -frame["difference"] if kind == "costs" else threshold * frame["difference"]
@@ -36,9 +36,8 @@ def difference_table(first: BaseCase, second: BaseCase, arrangements: tuple[str,
 def difference_shown(table: pd.DataFrame, kind: str) -> pd.DataFrame:
     """One kind of rows of `difference_table` for people, with their sum."""
     rows, unit = table[table["kind"] == kind], "(£)" if kind == "costs" else "QALYs"
-    label = labels.component_label if kind == "costs" else labels.state_label
     sums = rows[["first", "second", "difference"]].sum()
-    names = [*(label(str(name)) for name in rows["name"]), "Total"]
+    names = [*rows["label"], "Total"]
     heads = [f"Increment in A {unit}", f"Increment in B {unit}", f"B less A {unit}"]
     numbers = [*rows[["first", "second", "difference"]].to_numpy().tolist(), sums.to_list()]
     frame = pd.DataFrame(numbers, columns=heads)
@@ -55,8 +54,8 @@ def difference(table: pd.DataFrame, second: BaseCase, strategy: str, *, least: f
     threshold = settings.thresholds_gbp[1]
     rows = table[table["worth"].abs() >= least].sort_values("worth", key=abs, ascending=False)
     names = [
-        labels.component_label(str(name)) if kind == "costs" else f"QALYs: {labels.in_sentence(labels.state_label(str(name)))}"
-        for kind, name in rows[["kind", "name"]].itertuples(index=False)
+        label if kind == "costs" else f"QALYs: {labels.in_sentence(label)}"
+        for kind, label in rows[["kind", "label"]].itertuples(index=False)
     ]
     frame = pd.DataFrame(
         {

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hemodel.analyses.global_sensitivity import Sensitivity
 from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.request import request
-from hemodel.cohort.model.treatment import main_pack
+from hemodel.analyses.thresholds import pack_price
 from hemodel.evidence.inputs import Inputs
 from hemodel.report import labels, readings
 from hemodel.report.charts.style import (
@@ -279,7 +279,7 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
             tooltip=tooltip("strategy", "threshold", ("pack_price", ",.0f"), ("probability", ".1%")),
         )
     )
-    price = inputs.parameters[main_pack(inputs)].value
+    price = pack_price(inputs).value
     half = alt.Chart(pd.DataFrame({"half": [0.5]})).mark_rule(color=GREY, strokeWidth=1).encode(y="half:Q")
     marks = mark_at(price, f"List price {labels.gbp(price)}", align="right") if price <= highest else []
     sentence = readings.price_and_probability(table, inputs, price_arrangement=price_arrangement)

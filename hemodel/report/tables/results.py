@@ -169,13 +169,18 @@ def life_years_by_state_table(base: BaseCase, *, strategy: str | None = None, di
     return _disaggregated(base, values, "state", "Health state", "LY", strategy)
 
 
+_AT_DEATH = "Death (terminal care)"
+
+
 def _disaggregated(base: BaseCase, values: pd.DataFrame, key: str, heading: str, unit: str, strategy: str | None) -> pd.DataFrame:
     settings = base.inputs.settings
     intervention, comparator = strategy or interventions(settings)[0], settings.comparator
-    known = labels.COMPONENTS if key == "component" else labels.STATES | {"dead": "Death (terminal care)"}
+    names = (
+        values["label"] if "label" in values else [_AT_DEATH if s == "dead" else labels.state_label(str(s)) for s in values[key]]
+    )
     frame = pd.DataFrame(
         {
-            heading: [labels.words(str(name), known) for name in values[key]],
+            heading: list(names),
             f"{unit} intervention (X)": values[intervention].to_numpy(dtype=np.float64),
             f"{unit} comparator (Y)": values[comparator].to_numpy(dtype=np.float64),
         }
@@ -240,7 +245,6 @@ def settings_table(settings: Settings) -> pd.DataFrame:
         ("Survival on the comparator from", value(settings.comparator_survival)),
         ("Shape of progression from", value(settings.progression_shape)),
         ("General-population mortality", settings.life_table),
-        ("High-dose dexamethasone", f"{settings.dexamethasone_high_dose_cycles} cycles"),
         ("Time in a state", value(settings.time_in_state)),
         ("The scheme counts", value(settings.scheme_counts)),
         ("Thresholds", " and ".join(per_qaly(t) for t in settings.thresholds_gbp)),
