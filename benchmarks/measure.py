@@ -20,12 +20,11 @@ from typing import Any
 import numpy as np
 import peers
 from numpy.typing import NDArray
-from stripped import Job, job_from, one_draw, stripped, stripped_fast
+from stripped import CYCLE_YEARS, Job, job_from, one_draw, stripped, stripped_fast
 
 import hemodel as hm
 from hemodel.cohort import model
 from hemodel.evidence.draws import sampler
-from hemodel.evidence.settings import CYCLE_YEARS
 
 Array = NDArray[np.float64]
 SEED = 171

@@ -14,10 +14,9 @@ from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
-from stripped import Job
+from stripped import CYCLE_YEARS, Job
 
 from hemodel.analyses.psa import PSA
-from hemodel.evidence.settings import CYCLE_YEARS
 
 Array = NDArray[np.float64]
 STATES = ("progression_free", "progressed", "dead")

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.settings import CYCLE_YEARS
 
 Array = NDArray[np.float64]
+
+CYCLE_YEARS = 28 / 365.25  # of the job: cycles of 28 days
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,6 @@ from hemodel.decision.incremental import incremental_analysis, pairwise
 from hemodel.decision.net_benefit import net_health_benefit, net_monetary_benefit
 from hemodel.evidence.draws import base_case_draws
 from hemodel.evidence.inputs import SHARES_PUBLISHED, Inputs
-from hemodel.evidence.parameters import YEARS_PER
-from hemodel.evidence.settings import CYCLE_YEARS
 from hemodel.outcomes import Outcomes
 from hemodel.survival.curves import median_time
 
@@ -149,7 +147,7 @@ class BaseCase:
         """
         rows = []
         for figure in self.inputs.published:
-            found = self._model_value(figure.strategy, figure.outcome) / YEARS_PER.get(figure.unit, 1.0)
+            found = self._model_value(figure.strategy, figure.outcome) / self.inputs.settings.years_per(figure.unit)
             rows.append(
                 (
                     figure.strategy,
@@ -201,14 +199,14 @@ class BaseCase:
         curve, _, years = outcome.partition("_")
         if outcome in SHARES_PUBLISHED:
             share = {"survival": alive, "pfs": free}[curve]
-            return float(np.interp(int(years.partition("_")[0]), np.arange(len(share)) * CYCLE_YEARS, share))
+            return float(np.interp(int(years.partition("_")[0]), np.arange(len(share)) * self.inputs.settings.cycle_years, share))
         match outcome:
             case "median_pfs":
-                return median_time(free, CYCLE_YEARS)
+                return median_time(free, self.inputs.settings.cycle_years)
             case "median_os":
-                return median_time(alive, CYCLE_YEARS)
+                return median_time(alive, self.inputs.settings.cycle_years)
             case "median_exposure":
-                return median_time(treated, CYCLE_YEARS)
+                return median_time(treated, self.inputs.settings.cycle_years)
             case "on_treatment_at_cycle_26":
                 return float(treated[26]) if len(treated) > 26 else float("nan")
             case "alive_at_end":

@@ -19,7 +19,6 @@ from hemodel.cohort import model
 from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import base_case_draws
 from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.settings import CYCLE_YEARS
 
 Array = NDArray[np.float64]
 CYCLES_A_YEAR = 13  # 364 days
@@ -87,7 +86,9 @@ def _cumulative_costs(inputs: Inputs, n_cycles: int) -> dict[str, tuple[Array, A
     draws = base_case_draws(inputs)
     found: dict[str, tuple[list[Array], list[Array]]] = {a: ([], []) for a in inputs.settings.price_arrangements}
     for n in range(1, n_cycles + 1):
-        outcomes = model.live(draws, inputs.with_settings(horizon_years=n * CYCLE_YEARS)).outcomes(discounted=False)
+        outcomes = model.live(draws, inputs.with_settings(horizon_years=n * inputs.settings.cycle_years)).outcomes(
+            discounted=False
+        )
         for arrangement, (every, drug) in found.items():
             every.append(outcomes.total_costs(arrangement)[:, 0])
             drug.append(outcomes.costs[arrangement]["lenalidomide"][:, 0])

@@ -20,8 +20,6 @@ from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import NamedDraws, base_case_draws
 from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.parameters import YEARS_PER
-from hemodel.evidence.settings import CYCLE_YEARS
 
 Array = NDArray[np.float64]
 _LOWEST, _HIGHEST = 1e-6, 100.0  # rates per year between which the solution is looked for
@@ -59,7 +57,7 @@ def derive_rates(inputs: Inputs) -> tuple[DerivedRate, ...]:
     for i, strategy in enumerate(inputs.settings.strategy_names):
         if inputs.settings.survival_target == "mean" and f"d_mean_os_{strategy}" in inputs.parameters:
             mean = inputs.parameters[f"d_mean_os_{strategy}"]
-            targets[i], by_mean[i] = mean.value * YEARS_PER[mean.unit], True
+            targets[i], by_mean[i] = mean.value * inputs.settings.years_per(mean.unit), True
     rates = _solved(inputs, targets[:, None] * np.exp([0.0, _STEP, -_STEP]), by_mean)
     found = []
     for i, strategy in enumerate(inputs.settings.strategy_names):
@@ -126,7 +124,10 @@ def _solved(inputs: Inputs, targets: Array, by_mean: NDArray[np.bool_]) -> Array
         rates = {name: np.exp(places[i]).ravel() for i, name in enumerate(names)}
         occupancy = trace(NamedDraws(base | rates), by_rate)
         alive = (occupancy[PROGRESSION_FREE] + occupancy[PROGRESSED]).reshape(-1, *places.shape)
-        excess = np.where(by_mean[:, None, None], _mean_excess(alive, targets), _median_excess(alive, targets))
+        cycle_years = inputs.settings.cycle_years
+        excess = np.where(
+            by_mean[:, None, None], _mean_excess(alive, targets, cycle_years), _median_excess(alive, targets, cycle_years)
+        )
         if step == 0:
             _refuse_unmet(inputs, names, targets, excess)
         below = (excess >= 0).sum(axis=-1, keepdims=True) - 1  # the last place at which people still live too long
@@ -135,24 +136,24 @@ def _solved(inputs: Inputs, targets: Array, by_mean: NDArray[np.bool_]) -> Array
     return result
 
 
-def _median_excess(alive: Array, targets: Array) -> Array:
+def _median_excess(alive: Array, targets: Array, cycle_years: float) -> Array:
     """Share alive at the target, linear within a cycle, less one half; `alive` is (boundary, strategy, target, place)."""
-    position = np.minimum(targets / CYCLE_YEARS, len(alive) - 1.0)
+    position = np.minimum(targets / cycle_years, len(alive) - 1.0)
     before = np.minimum(position.astype(np.intp), len(alive) - 2)
     first, second = (np.take_along_axis(alive, (before + k)[None, ..., None], axis=0)[0] for k in (0, 1))
     result: Array = first + (position - before)[..., None] * (second - first) - 0.5
     return result
 
 
-def _mean_excess(alive: Array, targets: Array) -> Array:
+def _mean_excess(alive: Array, targets: Array, cycle_years: float) -> Array:
     """Years lived within the horizon, by the trapezium rule, less the target."""
-    result: Array = (alive[:-1] + alive[1:]).sum(axis=0) / 2 * CYCLE_YEARS - targets[..., None]
+    result: Array = (alive[:-1] + alive[1:]).sum(axis=0) / 2 * cycle_years - targets[..., None]
     return result
 
 
 def _refuse_unmet(inputs: Inputs, names: Sequence[str], targets: Array, excess: Array) -> None:
     """Refuse targets that lie beyond the horizon, or that no rate between the lowest and the highest meets."""
-    unmet = (targets / CYCLE_YEARS > inputs.settings.n_cycles) | (excess[..., 0] < 0) | (excess[..., -1] > 0)
+    unmet = (targets / inputs.settings.cycle_years > inputs.settings.n_cycles) | (excess[..., 0] < 0) | (excess[..., -1] > 0)
     if unmet.any():
         raise InputError.together(
             Fault(

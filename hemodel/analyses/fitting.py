@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from hemodel.errors import Fault, InputError, nearest
 from hemodel.evidence.fitted import with_curves
 from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.parameters import YEARS_PER
+from hemodel.evidence.parameters import TIME_UNITS, years_per
 from hemodel.evidence.settings import FittedEstimates
 from hemodel.survival.fitting import Fit, KaplanMeier, compare_fits, fit, fitted_against_observed, kaplan_meier, smoothed_hazard
 
@@ -121,11 +121,11 @@ def with_fitted_curve(
         faults.append(
             Fault(f"strategy {strategy!r}", "there is no such strategy", nearest(strategy, inputs.settings.strategy_names))
         )
-    if unit not in YEARS_PER:
-        faults.append(Fault(f"unit {unit!r}", "it is not a unit of time", nearest(unit, YEARS_PER)))
+    if unit not in TIME_UNITS:
+        faults.append(Fault(f"unit {unit!r}", "it is not a unit of time", nearest(unit, TIME_UNITS)))
     if faults:
         raise InputError.together(faults)
-    found = fit(np.asarray(times, dtype=np.float64) * YEARS_PER[unit], events, family, knots=knots)
+    found = fit(np.asarray(times, dtype=np.float64) * years_per(unit), events, family, knots=knots)
     name = f"{curve}_{strategy}"
     about = (
         f"{found.family.name} fitted to {found.n} people with {found.n_events} events, time in years, estimation scale. {note}"

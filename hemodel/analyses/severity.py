@@ -9,7 +9,6 @@ import pandas as pd
 from hemodel.analyses.base_case import BaseCase
 from hemodel.decision.severity import EndOfLife, Severity, end_of_life, severity
 from hemodel.evidence.rules import load_rules
-from hemodel.evidence.settings import CYCLE_YEARS
 from hemodel.survival.background import quality_adjusted_life_expectancy
 
 
@@ -61,7 +60,7 @@ def run_modifiers(base: BaseCase) -> Modifiers:
         age=inputs.parameters["age_start"].value,
         share_male=inputs.parameters["p_male"].value,
         discount_rate=settings.discount_rate_effects,
-        cycle_years=CYCLE_YEARS,
+        cycle_years=inputs.settings.cycle_years,
     )
     reference = base.outcomes.strategies.index(settings.comparator)
     other = next(i for i in range(len(base.outcomes.strategies)) if i != reference)

@@ -17,7 +17,6 @@ from hemodel.analyses.request import request
 from hemodel.decision import information
 from hemodel.errors import Fault, InputError, nearest
 from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.parameters import YEARS_PER
 from hemodel.evidence.studies import study_estimate
 
 CURVE_THRESHOLDS = np.arange(2_500.0, 100_001.0, 2_500.0)  # GBP per QALY on the horizontal axis of the EVPI curve
@@ -170,4 +169,4 @@ def _population_size(inputs: Inputs, name: str) -> float:
         problem = f"there is no {name}, without which nothing can be said of everyone"
         raise InputError("parameters", problem, f"Add {name} to parameters.csv; the problem `relapsed` shows how")
     parameter = inputs.parameters[name]
-    return parameter.value * YEARS_PER.get(parameter.unit, 1.0)
+    return parameter.value * inputs.settings.years_per(parameter.unit)

@@ -17,7 +17,7 @@ from hemodel.errors import Fault, InputError
 from hemodel.errors import shown as quoted
 from hemodel.evidence.confidential import RATE, by_hazard_ratio, marked
 from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
-from hemodel.evidence.parameters import YEARS_PER, Parameter, finite
+from hemodel.evidence.parameters import Parameter, finite
 from hemodel.evidence.settings import Scheme, Settings
 from hemodel.report import labels, tables
 from hemodel.report.inputs_sheet import Sheet, changes
@@ -247,7 +247,7 @@ def differences(base: Inputs, now: Inputs) -> pd.DataFrame:
         rows.append(("Population", *population, ""))
     if now.scenario.name != base.scenario.name:
         rows.append(("Scenario", base.scenario.label, now.scenario.label, ""))
-    pairs = [_parameter_row(parameter, now.parameters[name]) for name, parameter in base.parameters.items()]
+    pairs = [_parameter_row(parameter, now.parameters[name], base.settings) for name, parameter in base.parameters.items()]
     rows += [row for row in pairs if row[1] != row[2]]  # as read by people: rounding of a derived rate is no difference
     rows += [
         (p.label, "not there", f"{labels.plain(p.value)} {p.unit}", "")
@@ -385,10 +385,10 @@ def _with_cap(scheme: Scheme, cycles: float) -> dict[str, object]:
     return scheme.model_dump() | {CAP: whole, "label": label}
 
 
-def _parameter_row(base: Parameter, now: Parameter) -> tuple[str, str, str, str]:
+def _parameter_row(base: Parameter, now: Parameter, settings: Settings) -> tuple[str, str, str, str]:
     before, after = (f"{labels.plain(p.value)} {p.unit}" for p in (base, now))
     step = f"{now.value - base.value:+,.4g}" if base.unit == now.unit else ""
-    first, second = (p.value * YEARS_PER.get(p.unit, 1.0) for p in (base, now))
+    first, second = (p.value * settings.years_per(p.unit) for p in (base, now))
     share = f"{second / first - 1:+.1%}" if first else ""
     return base.label, before, after, f"{step} ({share})" if step and share else step or share
 

@@ -19,7 +19,7 @@ from hemodel.evidence import parameters as rows
 from hemodel.evidence.amounts import parse
 from hemodel.evidence.correlations import Correlation, contradiction, latent
 from hemodel.evidence.fitted import with_curves
-from hemodel.evidence.parameters import YEARS_PER, Parameter
+from hemodel.evidence.parameters import Parameter
 from hemodel.evidence.payoffs import EVENT_COLUMNS, PAYOFF_COLUMNS, Payoff, check_rows, column_of, read_events, read_payoffs
 from hemodel.evidence.reading import Table, csv_rows, data_folder, is_file, place, read_text, toml_values
 from hemodel.evidence.rules import UtilityNorm, load_rules
@@ -133,8 +133,8 @@ class Inputs:
         return dict(sorted(adds.items(), key=lambda item: -item[1]))
 
     def years(self, name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """`values` of the time parameter `name`, in its unit, as years of 365.25 days."""
-        return values * YEARS_PER[self.parameters[name].unit]
+        """`values` of the time parameter `name`, in its unit, as years."""
+        return values * self.settings.years_per(self.parameters[name].unit)
 
     def with_values(self, /, **values: float) -> Inputs:
         """The same inputs with some values set anew; what is uncertain keeps its standard error, an interval is scaled. A value that is
@@ -444,7 +444,7 @@ def _read_published(path: Path, names: _Names, faults: list[Fault]) -> list[tupl
             ("population", names.populations),
             ("strategy", names.strategies),
             ("outcome", PUBLISHED_OUTCOMES),
-            ("unit", ("probability",) if is_share else YEARS_PER),
+            ("unit", ("probability",) if is_share else rows.TIME_UNITS),
             ("status", rows.STATUSES),
         ):
             found += _unknown(where, text[column], column, valid)

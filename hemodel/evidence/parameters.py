@@ -14,7 +14,7 @@ from hemodel.evidence.distributions import KINDS, Distribution, from_moments
 
 STATUSES = ("read", "derived", "unverified", "assumed")
 CONFIDENTIALITY = ("none", "cic", "aic", "dpd", "cpas")
-YEARS_PER = {"days": 1 / 365.25, "weeks": 7 / 365.25, "months": 1 / 12, "years": 1.0, "cycles": 28 / 365.25}
+TIME_UNITS = ("days", "weeks", "months", "years", "cycles")
 SHARES = "p_packs_"
 """Prefix of the shares of packs by strength: one Dirichlet, or fixed."""
 
@@ -87,6 +87,16 @@ class Parameter:
     def interval(self) -> tuple[float, float]:
         """2.5th and 97.5th percentile of the distribution; the value twice when it is fixed."""
         return self.uncertainty.quantile(0.025), self.uncertainty.quantile(0.975)
+
+
+def years_per(unit: str, *, cycle_days: float = 28.0, days_in_year: float = 365.25) -> float:
+    """Length of a unit of time in years; a month is a twelfth of a year.
+
+    >>> years_per("months"), years_per("cycles", cycle_days=365.25)
+    (0.08333333333333333, 1.0)
+    """
+    days = {"days": 1.0, "weeks": 7.0, "cycles": cycle_days}
+    return days[unit] / days_in_year if unit in days else {"months": 1 / 12, "years": 1.0}[unit]
 
 
 COLUMNS = tuple(field.name for field in fields(Parameter))

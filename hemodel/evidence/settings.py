@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
@@ -11,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import PydanticCustomError
 
 from hemodel.errors import Fault, nearest, shown
+from hemodel.evidence.parameters import TIME_UNITS, years_per
 
-CYCLE_YEARS = 28 / 365.25  # a cycle is 28 days, a year 365.25 days
 THRESHOLD_PRESETS = {"2026": (25_000.0, 35_000.0), "2009": (20_000.0, 30_000.0)}
 """GBP per QALY: NICE's manual from April 2026, and the range before (used in 2009)."""
 FIXED_BY_FILES = ("problem", "population", "populations")
@@ -181,6 +182,9 @@ class Settings(_Strict):
     strategies: list[Strategy] = Field(min_length=2)
     comparator: Text
     life_table: Text
+    cycle_days: float = Field(default=28.0, ge=1, le=366)  # length of a cycle of the model
+    days_in_year: Literal[365.25, 365] = 365.25
+    discounting: Literal["exact", "by_year"] = "exact"
     horizon_years: float = Field(gt=0, le=100)
     discount_rate_costs: float = Field(ge=0, le=1)
     discount_rate_effects: float = Field(ge=0, le=1)
@@ -234,9 +238,11 @@ class Settings(_Strict):
 
     @field_validator("horizon_years")
     @classmethod
-    def _holds_a_cycle(cls, years: float) -> float:
-        if round(years / CYCLE_YEARS) < 1:
-            raise _refused(f"{years:g} years are less than a cycle of 28 days", "Give 0.08 years or more")
+    def _holds_a_cycle(cls, years: float, info: ValidationInfo) -> float:
+        days, in_year = info.data.get("cycle_days", 28.0), info.data.get("days_in_year", 365.25)
+        if round(years * in_year / days) < 1:
+            problem = f"{years:g} years are less than a cycle of {days:g} days"
+            raise _refused(problem, f"Give {math.ceil(100 * days / in_year) / 100:g} years or more")
         return years
 
     @field_validator("also_counted")
@@ -329,7 +335,18 @@ class Settings(_Strict):
 
         30 years are 391.3 cycles of 28 days, so 391.
         """
-        return round(self.horizon_years / CYCLE_YEARS)
+        return round(self.horizon_years / self.cycle_years)
+
+    @property
+    def cycle_years(self) -> float:
+        """Length of a cycle in years."""
+        return float(self.cycle_days / self.days_in_year)
+
+    def years_per(self, unit: str) -> float:
+        """Length of a unit of time in years; 1 for what is no unit of time."""
+        if unit not in TIME_UNITS:
+            return 1.0
+        return years_per(unit, cycle_days=self.cycle_days, days_in_year=self.days_in_year)
 
     @property
     def strategy_names(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from openpyxl import load_workbook
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence import parameters as rows
 from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.parameters import YEARS_PER, Parameter
+from hemodel.evidence.parameters import TIME_UNITS, Parameter
 from hemodel.evidence.settings import Settings
 
 SHEET = "Inputs"
@@ -123,7 +123,7 @@ def read_uploaded(content: bytes, inputs: Inputs) -> tuple[Inputs, str]:
             value = _choice(known[name], given, faults)
             if value is not None and value != known[name].value:
                 chosen[name] = value
-        elif (parameter := _in_unit(inputs.parameters[name], unit, faults)) is not None:
+        elif (parameter := _in_unit(inputs.parameters[name], unit, inputs.settings, faults)) is not None:
             moved[name] = parameter
             number = _number(given)
             if number is None:
@@ -269,14 +269,14 @@ def _choice(choice: Choice, given: object, faults: list[Fault]) -> float | str |
     return number
 
 
-def _in_unit(parameter: Parameter, unit: str, faults: list[Fault]) -> Parameter | None:
+def _in_unit(parameter: Parameter, unit: str, settings: Settings, faults: list[Fault]) -> Parameter | None:
     """The same quantity in another unit of time, or None and a fault."""
     if unit == parameter.unit:
         return parameter
-    if unit not in YEARS_PER or parameter.unit not in YEARS_PER or unit not in parameter.quantity.units:
+    if unit not in TIME_UNITS or parameter.unit not in TIME_UNITS or unit not in parameter.quantity.units:
         faults.append(Fault(_where(parameter.name), f"{shown(unit)} is not its unit", f"Write {parameter.unit}"))
         return None
-    factor = YEARS_PER[parameter.unit] / YEARS_PER[unit]
+    factor = settings.years_per(parameter.unit) / settings.years_per(unit)
     numbers: dict[str, Any] = {
         column: None if (x := getattr(parameter, column)) is None else x * factor for column in rows.NUMBERS
     }

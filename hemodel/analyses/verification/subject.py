@@ -20,7 +20,7 @@ from hemodel.errors import InputError
 from hemodel.evidence.draws import NamedDraws, NotedDraws, base_case_draws, sampler
 from hemodel.evidence.inputs import Inputs, LifeTable
 from hemodel.evidence.parameters import Parameter
-from hemodel.evidence.settings import CYCLE_YEARS, Settings
+from hemodel.evidence.settings import Settings
 from hemodel.outcomes import Outcomes
 
 Array = NDArray[np.float64]
@@ -245,5 +245,5 @@ def names_until_refused(inputs: Inputs, settings: Mapping[str, Any]) -> set[str]
     """Names of the parameters that a run of one cycle with these settings reads, as far as it comes."""
     draws = NotedDraws(base_case_draws(inputs))
     with suppress(InputError, KeyError), np.errstate(all="ignore"):  # inputs without what a choice needs are told elsewhere
-        model.evaluate(draws, inputs.with_settings(**settings, horizon_years=CYCLE_YEARS))
+        model.evaluate(draws, inputs.with_settings(**settings, horizon_years=inputs.settings.cycle_years))
     return set(draws.read)

@@ -13,7 +13,7 @@ from hemodel.app.choices import FittedData
 from hemodel.app.show import explain, figure, figures, page, plain, plain_name, table
 from hemodel.app.sidebar import Screen, screen
 from hemodel.errors import InputError
-from hemodel.evidence.parameters import YEARS_PER
+from hemodel.evidence.parameters import TIME_UNITS
 from hemodel.evidence.reading import decoded
 from hemodel.evidence.survival_data import times_in
 from hemodel.report import charts, labels, tables
@@ -99,7 +99,7 @@ def _own_data(shown: Screen) -> None:
         format_func=lambda name: labels.strategy_label(settings, name),
         key=f"fit_strategy/{settings.problem}",
     )
-    unit = columns[2].selectbox("in", list(YEARS_PER), index=list(YEARS_PER).index("months"), key="fit_unit")
+    unit = columns[2].selectbox("in", list(TIME_UNITS), index=list(TIME_UNITS).index("months"), key="fit_unit")
     best = fits.best.family.name
     figure(fitted_curves(fits.curves(), best, unit))
     figure(fitted_curves(fits.curves(), best, unit, what="hazard"))

@@ -26,7 +26,6 @@ from hemodel.cohort.model.valuation import Valuation
 from hemodel.cohort.structures import DEAD, LATER, PROGRESSED, PROGRESSION_FREE
 from hemodel.evidence.draws import Draws, NotedDraws, base_case_draws
 from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.settings import CYCLE_YEARS
 from hemodel.outcomes import Outcomes
 from hemodel.survival.background import hazard_increments
 
@@ -168,7 +167,7 @@ def background_hazards(draws: Draws, inputs: Inputs) -> Array:
         age=draws["age_start"],
         share_male=draws["p_male"],
         n_cycles=inputs.settings.n_cycles,
-        cycle_years=CYCLE_YEARS,
+        cycle_years=inputs.settings.cycle_years,
     )
 
 
@@ -196,7 +195,7 @@ def _with_clocks(
     for window in later_windows(plan):
         state = f"{LATER_LINE}_{window}"
         occupancy |= {state: nobody.copy(), state + LATER: nobody.copy()}
-        leave = structures.floored(hazards.at_least(death, CYCLE_YEARS * draws["r_stop_later_line"]), floor)
+        leave = structures.floored(hazards.at_least(death, inputs.settings.cycle_years * draws["r_stop_later_line"]), floor)
         share = curves.by_strategy(draws, inputs, "p_later_line")
         moves = structures.with_clock(moves, occupancy, state, window, steps=leave, later_steps=leave, share=share)
     if clock is not None:

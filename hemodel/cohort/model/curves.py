@@ -12,7 +12,7 @@ from hemodel.cohort.hazards import LogSteps
 from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import Draws
 from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.settings import CYCLE_YEARS, FittedCurve
+from hemodel.evidence.settings import FittedCurve
 from hemodel.survival import curves, families
 
 Array = NDArray[np.float64]
@@ -166,7 +166,7 @@ def death_steps(draws: Draws, inputs: Inputs) -> LogSteps:
     rate = by_strategy(draws, inputs, "r_death_progressed")
     if inputs.settings.post_progression_mortality == "equal":
         rate = np.broadcast_to(rate[intervention(inputs)], rate.shape)
-    return _waned(hazards.constant(rate, CYCLE_YEARS), inputs)
+    return _waned(hazards.constant(rate, inputs.settings.cycle_years), inputs)
 
 
 def progression_share(draws: Draws, inputs: Inputs) -> Array:
@@ -191,11 +191,11 @@ def ttp_median(draws: Draws, inputs: Inputs) -> Array:
 
 def boundaries(inputs: Inputs) -> Array:
     """Cycle boundaries in years, shape (n_cycles + 1,)."""
-    return np.arange(inputs.settings.n_cycles + 1, dtype=np.float64) * CYCLE_YEARS
+    return np.arange(inputs.settings.n_cycles + 1, dtype=np.float64) * inputs.settings.cycle_years
 
 
 def _log_time(inputs: Inputs) -> Array:
-    return curves.log_times(inputs.settings.n_cycles, CYCLE_YEARS)
+    return curves.log_times(inputs.settings.n_cycles, inputs.settings.cycle_years)
 
 
 def _shape(draws: Draws, inputs: Inputs, curve: str) -> Array:
@@ -217,7 +217,7 @@ def _from_median(draws: Draws, inputs: Inputs, curve: str, median: Array) -> Log
         shape = _shape(draws, inputs, curve)
         return hazards.weibull(curves.weibull_rate(median, shape), shape, _log_time(inputs))
     if family == "exponential":
-        return hazards.constant(curves.LN_2 / median, CYCLE_YEARS)
+        return hazards.constant(curves.LN_2 / median, inputs.settings.cycle_years)
     second = _shape(draws, inputs, curve)
     parameters: tuple[Array, Array]
     match family:

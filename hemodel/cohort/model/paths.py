@@ -16,7 +16,6 @@ from hemodel.cohort.payoffs import discount_factors
 from hemodel.cohort.structures import LATER, PROGRESSED, PROGRESSION_FREE
 from hemodel.cohort.sums import CycleSums, WeightedYears
 from hemodel.evidence.draws import Draws
-from hemodel.evidence.settings import CYCLE_YEARS
 
 Array = NDArray[np.float64]
 RECENTLY = "recently_"
@@ -39,7 +38,7 @@ class Paths:
     def __init__(self, draws: Draws, plan: Plan) -> None:
         self.plan, settings = plan, plan.inputs.settings
         self.rates = (0.0, settings.discount_rate_costs, settings.discount_rate_effects)
-        sums = partial(CycleSums, self.rates, n_cycles=settings.n_cycles, cycle_years=CYCLE_YEARS)
+        sums = partial(CycleSums, self.rates, n_cycles=settings.n_cycles, cycle_years=settings.cycle_years)
         cuts = self._cuts()
         self.of = {PROGRESSION_FREE: sums(cuts=cuts), PROGRESSED: sums()}
         self._recorded = [PROGRESSION_FREE, PROGRESSED]
@@ -73,9 +72,9 @@ class Paths:
     def _valued(self, draws: Draws) -> dict[tuple[str, float], WeightedYears]:
         """Years in each state weighted by the utility norm at the age attained: (state, discount rate) -> sums."""
         settings, factor = self.plan.inputs.settings, age_factor(draws, self.plan.inputs)
-        middle = (np.arange(settings.n_cycles) + 0.5) * CYCLE_YEARS
+        middle = (np.arange(settings.n_cycles) + 0.5) * settings.cycle_years
         return {
-            (state, rate): WeightedYears(CYCLE_YEARS * discount_factors(rate, middle)[:, None] * factor, count)
+            (state, rate): WeightedYears(settings.cycle_years * discount_factors(rate, middle)[:, None] * factor, count)
             for state, count in (
                 (PROGRESSION_FREE, settings.time_in_state),
                 (PROGRESSED, settings.time_in_state),

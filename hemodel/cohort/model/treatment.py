@@ -11,7 +11,7 @@ from hemodel.cohort.model.curves import boundaries, by_strategy, ttp_steps
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.evidence.draws import Draws
 from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.settings import CYCLE_YEARS, DoseSteps
+from hemodel.evidence.settings import DoseSteps
 
 Array = NDArray[np.float64]
 Record = Callable[[int, Mapping[str, Array]], None]
@@ -33,7 +33,7 @@ def with_treatment(draws: Draws, inputs: Inputs, record: Record, crossings: dict
     """`record` that also sees the share on treatment at each cycle start, and the list price of their packs where doses change."""
     treated = _until(draws, inputs, crossings)
     stays = _rules_by_cycle(draws, inputs)
-    price_of = {drug: stepwise_price(draws, steps) for drug, steps in with_steps(inputs).items()}
+    price_of = {drug: stepwise_price(draws, steps, inputs.settings.cycle_years) for drug, steps in with_steps(inputs).items()}
 
     def with_share(cycle: int, occupancy: Mapping[str, Array]) -> None:
         share = treated(cycle, occupancy)
@@ -61,7 +61,7 @@ def _until(draws: Draws, inputs: Inputs, crossings: dict[str, Array]) -> Callabl
         return lambda _cycle, occupancy: occupancy[PROGRESSION_FREE]
     if until == "progression_or_toxicity":
         rate = by_strategy(draws, inputs, "r_discontinuation_toxicity")
-        return lambda cycle, occupancy: occupancy[PROGRESSION_FREE] * np.exp(-rate * (cycle * CYCLE_YEARS))
+        return lambda cycle, occupancy: occupancy[PROGRESSION_FREE] * np.exp(-rate * (cycle * inputs.settings.cycle_years))
     steps = ttp_steps(draws, inputs)
     log_share = np.zeros((len(inputs.settings.strategies), len(draws["age_start"])))
     above = crossings["cycles in which the TTP curve exceeded the share alive"] = np.zeros_like(log_share)
@@ -92,7 +92,7 @@ def _rules_by_cycle(draws: Draws, inputs: Inputs) -> list[Callable[[int], Array]
     return rules
 
 
-def stepwise_price(draws: Draws, steps: DoseSteps) -> Callable[[int], Array]:
+def stepwise_price(draws: Draws, steps: DoseSteps, cycle_years: float) -> Callable[[int], Array]:
     """Expected list price of a pack in treatment cycle c, (draw,), where doses go down by steps and never up again.
 
     Steps are taken at a rate a year: the number of reductions after t years is Poisson(r t), of which those that `steps` has prices for
@@ -101,7 +101,7 @@ def stepwise_price(draws: Draws, steps: DoseSteps) -> Callable[[int], Array]:
     prices, rate = [draws[name] for name in steps.prices], draws[steps.rate]
 
     def price(cycle: int) -> Array:
-        expected = rate * (cycle * CYCLE_YEARS)
+        expected = rate * (cycle * cycle_years)
         share, left = np.exp(-expected), np.ones_like(expected)
         total = np.zeros_like(expected)
         for k, cost in enumerate(prices[:-1]):
@@ -118,5 +118,5 @@ def age_factor(draws: Draws, inputs: Inputs) -> Array:
     age, men = draws["age_start"], draws["p_male"]
     if np.all(age == age[0]) and np.all(men == men[0]):
         age, men = age[:1], men[:1]
-    middle = (boundaries(inputs)[:-1] + CYCLE_YEARS / 2)[:, None]
+    middle = (boundaries(inputs)[:-1] + inputs.settings.cycle_years / 2)[:, None]
     return inputs.utility_norm.at(age + middle, men) / inputs.utility_norm.at(age, men)

@@ -16,7 +16,6 @@ from hemodel.cohort.model.treatment import ON_TREATMENT, with_steps
 from hemodel.cohort.sums import CycleSums
 from hemodel.evidence.draws import Draws
 from hemodel.evidence.payoffs import Measure
-from hemodel.evidence.settings import CYCLE_YEARS
 
 Array = NDArray[np.float64]
 
@@ -98,7 +97,7 @@ class Valuation:
             case "event in":
                 return self.paths.years(measure.state, rate, count)
             case "cycle in":
-                return self.paths.years(measure.state, rate, count) / CYCLE_YEARS
+                return self.paths.years(measure.state, rate, count) / self.plan.inputs.settings.cycle_years
             case "cycle after":
                 return self.paths.of[RECENTLY + measure.state].at_starts(rate)
             case "death":

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hemodel.evidence.settings import CYCLE_YEARS, Settings, Strategy
+from hemodel.evidence.settings import Settings, Strategy
 from hemodel.report import labels
 from hemodel.report.charts.style import (
     INK,
@@ -38,7 +38,7 @@ def cohort_trace(trace: Mapping[str, Array], settings: Settings, strategy: str) 
     i = settings.strategy_names.index(strategy)
     colour = strategy_colours(settings)[strategy]
     last = _last_cycle(1.0 - trace["dead"])
-    years = np.arange(last + 1) * CYCLE_YEARS
+    years = np.arange(last + 1) * settings.cycle_years
     shades = {"progression_free": colour, "progressed": tint(colour, 0.55), "dead": LIGHT}
     table = pd.concat(
         [
@@ -69,8 +69,8 @@ def cohort_trace(trace: Mapping[str, Array], settings: Settings, strategy: str) 
     name = labels.strategy_label(settings, strategy)
     free, alive = trace["progression_free"][:, i], 1.0 - trace["dead"][:, i]
     sentence = (
-        f"On {labels.in_sentence(name)}, half are still alive and free of progression at {_months(median_time(free, CYCLE_YEARS))} "
-        f"and half are still alive at {_months(median_time(alive, CYCLE_YEARS))}."
+        f"On {labels.in_sentence(name)}, half are still alive and free of progression at {_months(median_time(free, settings.cycle_years))} "
+        f"and half are still alive at {_months(median_time(alive, settings.cycle_years))}."
     )
     alt_text = f"Cohort trace, {name}: stacked areas of the shares progression-free, progressed and dead. {sentence}"
     return Figure(finished(areas, name, 400, alt_text), sentence, alt_text)
@@ -90,7 +90,7 @@ def share_on_treatment(on_treatment: Array, settings: Settings, strategies: Coll
             pd.DataFrame(
                 {
                     "cycle": cycles,
-                    "years": cycles * CYCLE_YEARS,
+                    "years": cycles * settings.cycle_years,
                     "share": on_treatment[: last + 1, i],
                     "strategy": s.label,
                 }
@@ -148,7 +148,7 @@ def _who_pays(on_treatment: Array, settings: Settings) -> str:
     cap = scheme.drug_cost_cap_cycles
     if cap is None:
         return f"Lenalidomide of those without a response by cycle {scheme.response_by_cycle} is refunded, {priced}."
-    after = f"After {cap:,} cycles ({cap * CYCLE_YEARS:.1f} years)"
+    after = f"After {cap:,} cycles ({cap * settings.cycle_years:.1f} years)"
     if cap >= len(on_treatment):
         return f"{after} the horizon is over: the NHS pays for all lenalidomide within it."
     treated = [(i, s) for i, s in _numbered(settings) if "lenalidomide" in s.drugs]
@@ -185,7 +185,8 @@ def survival_curves(trace: Mapping[str, Array], settings: Settings) -> Figure:
     )
     alive = 1.0 - trace["dead"]
     medians = [
-        f"{_months(median_time(alive[:, i], CYCLE_YEARS))} on {labels.in_sentence(s.label)}" for i, s in _numbered(settings)
+        f"{_months(median_time(alive[:, i], settings.cycle_years))} on {labels.in_sentence(s.label)}"
+        for i, s in _numbered(settings)
     ]
     sentence = f"Half are still alive at {labels.listed(medians)}."
     alt_text = f"Lines of overall and progression-free survival of every strategy. {sentence}"
@@ -202,7 +203,7 @@ def hazard_curves(trace: Mapping[str, Array], settings: Settings) -> Figure:
         share = rows["share"].to_numpy()
         keep = share[1:] > 0.02
         hazard = np.full(len(keep), np.nan)
-        hazard[keep] = -np.log(share[1:][keep] / share[:-1][keep]) / CYCLE_YEARS
+        hazard[keep] = -np.log(share[1:][keep] / share[:-1][keep]) / settings.cycle_years
         middle = (rows["years"].to_numpy()[1:] + rows["years"].to_numpy()[:-1]) / 2
         frames.append(rows.iloc[1:].assign(years=middle, hazard=hazard)[keep])
     found = pd.concat(frames, ignore_index=True).drop(columns="share")
@@ -283,7 +284,7 @@ def _curves(trace: Mapping[str, Array], settings: Settings) -> tuple[pd.DataFram
     """Rows years, share, strategy, curve, and the end of the axis in years."""
     free, alive = trace["progression_free"], 1.0 - trace["dead"]
     last = _last_cycle(alive)
-    years = np.arange(last + 1) * CYCLE_YEARS
+    years = np.arange(last + 1) * settings.cycle_years
     frames = [
         pd.DataFrame({"years": years, "share": shares[: last + 1, i], "strategy": s.label, "curve": name})
         for i, s in _numbered(settings)

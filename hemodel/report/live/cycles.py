@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from hemodel.cohort.model.treatment import STEPS, stepwise_price
 from hemodel.cohort.payoffs import discount_factors
-from hemodel.evidence.settings import CYCLE_YEARS
 from hemodel.report import labels
 from hemodel.report.live.cells import Column, Grid, Sheet
 from hemodel.report.live.engine import Engine, alive, waned, within
@@ -50,7 +49,7 @@ def time_columns(engine: Engine, life_table: dict[str, str]) -> list[Column]:
     """Time, discounting, general-population mortality, and what a scheme charges in each cycle."""
     inputs, n = engine.inputs, engine.n_cycles
     settings, years = inputs.settings, engine.boundaries
-    middle = years[:-1] + CYCLE_YEARS / 2
+    middle = years[:-1] + engine.inputs.settings.cycle_years / 2
     age = engine.value("age_start")
     ages = age + years
     last = len(inputs.life_table.male) - 1
@@ -174,7 +173,9 @@ def charging(engine: Engine, arrangement: str) -> list[Column]:
             formula, charged = f"1-(1-{arrangement}_p_response)*[within_{key}]", 1 - left * inside
             later = f"(1+discount_rate_costs)^-({cycles}*cycle_years)"
             weight = f"[v_costs]-(1-{arrangement}_p_response)*[within_{key}]*{later}"
-            weighted = factors - left * inside * float(discount_factors(settings.discount_rate_costs, window * CYCLE_YEARS))
+            weighted = factors - left * inside * float(
+                discount_factors(settings.discount_rate_costs, window * engine.inputs.settings.cycle_years)
+            )
     found.append(Column(f"charged_{key}", f"Charged share of packs, {short}", formula, charged))
     values = charged * factors if weighted is None else weighted
     found.append(Column(f"weight_{key}", f"Charged share, discounted, {short}", weight, values, "six"))

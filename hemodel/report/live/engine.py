@@ -15,7 +15,6 @@ from hemodel.cohort.model import curves
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.evidence.draws import base_case_draws
 from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.settings import CYCLE_YEARS
 from hemodel.survival.background import cumulative_hazard
 
 Array = NDArray[np.float64]
@@ -49,7 +48,7 @@ class Engine:
     @property
     def boundaries(self) -> Array:
         """Cycle boundaries in years."""
-        return np.arange(self.n_cycles + 1, dtype=np.float64) * CYCLE_YEARS
+        return np.arange(self.n_cycles + 1, dtype=np.float64) * self.inputs.settings.cycle_years
 
 
 def run_engine(inputs: Inputs) -> Engine:

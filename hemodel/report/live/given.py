@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.parameters import YEARS_PER, Parameter
-from hemodel.evidence.settings import CYCLE_YEARS, THRESHOLD_PRESETS
+from hemodel.evidence.parameters import TIME_UNITS, Parameter
+from hemodel.evidence.settings import THRESHOLD_PRESETS
 from hemodel.evidence.uploaded import HASH_LABEL, PRICE_ARRANGEMENT, SHEET, Choice, choices
 from hemodel.report import labels, tables
 from hemodel.report.live.cells import Sheet
@@ -34,7 +34,7 @@ _UNIT, _VALUE, _EXPORTED, _EXPORTED_UNIT, _CHANGED, _YEARS, _RANGE = range(2, 9)
 _SOURCE, _CONFIDENTIAL, _INTERVAL, _NOTE = 9, 12, 13, 16
 OUT_OF_RANGE = "out of range"
 CHANGED = "changed"
-_TIME_UNITS = tuple(YEARS_PER)
+_TIME_UNITS = TIME_UNITS
 
 
 def inputs_sheet(inputs: Inputs, exported: Inputs, shown: str, exported_shown: str) -> Sheet:
@@ -208,7 +208,14 @@ def settings_sheet(inputs: Inputs, notes: list[str]) -> Sheet:
         sheet.row += 1
     sheet.row += 1
     sheet.line("Constants that formulas read", "heading")
-    _named(sheet, "Length of a cycle in years: 28 days of a year of 365.25", "cycle_years", "28/365.25", CYCLE_YEARS, "six")
+    _named(
+        sheet,
+        "Length of a cycle in years: 28 days of a year of 365.25",
+        "cycle_years",
+        "28/365.25",
+        inputs.settings.cycle_years,
+        "six",
+    )
     start = {"life_table": 0.5, "start": 1.0, "end": 0.0}[settings.time_in_state]
     rule = 'IF(time_in_state="start",1,IF(time_in_state="end",0,0.5))'
     _named(sheet, "Weight of the start of a cycle in the time in a state", "weight_of_start", rule, start, "tenths")

@@ -14,7 +14,6 @@ from hemodel.cohort.model.treatment import stepwise_price
 from hemodel.cohort.payoffs import discount_factors
 from hemodel.cohort.structures import DEAD, LATER, PROGRESSED, PROGRESSION_FREE
 from hemodel.errors import InputError
-from hemodel.evidence.settings import CYCLE_YEARS
 from hemodel.report import labels
 from hemodel.report.live.cells import Cell, Column, Grid, Sheet
 from hemodel.report.live.cycles import HEALTH, MIDDLE, START, TIME, TOP, arrangement_key, charging, head, trace_name, window_of
@@ -223,7 +222,7 @@ def _later_columns(engine: Engine, strategy: int, rate: str) -> list[Column]:
     """On lenalidomide in the line after progression: all, and those within a scheme's cycles of that line."""
     inputs, seen = engine.inputs, engine.seen
     name = inputs.settings.strategy_names[strategy]
-    stop = engine.value("r_stop_later_line") * CYCLE_YEARS
+    stop = engine.value("r_stop_later_line") * engine.inputs.settings.cycle_years
     leave = np.maximum(np.maximum(engine.steps["death"][:, strategy], stop), engine.floor)
     windows = later_windows(inputs)
     first = f"{LATER_LENALIDOMIDE}_{windows[0]}"
@@ -325,7 +324,10 @@ def _health_columns(engine: Engine, strategy: int, derived: Derived) -> list[Col
     name = settings.strategy_names[strategy]
     start = {"life_table": 0.5, "start": 1.0, "end": 0.0}[settings.time_in_state]
     free, progressed, treated = (engine.seen[s][:, strategy] for s in (PROGRESSION_FREE, PROGRESSED, ON_TREATMENT))
-    years = {k: CYCLE_YEARS * (start * x[:-1] + (1 - start) * x[1:]) for k, x in (("free", free), ("progressed", progressed))}
+    years = {
+        k: engine.inputs.settings.cycle_years * (start * x[:-1] + (1 - start) * x[1:])
+        for k, x in (("free", free), ("progressed", progressed))
+    }
     deaths = -np.diff(free + progressed)
     factor = _age_factor(engine)
     time = "cycle_years*(weight_of_start*[{0}]+(1-weight_of_start)*[{0}+1])"
@@ -356,7 +358,9 @@ def _health_columns(engine: Engine, strategy: int, derived: Derived) -> list[Col
         ),
     ]
     if "utility_loss_on_treatment" in settings.also_counted:
-        lost = -engine.value("du_on_treatment") * value["takes_drugs"] * CYCLE_YEARS * treated[:-1] * factor
+        lost = (
+            -engine.value("du_on_treatment") * value["takes_drugs"] * engine.inputs.settings.cycle_years * treated[:-1] * factor
+        )
         found.append(
             Column(
                 "q_treatment",
@@ -392,7 +396,7 @@ def _age_factor(engine: Engine) -> Array:
     if settings.utility_age_adjustment == "none":
         return np.ones(engine.n_cycles)
     age, share, norm = engine.value("age_start"), engine.value("p_male"), engine.inputs.utility_norm
-    at = age + engine.boundaries[:-1] + CYCLE_YEARS / 2
+    at = age + engine.boundaries[:-1] + engine.inputs.settings.cycle_years / 2
     return norm.at(at, share) / norm.at(np.array([age]), share)
 
 
@@ -482,7 +486,7 @@ def _cost_columns(engine: Engine, strategy: int, derived: Derived) -> list[Colum
             "c_post_progression_care",
             "Care after progression (£)",
             "c_post_progression_care*[ly_progressed]/cycle_years",
-            v("c_post_progression_care") * health["ly_progressed"] / CYCLE_YEARS,
+            v("c_post_progression_care") * health["ly_progressed"] / engine.inputs.settings.cycle_years,
             "pence",
         ),
         Column(
@@ -563,7 +567,7 @@ _AT_MIDDLE = ("c_adverse_events", "c_post_progression_care", "c_terminal_care", 
 def _discounted_columns(engine: Engine, costs: Sequence[Column], health: dict[str, Array]) -> list[Column]:
     """All costs of a cycle under each price arrangement, discounted, and all QALYs."""
     settings, n = engine.inputs.settings, engine.n_cycles
-    middle = discount_factors(settings.discount_rate_costs, engine.boundaries[:n] + CYCLE_YEARS / 2)
+    middle = discount_factors(settings.discount_rate_costs, engine.boundaries[:n] + engine.inputs.settings.cycle_years / 2)
     factors = discount_factors(settings.discount_rate_costs, engine.boundaries[:n])
     values = {c.key: np.asarray(c.values, dtype=np.float64) for c in costs}
     found = []
@@ -587,7 +591,7 @@ def _discounted_columns(engine: Engine, costs: Sequence[Column], health: dict[st
         )
     losses = [k for k in health if k.startswith("q_")]
     total = sum((health[k] for k in losses), np.zeros(n))
-    weights = discount_factors(settings.discount_rate_effects, engine.boundaries[:n] + CYCLE_YEARS / 2)
+    weights = discount_factors(settings.discount_rate_effects, engine.boundaries[:n] + engine.inputs.settings.cycle_years / 2)
     formula = f"({'+'.join(f'[{k}]' for k in losses)})*[Time!v_effects_mid]"
     return [*found, Column("d_qalys", "All QALYs, discounted", formula, total * weights, "six")]
 

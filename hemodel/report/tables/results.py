@@ -13,7 +13,7 @@ from hemodel.cohort.model import ON_TREATMENT, names_read
 from hemodel.decision.incremental import DOMINATED, EXTENDEDLY_DOMINATED
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import STATUSES
-from hemodel.evidence.settings import CYCLE_YEARS, Settings
+from hemodel.evidence.settings import Settings
 from hemodel.report import labels
 from hemodel.report.tables.cells import (
     DISCOUNTING_NOTE,
@@ -305,7 +305,7 @@ def trace_table(base: BaseCase, strategy: str) -> pd.DataFrame:
     shares = {labels.state_label(name): base.trace[name][:, place] for name in names}
     n_rows = len(next(iter(shares.values())))
     cycles = np.arange(n_rows)
-    frame = pd.DataFrame({"Cycle": cycles, "Time (years)": cycles * CYCLE_YEARS} | shares)
+    frame = pd.DataFrame({"Cycle": cycles, "Time (years)": cycles * base.inputs.settings.cycle_years} | shares)
     if "lenalidomide" in next(s.drugs for s in settings.strategies if s.name == strategy):
         for name in settings.price_arrangements:
             if name != "list":
