@@ -19,13 +19,17 @@ from hemodel.errors import InputError
 Array = NDArray[np.float64]
 
 
-def discount_factors(rate: float, years: ArrayLike) -> Array:
+def discount_factors(rate: float, years: ArrayLike, *, by_year: bool = False) -> Array:
     """(1 + rate)^-years, for an annual effective `rate` and times in years: 3.5 % a year stays 3.5 % at any cycle length.
+
+    `by_year`: whole years only, so that all of the first year counts in full, all of the second once discounted, and so on.
 
     >>> discount_factors(0.035, [0, 1]).round(6)
     array([1.      , 0.966184])
     """
-    result: Array = np.exp(-np.log1p(rate) * np.asarray(years, dtype=np.float64))
+    times = np.asarray(years, dtype=np.float64)
+    times = np.floor(times + 1e-9) if by_year else times  # a time that is a whole year but for rounding is one
+    result: Array = np.exp(-np.log1p(rate) * times)
     return result
 
 
@@ -41,19 +45,13 @@ def sums_at_ends(starts: Array, first: Array, last: Array, *, cycle_factor: floa
     return (starts - first + cycle_factor**n_cycles * last) / cycle_factor
 
 
-def years_in_state(starts: Array, ends: Array, *, cycle_factor: float, cycle_years: float, count: str) -> Array:
+def years_in_state(starts: Array, ends: Array, *, cycle_years: float, count: str) -> Array:
     """Person-years in a state. A cycle counts the mean of its start and end (`count` "life_table"; or "start", "end").
 
-    The time is valued and discounted at mid-cycle, v^(c + 1/2).
+    `starts`, `ends`: sums of the occupancy at the starts and at the ends of cycles, both discounted at mid-cycle.
     """
     people = {"life_table": (starts + ends) / 2, "start": starts, "end": ends}[count]
-    result: Array = cycle_years * np.sqrt(cycle_factor) * people
-    return result
-
-
-def people_who_leave(starts: Array, ends: Array, *, cycle_factor: float) -> Array:
-    """Number who leave for good: the fall of an occupancy over each cycle, discounted at mid-cycle; no half-cycle correction."""
-    result: Array = np.sqrt(cycle_factor) * (starts - ends)
+    result: Array = cycle_years * people
     return result
 
 

@@ -1,7 +1,7 @@
 """Patient access schemes: what is charged of a drug's packs. List price and every scheme come out of the same trace.
 
 A scheme is the price as a step function of the treatment cycle: from some cycle on, some share of the list price. A cap is full price
-up to cycle K and nothing from then; a free start the other way round; a discount one step; tiers any steps. A refund takes back what
+up to cycle K and nothing from then; a free start the other way round; a discount one step; tiers any steps. A cap on what is paid for one person needs a count of its own (`share_paid`). A refund takes back what
 non-responders' packs of the first K cycles cost. What is charged is a linear function of packs up to the steps, so the expectation is
 exact and no scheme lengthens the loop over cycles. Schemes touch the price of their drug and nothing else.
 """
@@ -21,15 +21,17 @@ Array = NDArray[np.float64]
 class Packs(Protocol):
     """Packs of one drug per person, shape (strategy, draw)."""
 
-    @property
-    def factor(self) -> float:
-        """Discount factor of one cycle."""
+    def discount_at(self, cycle: int) -> Array | float:
+        """Discount factor of the start of treatment cycle `cycle` of the drug."""
 
     def upto(self, cycle: int | None) -> Array:
         """Discounted at the start of their cycle: those before treatment cycle `cycle`, or all."""
 
     def plain_upto(self, cycle: int) -> Array:
         """The same, not discounted."""
+
+    def paid(self, most: float) -> Array:
+        """Discounted packs paid for under a cap on the total for one person."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Scheme:
 
     steps: tuple[tuple[int, float], ...] = ((0, 1.0),)
     refund_cycles: int | None = None
+    most_paid: float | None = None
     is_list_price: bool = False
 
     @property
@@ -56,12 +59,14 @@ class Scheme:
         as independent of how long a person stays on treatment before: non-responders who stop early have bought fewer packs than this
         assumes, so the refund is, if anything, overstated.
         """
+        if self.most_paid is not None:
+            return packs.paid(self.most_paid)
         total = self.steps[-1][1] * packs.upto(None)
         for (_, share), (end, later) in pairwise(self.steps):
             if share != later:
                 total = total + (share - later) * packs.upto(end)
         if self.refund_cycles is not None:
-            total = total - refunded * packs.plain_upto(self.refund_cycles) * packs.factor**self.refund_cycles
+            total = total - refunded * packs.plain_upto(self.refund_cycles) * packs.discount_at(self.refund_cycles)
         return total
 
 
@@ -90,3 +95,15 @@ def share_within(
         before - p_dispensed * at_last, 0.0
     )  # rounding of a difference that tends to 0, not a probability that leaves [0, 1]
     return now, (now, at_last * (1.0 - p_dispensed) * (cycle / (cycle - last)))
+
+
+def share_paid(packs_before: Array, price: Array, most_paid: float) -> Array:
+    """Share of the next pack's price that is still paid under a cap on the total for one person who has had `packs_before`.
+
+    >>> share_paid(np.array([0.0, 2.0, 3.0]), np.array([100.0]), 250.0)
+    array([1. , 0.5, 0. ])
+    """
+    left = most_paid - packs_before * price
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(price > 0, left / price, 1.0)
+    return np.minimum(np.maximum(share, 0.0), 1.0)  # a pack is paid in full, in part or not at all

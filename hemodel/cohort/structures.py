@@ -117,6 +117,16 @@ def with_clock(
     return moves
 
 
+def counting_entries(moves_of: Callable[[int], Moves], counter: str) -> Callable[[int], Moves]:
+    """The same moves with a state beside the others that holds everyone who ever progressed: nobody leaves it."""
+
+    def moves(cycle: int) -> Moves:
+        stay, move = moves_of(cycle)
+        return stay, {**move, (PROGRESSION_FREE, counter): move[PROGRESSION_FREE, PROGRESSED]}
+
+    return moves
+
+
 def floored(steps: LogSteps, floor: Array) -> LogSteps:
     """`steps` with a hazard of at least the general population's; `steps` must be a new array whenever their numbers change."""
     known, highest = np.empty(0), np.inf

@@ -1,9 +1,14 @@
-"""Sums over the cycles of one occupancy: all that costs and QALYs need of a trace, so that no trace has to be kept."""
+"""Sums over the cycles of one occupancy: all that costs and QALYs need of a trace, so that no trace has to be kept.
+
+With the same factor from every cycle to the next, sums over the *ends* of cycles follow from those over starts, shifted by one. With
+discounting by whole years they do not, and are added up beside them.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +19,29 @@ from hemodel.cohort import payoffs
 Array = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Calendar:
+    """Cycles of a run, and how time is discounted: exactly, or by whole years (all of the first year counts in full)."""
+
+    n_cycles: int
+    cycle_years: float
+    by_year: bool = False
+
+    def discounted(self, rate: float, years: Array | float) -> Array:
+        """Discount factor at times in years from the start."""
+        return payoffs.discount_factors(rate, years, by_year=self.by_year)
+
+    @property
+    def starts(self) -> Array:
+        """Time of the start of each cycle in years, (cycle,)."""
+        return np.arange(self.n_cycles) * self.cycle_years
+
+    @property
+    def middles(self) -> Array:
+        """Time of the middle of each cycle in years, (cycle,)."""
+        return (np.arange(self.n_cycles) + 0.5) * self.cycle_years
+
+
 class CycleSums:
     """Sums over cycle starts of an occupancy of shape (strategy, draw), plain and discounted, split at the cycles `cuts`.
 
@@ -21,24 +49,30 @@ class CycleSums:
     order and `close` with the occupancy at the end; everything else is arithmetic on the sums.
     """
 
-    def __init__(self, rates: Iterable[float], *, n_cycles: int, cycle_years: float, cuts: Sequence[int] = ()) -> None:
-        starts = np.arange(n_cycles) * cycle_years
-        self.n_cycles = n_cycles
-        self.cycle_years = cycle_years
-        self.cuts = sorted({min(cut, n_cycles) for cut in cuts})
-        self.weights = {rate: payoffs.discount_factors(rate, starts) for rate in rates}
+    def __init__(self, rates: Iterable[float], calendar: Calendar, *, cuts: Sequence[int] = ()) -> None:
+        self.calendar, self.n_cycles = calendar, calendar.n_cycles
+        self.cuts = sorted({min(cut, self.n_cycles) for cut in cuts})
+        self.weights = {rate: calendar.discounted(rate, calendar.starts) for rate in rates}
         self.parts: dict[float, list[Array]] = {rate: [] for rate in self.weights}
         self._new_parts = Counter([0, *self.cuts])  # how many parts begin with a cycle
         self.first = self.last = self._weighted = np.empty(0)
+        by_year = [rate for rate in self.weights if rate and calendar.by_year]
+        self._middle = {rate: calendar.discounted(rate, calendar.middles) for rate in by_year}
+        self._at_middle: dict[float, tuple[Array, Array]] = {}  # of starts and of ends, where they do not follow from the starts
 
     def add(self, cycle: int, shares: Array) -> None:
         """Add the occupancy at the start of `cycle`."""
         if cycle == 0:
             self.first, self._weighted = shares.copy(), np.empty_like(shares)
+            self._at_middle = {rate: (np.zeros_like(shares), np.zeros_like(shares)) for rate in self._middle}
         for rate, parts in self.parts.items():
             for _ in range(self._new_parts.get(cycle, 0)):
                 parts.append(np.zeros_like(shares))
             parts[-1] += shares if rate == 0 else np.multiply(shares, self.weights[rate][cycle], out=self._weighted)
+        for rate, (starts, ends) in self._at_middle.items():
+            starts += self._middle[rate][cycle] * shares
+            if cycle:
+                ends += self._middle[rate][cycle - 1] * shares
 
     def close(self, shares: Array) -> None:
         """Take the occupancy at the end of the last cycle and join the parts: part i then holds all cycles up to its cut."""
@@ -46,31 +80,32 @@ class CycleSums:
         for parts in self.parts.values():
             for before, part in pairwise(parts):
                 part += before
+        for rate, (_, ends) in self._at_middle.items():
+            ends += self._middle[rate][-1] * shares
 
     def at_starts(self, rate: float, upto: int | None = None) -> Array:
         """Sum of v^c x_c over all cycles, or over those before the cut `upto`; not to be changed in place."""
         parts = self.parts[rate]
         return parts[-1] if upto is None else parts[min(sum(cut < upto for cut in self.cuts), len(parts) - 1)]
 
-    def at_ends(self, rate: float) -> Array:
-        """Sum of v^c x_{c+1} over all cycles."""
-        factor = self.cycle_factor(rate)
-        return payoffs.sums_at_ends(self.at_starts(rate), self.first, self.last, cycle_factor=factor, n_cycles=self.n_cycles)
-
     def years(self, rate: float, count: str) -> Array:
         """Person-years, discounted at mid-cycle; `count` as in `payoffs.years_in_state`."""
-        factor = self.cycle_factor(rate)
-        return payoffs.years_in_state(
-            self.at_starts(rate), self.at_ends(rate), cycle_factor=factor, cycle_years=self.cycle_years, count=count
-        )
+        return payoffs.years_in_state(*self._at_mid_cycle(rate), cycle_years=self.calendar.cycle_years, count=count)
 
     def leavers(self, rate: float) -> Array:
-        """Number who leave for good, discounted at mid-cycle."""
-        return payoffs.people_who_leave(self.at_starts(rate), self.at_ends(rate), cycle_factor=self.cycle_factor(rate))
+        """Number who leave for good, discounted at mid-cycle; no half-cycle correction."""
+        starts, ends = self._at_mid_cycle(rate)
+        result: Array = starts - ends
+        return result
 
-    def cycle_factor(self, rate: float) -> float:
-        """Discount factor of one cycle."""
-        return float(payoffs.discount_factors(rate, self.cycle_years))
+    def _at_mid_cycle(self, rate: float) -> tuple[Array, Array]:
+        """Sums of the occupancy at the starts and at the ends of cycles, both discounted at mid-cycle."""
+        if rate in self._at_middle:
+            return self._at_middle[rate]
+        cycle, half = (float(payoffs.discount_factors(rate, part * self.calendar.cycle_years)) for part in (1.0, 0.5))
+        starts = self.at_starts(rate)
+        ends = payoffs.sums_at_ends(starts, self.first, self.last, cycle_factor=cycle, n_cycles=self.n_cycles)
+        return half * starts, half * ends
 
 
 class WeightedYears:

@@ -12,6 +12,7 @@ such rows. A row's amount is arithmetic over parameters (`evidence.amounts`), it
     year in <state>             a year in a state
     cycle in <state>            the same in cycles
     event in <state>            an event that happens at a rate a year to those in a state; its utility loss has no age
+    entry to <state>            someone enters a state
     cycle after <state>         in a state at the start of a cycle, within the cycles of its clock
     death                       a death
 """
@@ -46,13 +47,14 @@ Kind = Literal[
     "cycle in",
     "event in",
     "cycle after",
+    "entry to",
     "death",
 ]
 _MEASURE = re.compile(
-    r"(?P<kind>start mid-cycle|start|cycle on treatment|year on treatment|charged pack|pack|death|(?:year|cycle|event) in|cycle after)"
+    r"(?P<kind>start mid-cycle|start|cycle on treatment|year on treatment|charged pack|pack|death|(?:year|cycle|event) in|cycle after|entry to)"
     r"(?: (?P<state>[a-z][a-z0-9_]*))?(?: (?P<first>[0-9]{1,5})(?P<dash>-)?(?P<last>[0-9]{1,5})?)?"
 )
-_OF_A_STATE = ("year in", "cycle in", "event in", "cycle after")
+_OF_A_STATE = ("year in", "cycle in", "event in", "cycle after", "entry to")
 _WITH_WINDOW = ("cycle on treatment", "pack")
 _OF_A_DRUG = ("pack", "charged pack")
 _TIMES: Mapping[str, str] = {"year in": "year", "event in": "year", "year on treatment": "year"}
@@ -228,12 +230,14 @@ def _measure(where: str, text: str, faults: list[Fault]) -> Measure | None:
         problem = f"{shown(text)} {'names no state' if kind in _OF_A_STATE else 'is not of a state'}"
     elif match["state"] is not None and match["state"] not in STATES:
         problem = f"{shown(match['state'])} is not a state (these are {' and '.join(STATES)})"
+    elif kind == "entry to" and match["state"] != "progressed":
+        problem = f"nobody enters {match['state']}"
     elif match["first"] and kind not in _WITH_WINDOW:
         problem = f"{shown(text)} is not counted by treatment cycles"
     elif match["first"] and (int(match["first"]) < 1 or (match["last"] and int(match["last"]) < int(match["first"]))):
         problem = f"{shown(text)} has no cycles: they are counted from one"
     if match is None or problem:
-        kinds = "start, start mid-cycle, cycle on treatment, year on treatment, pack, charged pack, year in, cycle in, event in, death"
+        kinds = "start, start mid-cycle, cycle on treatment, year on treatment, pack, charged pack, year in, cycle in, event in, entry to, death"
         faults.append(Fault(where, problem, f"Use one of {kinds}; such as `cycle on treatment 1-4` or `year in progressed`"))
         return None
     first = int(match["first"] or 1)
@@ -273,8 +277,9 @@ def _structure_faults(active: list[Payoff], settings: Settings) -> list[Fault]:
     """Rows that need what the settings do not have: a clock after progression, or a structure that knows who progresses when."""
     faults: list[Fault] = []
     after = [row for row in active if row.measure.kind == "cycle after"]
+    entries = [row for row in active if row.measure.kind == "entry to"]
     later = [row for row in active if row.owner.kind == "later"]
-    for row in (*after, *later):
+    for row in (*after, *entries, *later):
         if settings.structure != "state_transition":
             problem = f"partitioned survival does not know when people progress, which {row.component} needs"
             faults.append(Fault(row.where, problem, "Leave it out of also_counted"))

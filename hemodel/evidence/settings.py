@@ -32,13 +32,62 @@ class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+Until = Literal["progression", "progression_or_toxicity", "ttp_curve", "exposure_curve"]
+"""What ends treatment, beside a fixed duration and a stop by response."""
+
+
+class Phase(_Strict):
+    """Cycles of a drug's own: `cycles` of them (none: for as long as treatment lasts), each of `cycle_days`, given on some days, from 1."""
+
+    cycle_days: float = Field(ge=1, le=366)
+    days: list[Annotated[float, Field(ge=1)]] = [1.0]
+    cycles: Cycles | None = None
+
+    @model_validator(mode="after")
+    def _has_its_days(self) -> Phase:
+        if self.days != sorted(set(self.days)) or any(day >= self.cycle_days + 1 for day in self.days):
+            problem = f"the days {', '.join(f'{d:g}' for d in self.days)} are not days of a cycle of {self.cycle_days:g} in order"
+            raise _refused(problem, f"Give each once, from 1 to {self.cycle_days:g}")
+        return self
+
+
+class ResponseRule(_Strict):
+    """Who stops treatment on a day (from the start) by response: the share with one is `p_response_<strategy>`."""
+
+    day: float = Field(gt=0, le=36_600)
+    stops: Literal["responders", "non_responders"]
+
+
 class Strategy(_Strict):
-    """One option compared."""
+    """One option compared, with its regimen: drugs, when they are given, and until when."""
 
     name: Name
     label: Text
     drugs: list[Name]  # names of [drugs.<name>]
-    treatment_cycles: Cycles | None = None  # fixed duration; none: as long as `treatment_until` says
+    treatment_cycles: Cycles | None = None  # fixed duration in cycles of the model; none: as long as `treatment_until` says
+    treatment_days: float | None = Field(default=None, gt=0, le=36_600)  # the same in days, of any cycle
+    treatment_until: Until | None = None  # none: that of the settings
+    stop_at_response: ResponseRule | None = None
+    schedules: dict[Name, list[Phase]] = {}  # drug -> phases one after another; none: once at the start of each cycle
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Strategy:
+        if self.treatment_cycles is not None and self.treatment_days is not None:
+            raise _refused("treatment has two durations, treatment_cycles and treatment_days", "Keep one of them")
+        for drug, phases in self.schedules.items():
+            if drug not in self.drugs:
+                raise _refused(f"there is a schedule of {drug}, which is not among its drugs", nearest(drug, self.drugs))
+            if not phases:
+                raise _refused(f"the schedule of {drug} has no phase", "Give one, or leave it out")
+            if any(phase.cycles is None for phase in phases[:-1]):
+                raise _refused(f"a phase of {drug} before the last has no end", "Give it cycles")
+        return self
+
+    def last_day(self, cycle_days: float) -> float:
+        """The day, from the start, on which a fixed duration ends; infinity without one."""
+        if self.treatment_days is not None:
+            return self.treatment_days
+        return math.inf if self.treatment_cycles is None else self.treatment_cycles * cycle_days
 
 
 class DoseSteps(_Strict):
@@ -124,17 +173,25 @@ class _Fits(_Strict):
     fitted_curves: dict[Name, FittedEstimates]
 
 
+class Tier(_Strict):
+    """From a treatment cycle of the drug on, counted from one, a share of the list price is taken off."""
+
+    from_cycle: Cycles
+    price_discount: float = Field(ge=0, le=1)
+
+
 class Scheme(_Strict):
     """One price arrangement: who pays for which packs. See `cohort.schemes` for what each kind does."""
 
-    kind: Literal["drug_cost_cap", "free_start", "price_discount", "response_refund"]
+    kind: Literal["drug_cost_cap", "free_start", "price_discount", "response_refund", "tiered_discount", "total_cost_cap"]
     drug: Name
     label: Text
     drug_cost_cap_cycles: Cycles | None = None
     free_cycles: Cycles | None = None
     price_discount: float | None = Field(default=None, ge=0, le=1)
     response_by_cycle: Cycles | None = None
-    p_response: float | None = Field(default=None, ge=0, le=1)
+    tiers: list[Tier] | None = Field(default=None, min_length=1)
+    most_paid: float | None = Field(default=None, gt=0)  # per person, in money
 
     @model_validator(mode="after")
     def _has_its_own_terms(self) -> Scheme:
@@ -142,7 +199,9 @@ class Scheme(_Strict):
             "drug_cost_cap": {"drug_cost_cap_cycles"},
             "free_start": {"free_cycles"},
             "price_discount": {"price_discount"},
-            "response_refund": {"response_by_cycle", "p_response"},
+            "response_refund": {"response_by_cycle"},
+            "tiered_discount": {"tiers"},
+            "total_cost_cap": {"most_paid"},
         }[self.kind]
         given = {
             name for name in type(self).model_fields if name not in ("kind", "drug", "label") and getattr(self, name) is not None
@@ -183,7 +242,7 @@ class Settings(_Strict):
     comparator: Text
     life_table: Text
     cycle_days: float = Field(default=28.0, ge=1, le=366)  # length of a cycle of the model
-    days_in_year: Literal[365.25, 365] = 365.25
+    days_in_year: float = Field(default=365.25, ge=365, le=366)
     discounting: Literal["exact", "by_year"] = "exact"
     horizon_years: float = Field(gt=0, le=100)
     discount_rate_costs: float = Field(ge=0, le=1)
@@ -202,7 +261,7 @@ class Settings(_Strict):
     fitted_curves: dict[str, FittedCurve] = {}  # pfs_<strategy> or os_<strategy> -> in place of the published median
     effect_waning: Waning | None = None
     post_progression_clock_cycles: Cycles | None = None
-    treatment_until: Literal["progression", "progression_or_toxicity", "ttp_curve"]
+    treatment_until: Until
     stop_at_response_cycle: Cycles | None = None
     dose: Literal["shares", "stepwise"] = "shares"
     utility_age_adjustment: Literal["none", "general_population"] = "none"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hemodel.cohort import hazards, structures
 from hemodel.cohort.engine import Moves, step_through
 from hemodel.cohort.model import curves
-from hemodel.cohort.model.paths import LATER_LINE, RECENTLY, Paths, later_windows
+from hemodel.cohort.model.paths import ENTERED, LATER_LINE, RECENTLY, Paths, later_windows
 from hemodel.cohort.model.plan import Plan, scheme_of
 from hemodel.cohort.model.treatment import ON_TREATMENT, Record, with_treatment
 from hemodel.cohort.model.valuation import Valuation
@@ -198,6 +198,9 @@ def _with_clocks(
         leave = structures.floored(hazards.at_least(death, inputs.settings.cycle_years * draws["r_stop_later_line"]), floor)
         share = curves.by_strategy(draws, inputs, "p_later_line")
         moves = structures.with_clock(moves, occupancy, state, window, steps=leave, later_steps=leave, share=share)
+    if plan.entered:
+        occupancy[ENTERED + PROGRESSED] = nobody.copy()
+        moves = structures.counting_entries(moves, ENTERED + PROGRESSED)
     if clock is not None:
         occupancy[PROGRESSED + LATER] = nobody.copy()
         later = structures.floored(hazards.scaled(death, draws["hr_death_after_clock"]), floor)

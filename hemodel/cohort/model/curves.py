@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from hemodel.evidence.settings import FittedCurve
 from hemodel.survival import curves, families
 
 Array = NDArray[np.float64]
-_OF_SOME = ("hr_death", "d_mean_os", "c_other_drugs")
+_OF_SOME = ("hr_death", "d_mean_os", "p_response", "median_exposure", "r_discontinuation_toxicity")
 """Quantities that may be given for some strategies only."""
 
 
@@ -27,8 +28,9 @@ def by_strategy(draws: Draws, inputs: Inputs, quantity: str) -> Array:
 
 def refuse_partial(inputs: Inputs) -> None:
     """Refuse what would be ignored in silence: quantities given for some strategies only, unless that has a meaning (hazard ratios and
-    targets of one strategy, costs of other drugs), costs of other drugs of no strategy, adverse events without a cost or utility loss.
+    targets of one strategy, what ends its treatment, what the rows of some strategies need), and adverse events that no row is about.
     """
+    of_rows = {name for row in inputs.payoffs for name in row.amount.names}
     strategies = sorted(inputs.settings.strategy_names, key=len, reverse=True)  # a name may end in another
     given: dict[str, set[str]] = {}
     for name in inputs.parameters:
@@ -42,8 +44,14 @@ def refuse_partial(inputs: Inputs) -> None:
             f"Give {' and '.join(f'{quantity}_{strategy}' for strategy in missing)} too (0 is a value), or leave all of them out",
         )
         for quantity, owners in given.items()
-        if quantity not in _OF_SOME and (missing := [s for s in inputs.settings.strategy_names if s not in owners])
+        if quantity not in _OF_SOME and quantity not in of_rows and (missing := [s for s in inputs.settings.strategy_names if s not in owners])
     ]
+    for quantity in given:
+        event = quantity.removeprefix("p_")
+        about = [name for name in (f"c_{event}", f"du_{event}") if quantity.startswith("p_") and name in inputs.parameters]
+        if about and quantity not in of_rows:
+            problem = f"an adverse event with a share of people and {' and '.join(about)}, which no row counts"
+            faults.append(Fault(f"parameters {quantity}_...", problem, f"Add {event} to adverse_events.csv"))
     if faults:
         raise InputError.together(faults)
 
@@ -97,6 +105,15 @@ def ttp_steps(draws: Draws, inputs: Inputs) -> LogSteps:
     """TTP curves with a shape of their own; their median is that of PFS divided by the published ratio."""
     rate = ttp_rate(draws, inputs)
     return _waned(hazards.weibull(rate, _shape(draws, inputs, "ttp"), _log_time(inputs)), inputs)
+
+
+def exposure_steps(draws: Draws, inputs: Inputs, places: Collection[int]) -> LogSteps:
+    """Time-on-treatment curves of the strategies at `places`: Weibull with the published median exposure and the shape `shape_exposure`."""
+    names = [f"median_exposure_{name}" for name in inputs.settings.strategy_names]
+    nothing = np.ones(len(draws["age_start"]))
+    median = np.stack([inputs.years(name, draws[name]) if i in places else nothing for i, name in enumerate(names)])
+    shape = draws["shape_exposure"]
+    return hazards.weibull(curves.weibull_rate(median, shape), shape, _log_time(inputs))
 
 
 def os_steps(draws: Draws, inputs: Inputs) -> LogSteps:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,14 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemodel.cohort import schemes
-from hemodel.cohort.model.plan import Plan, value
-from hemodel.cohort.model.treatment import ON_TREATMENT, age_factor, is_progression_free, pack_value, with_steps
-from hemodel.cohort.payoffs import discount_factors
+from hemodel.cohort.model.plan import Plan, cycle_start, value
+from hemodel.cohort.model.treatment import (
+    BEFORE_RULES,
+    ON_TREATMENT,
+    age_factor,
+    is_progression_free,
+    pack_value,
+    pack_value_before_rules,
+    share_that_goes_on,
+    with_steps,
+)
 from hemodel.cohort.structures import LATER, PROGRESSED, PROGRESSION_FREE
-from hemodel.cohort.sums import CycleSums, WeightedYears
+from hemodel.cohort.sums import Calendar, CycleSums, WeightedYears
 from hemodel.evidence.draws import Draws
 
 Array = NDArray[np.float64]
+Packet = tuple[str, int | float | None]
+"""A drug with the first K treatment cycles (an integer), the most paid for one person (a float), or all of its packs (None)."""
+Factor = Callable[[int], Array]
+"""Cycle -> packs, (strategy, draw), for each person on treatment; asked for cycles 0, 1, 2, ... in this order."""
+ENTERED = "entered_"
+"""Beginning of the name of those who have ever entered a state; kept where a row asks for entries."""
 RECENTLY = "recently_"
 """Beginning of the name of those in a state within the cycles of its clock; kept where there is one."""
 LATER_LINE = "later_line"
@@ -33,12 +47,13 @@ def later_windows(plan: Plan) -> list[int]:
 
 
 class Paths:
-    """Sums over cycles: those in each state, on treatment, packs counted as dispensed, and what else the rows ask for."""
+    """Sums over cycles: those in each state, on treatment, packs of each drug, and what else the rows ask for."""
 
     def __init__(self, draws: Draws, plan: Plan) -> None:
         self.plan, settings = plan, plan.inputs.settings
         self.rates = (0.0, settings.discount_rate_costs, settings.discount_rate_effects)
-        sums = partial(CycleSums, self.rates, n_cycles=settings.n_cycles, cycle_years=settings.cycle_years)
+        self.calendar = Calendar(settings.n_cycles, settings.cycle_years, settings.discounting == "by_year")
+        sums = partial(CycleSums, self.rates, self.calendar)
         cuts = self._cuts()
         self.of = {PROGRESSION_FREE: sums(cuts=cuts), PROGRESSED: sums()}
         self._recorded = [PROGRESSION_FREE, PROGRESSED]
@@ -53,28 +68,53 @@ class Paths:
         for window in later_windows(plan):
             self._also(f"{LATER_LINE}_{window}", sums())
             self._also(f"{LATER_LINE}_{window}{LATER}", sums())
+        for state in plan.entered:
+            self._also(ENTERED + state, sums())
         self.dispensed = {drug: value(amount, draws, plan.inputs) for drug, amount in plan.dispensed.items()}
-        counted = settings.scheme_counts == "dispensed"
-        self.within = {(d, w): sums() for d in self.dispensed for w in plan.windows(d) if counted}
-        self._counting: dict[tuple[str, int], tuple[Array, Array] | None] = dict.fromkeys(self.within)
+        self._factors = {**self._dispensed_factors(), **self._scheduled_factors(draws), **self._paid_factors(draws)}
+        self.within = {key: sums() for key in self._factors}
         self.valued = self._valued(draws) if settings.utility_age_adjustment == "general_population" else None
 
     def _cuts(self) -> list[int]:
         """Treatment cycles at which a price or the window of a row changes."""
         of_rows = [row.payoff.measure for row in self.plan.rows]
         cuts = {cut for m in of_rows for cut in (m.first - 1, m.last) if cut}
-        return sorted(cuts | {w for drug in self.plan.prices for w in self.plan.windows(drug)})
+        return sorted(cuts | {w for drug in self.plan.inputs.settings.drugs for w in self.plan.windows(drug)})
 
     def _also(self, name: str, sums: CycleSums) -> None:
         self.of[name] = sums
         self._recorded.append(name)
 
+    def _dispensed_factors(self) -> dict[Packet, Factor]:
+        """Chance that the pack of a cycle is among the first K dispensed, of each drug and K, where schemes count those."""
+        if self.plan.inputs.settings.scheme_counts != "dispensed":
+            return {}
+        keys = [(d, w) for d in self.dispensed for w in self.plan.scheme_windows(d) if not self.plan.has_schedule(d)]
+        return {key: _counting(self.dispensed[key[0]], key[1]) for key in keys}
+
+    def _scheduled_factors(self, draws: Draws) -> dict[Packet, Factor]:
+        """Givings in a cycle of each drug that is given on days of its own: all, and those of its first K treatment cycles."""
+        drugs = [drug for drug in self.plan.inputs.settings.drugs if self.plan.has_schedule(drug)]
+        keys: list[Packet] = [(drug, window) for drug in drugs for window in (None, *self.plan.windows(drug))]
+        goes_on = share_that_goes_on(draws, self.plan.inputs) if keys else np.empty(0)
+        return {key: _given_on_days(*self.plan.counts(*key), goes_on) for key in keys}
+
+    def _paid_factors(self, draws: Draws) -> dict[Packet, Factor]:
+        """Packs of a cycle that are still paid under a cap on the total for one person, of each drug with such a scheme."""
+        found: dict[Packet, Factor] = {}
+        for drug, price in self.plan.prices.items():
+            for most in self.plan.caps_on_money(drug):
+                before, after = self.plan.counts(drug)
+                goes_on = share_that_goes_on(draws, self.plan.inputs)
+                found[drug, most] = _paid(before, after, goes_on, value(price, draws, self.plan.inputs), most)
+        return found
+
     def _valued(self, draws: Draws) -> dict[tuple[str, float], WeightedYears]:
         """Years in each state weighted by the utility norm at the age attained: (state, discount rate) -> sums."""
         settings, factor = self.plan.inputs.settings, age_factor(draws, self.plan.inputs)
-        middle = (np.arange(settings.n_cycles) + 0.5) * settings.cycle_years
+        length, middles = settings.cycle_years, self.calendar.middles
         return {
-            (state, rate): WeightedYears(settings.cycle_years * discount_factors(rate, middle)[:, None] * factor, count)
+            (state, rate): WeightedYears(length * self.calendar.discounted(rate, middles)[:, None] * factor, count)
             for state, count in (
                 (PROGRESSION_FREE, settings.time_in_state),
                 (PROGRESSED, settings.time_in_state),
@@ -85,22 +125,26 @@ class Paths:
 
     def record(self, cycle: int, occupancy: Mapping[str, Array]) -> None:
         """Add the occupancy at the start of a cycle; cycle n_cycles is the end."""
-        is_end = cycle == self.of[PROGRESSED].n_cycles
+        is_end = cycle == self.calendar.n_cycles
         for name in self._recorded:
             if is_end:
                 self.of[name].close(occupancy[name])
             else:
                 self.of[name].add(cycle, occupancy[name])
-        for (drug, window), sums in self.within.items():
-            chance, state = schemes.share_within(cycle, self.dispensed[drug], window, self._counting[drug, window])
-            self._counting[drug, window] = state
-            shares = occupancy[self.packs_of(drug)] * chance
+        for key, sums in self.within.items():
             if is_end:
-                sums.close(shares)
+                sums.close(np.zeros_like(occupancy[ON_TREATMENT]))
             else:
-                sums.add(cycle, shares)
+                sums.add(cycle, occupancy[self._counted_from(key)] * self._factors[key](cycle))
         for (state_name, _), years in (self.valued or {}).items():
             years.add(cycle, occupancy[state_name])
+
+    def _counted_from(self, key: Packet) -> str:
+        """The occupancy of which a packet is a part in each cycle."""
+        drug, window = key
+        if isinstance(window, float) or self.plan.has_schedule(drug):  # their counts hold the rules that end treatment at a time
+            return pack_value_before_rules(drug) if pack_value(drug) in self.of else BEFORE_RULES
+        return self.packs_of(drug)
 
     def packs_of(self, drug: str) -> str:
         """Name of the occupancy that counts packs of a drug: those on treatment, or what their packs are worth where the dose changes."""
@@ -120,6 +164,41 @@ class Paths:
         """Deaths per person within the horizon, discounted at mid-cycle."""
         return self.of[PROGRESSION_FREE].leavers(rate) + self.of[PROGRESSED].leavers(rate)
 
+    def entries(self, state: str, rate: float) -> Array:
+        """People who enter a state within the horizon, discounted at mid-cycle."""
+        return -self.of[ENTERED + state].leavers(rate)
+
+
+def _counting(dispensed: Array, window: int) -> Factor:
+    state: tuple[Array, Array] | None = None
+
+    def chance(cycle: int) -> Array:
+        nonlocal state
+        found, state = schemes.share_within(cycle, dispensed, window, state)
+        return found
+
+    return chance
+
+
+def _given_on_days(before: Array, after: Array, goes_on: Array) -> Factor:
+    return lambda cycle: before[cycle][:, None] + after[cycle][:, None] * goes_on
+
+
+def _paid(before: Array, after: Array, goes_on: Array, price: Array, most: float) -> Factor:
+    """Sum over the packs of a cycle of the share of each that is paid; of those after the response rule times who goes on."""
+    had = np.concatenate([np.zeros((1, before.shape[1])), np.cumsum(before + after, axis=0)])
+
+    def factor(cycle: int) -> Array:
+        total = np.zeros_like(goes_on)
+        for k in range(int((before[cycle] + after[cycle]).max())):
+            share = schemes.share_paid((had[cycle] + k)[:, None], price, most)
+            of_before = (k < before[cycle]).astype(np.float64)
+            of_after = (k < before[cycle] + after[cycle]).astype(np.float64) - of_before
+            total = total + share * (of_before[:, None] + of_after[:, None] * goes_on)
+        return total
+
+    return factor
+
 
 @dataclass(frozen=True)
 class Packs:
@@ -129,27 +208,40 @@ class Packs:
     drug: str
     rate: float
 
-    @property
-    def factor(self) -> float:
-        """Discount factor of one cycle."""
-        return self._sums.cycle_factor(self.rate)
+    def discount_at(self, cycle: int) -> Array | float:
+        """Discount factor of the start of treatment cycle `cycle` of the drug, (strategy, 1)."""
+        plan, calendar = self.paths.plan, self.paths.calendar
+        settings = plan.inputs.settings
+        days = np.array([[cycle_start(plan.phases(strategy, self.drug), cycle)] for strategy in settings.strategies])
+        return calendar.discounted(self.rate, days / settings.days_in_year)
 
     def upto(self, cycle: int | None) -> Array:
         """Packs before treatment cycle `cycle`, counted by the calendar or as dispensed; or all."""
-        return self._before(self.rate, cycle)
+        return self._before(self.rate, cycle, counted=True)
 
     def plain_upto(self, cycle: int) -> Array:
         """The same, not discounted."""
-        return self._before(0.0, cycle)
+        return self._before(0.0, cycle, counted=True)
+
+    def by_calendar(self, cycle: int | None) -> Array:
+        """Packs before treatment cycle `cycle` by the calendar, whatever schemes count; or all."""
+        return self._before(self.rate, cycle, counted=False)
+
+    def paid(self, most: float) -> Array:
+        """Packs paid for under a cap on the total for one person."""
+        return self._dispensed * self.paths.within[self.drug, most].at_starts(self.rate)
 
     @property
-    def _sums(self) -> CycleSums:
-        return self.paths.of[self.paths.packs_of(self.drug)]
+    def _dispensed(self) -> Array | float:
+        return self.paths.dispensed.get(self.drug, 1.0)
 
-    def _before(self, rate: float, cycle: int | None) -> Array:
-        counted = self.paths.within.get((self.drug, cycle)) if cycle is not None else None
-        people = self._sums.at_starts(rate, cycle) if counted is None else counted.at_starts(rate)
-        return self.paths.dispensed.get(self.drug, 1.0) * people
+    def _before(self, rate: float, cycle: int | None, *, counted: bool) -> Array:
+        is_scheduled = self.paths.plan.has_schedule(self.drug)
+        own = self.paths.within.get((self.drug, cycle)) if counted or is_scheduled else None
+        if own is not None:
+            return self._dispensed * own.at_starts(rate)
+        people = self.paths.of[self.paths.packs_of(self.drug) if counted else ON_TREATMENT].at_starts(rate, cycle)
+        return self._dispensed * people
 
 
 @dataclass(frozen=True)
@@ -160,10 +252,9 @@ class LaterPacks:
     rate: float
     window: int
 
-    @property
-    def factor(self) -> float:
-        """Discount factor of one cycle."""
-        return self.paths.of[f"{LATER_LINE}_{self.window}"].cycle_factor(self.rate)
+    def discount_at(self, cycle: int) -> Array | float:
+        """Not known of a later line: people enter it at any time."""
+        raise NotImplementedError
 
     def upto(self, cycle: int | None) -> Array:
         """Packs before cycle `window` of the line, or all."""
@@ -173,5 +264,9 @@ class LaterPacks:
         return self.paths.dispensed.get(drug, 1.0) * people
 
     def plain_upto(self, cycle: int) -> Array:
+        """Not known of a later line."""
+        raise NotImplementedError
+
+    def paid(self, most: float) -> Array:
         """Not known of a later line."""
         raise NotImplementedError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemodel.cohort import schemes
+from hemodel.cohort.model.treatment import response_rules
 from hemodel.errors import InputError
 from hemodel.evidence import amounts
 from hemodel.evidence.amounts import Amount
 from hemodel.evidence.draws import Draws
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.payoffs import PRICE, Payoff, column_of
+from hemodel.evidence.settings import Phase, Strategy
 from hemodel.evidence.settings import Scheme as SchemeTerms
 
 Array = NDArray[np.float64]
@@ -82,11 +85,52 @@ class Plan:
         found = [name for row in self.rows for a in row.amounts if a is not None for name in a.names if name.startswith("u_")]
         return tuple(dict.fromkeys(found))
 
+    def has_schedule(self, drug: str) -> bool:
+        """Whether a drug is given on days of its own in some strategy, not once at the start of each cycle of the model."""
+        return any(drug in strategy.schedules for strategy in self.inputs.settings.strategies)
+
+    def phases(self, strategy: Strategy, drug: str) -> list[Phase]:
+        """When a strategy gives a drug: on the first day of each cycle of the model where nothing else is said."""
+        return strategy.schedules.get(drug) or [Phase(cycle_days=self.inputs.settings.cycle_days)]
+
+    def counts(self, drug: str, upto: int | None = None) -> tuple[Array, Array]:
+        """Givings of a drug in each cycle of the model, (cycle, strategy), before and after the day of the response rule: all, or those of
+        its treatment cycles before `upto`. In strategies without the drug there are none.
+        """
+        settings = self.inputs.settings
+        before, after = (np.zeros((settings.n_cycles, len(settings.strategies))) for _ in range(2))
+        horizon = settings.n_cycles * settings.cycle_days
+        for i, (strategy, rule) in enumerate(zip(settings.strategies, response_rules(self.inputs), strict=True)):
+            if drug not in strategy.drugs:
+                continue
+            stops = math.inf if rule is None else rule[0]
+            for day, cycle in givings(self.phases(strategy, drug), min(horizon, strategy.last_day(settings.cycle_days))):
+                if upto is None or cycle < upto:
+                    place = math.floor(day / settings.cycle_days + 1e-9)  # a day that is a boundary but for rounding is one
+                    (before if day < stops else after)[min(place, settings.n_cycles - 1), i] += 1.0
+        return before, after
+
+    @property
+    def entered(self) -> tuple[str, ...]:
+        """States of which a row counts the entries."""
+        return tuple(dict.fromkeys(row.payoff.measure.state for row in self.rows if row.payoff.measure.kind == "entry to"))
+
+    def scheme_windows(self, drug: str) -> list[int]:
+        """Treatment cycles at which any scheme of a drug changes its terms, in use or not: so an arrangement has the same bits in any
+        company.
+        """
+        terms = [scheme_of(terms) for terms in self.inputs.settings.schemes.values() if terms.drug == drug]
+        return sorted({window for scheme in terms for window in scheme.windows})
+
     def windows(self, drug: str) -> list[int]:
-        """Treatment cycles at which any scheme of a drug changes its terms, in use or not: an arrangement has the same bits in any company."""
-        return sorted(
-            {w for terms in self.inputs.settings.schemes.values() if terms.drug == drug for w in scheme_of(terms).windows}
-        )
+        """Treatment cycles at which the window of a row about packs begins or ends, or any scheme changes its terms."""
+        of_rows = [row.payoff.measure for row in self.rows if row.payoff.measure.kind == "pack" and row.payoff.drug == drug]
+        cuts = {cut for measure in of_rows for cut in (measure.first - 1, measure.last) if cut}
+        return sorted(cuts | set(self.scheme_windows(drug)))
+
+    def caps_on_money(self, drug: str) -> list[float]:
+        """The most paid for one person, of each scheme of a drug that caps it."""
+        return sorted({t.most_paid for t in self.inputs.settings.schemes.values() if t.drug == drug and t.most_paid is not None})
 
 
 def scheme_of(terms: SchemeTerms) -> schemes.Scheme:
@@ -100,7 +144,39 @@ def scheme_of(terms: SchemeTerms) -> schemes.Scheme:
             return schemes.Scheme(((0, 1.0 - share),))
         case SchemeTerms(kind="response_refund", response_by_cycle=int(cycles)):
             return schemes.Scheme(refund_cycles=cycles)
+        case SchemeTerms(kind="tiered_discount", tiers=[*tiers]):
+            steps = {0: 1.0} | {tier.from_cycle - 1: 1.0 - tier.price_discount for tier in tiers}
+            return schemes.Scheme(tuple(sorted(steps.items())))
+        case SchemeTerms(kind="total_cost_cap", most_paid=float(most)):
+            return schemes.Scheme(most_paid=most)
     raise InputError("schemes", f"{terms!r} is not a scheme", "Give the terms that its kind takes")
+
+
+def givings(phases: Sequence[Phase], last_day: float) -> Iterator[tuple[float, int]]:
+    """When a drug with a cycle of its own is given, before `last_day`: day from the start, from 0, and treatment cycle of the drug, from 0.
+
+    >>> list(givings([Phase(cycle_days=21, days=[1, 8], cycles=1), Phase(cycle_days=28, days=[1])], 60))
+    [(0.0, 0), (7.0, 0), (21.0, 1), (49.0, 2)]
+    """
+    start, cycle = 0.0, 0
+    for phase in phases:
+        ends = cycle + phase.cycles if phase.cycles is not None else math.inf
+        while cycle < ends and start < last_day:
+            yield from ((start + day - 1, cycle) for day in phase.days if start + day - 1 < last_day)
+            start, cycle = start + phase.cycle_days, cycle + 1
+
+
+def cycle_start(phases: Sequence[Phase], cycle: int) -> float:
+    """Day on which treatment cycle `cycle` of a drug begins; that of the end of its phases where it has fewer.
+
+    >>> cycle_start([Phase(cycle_days=21, cycles=4)], 4)
+    84.0
+    """
+    start = 0.0
+    for phase in phases:
+        n = cycle if phase.cycles is None else min(cycle, phase.cycles)
+        start, cycle = start + n * phase.cycle_days, cycle - n
+    return start
 
 
 def value(of_strategies: tuple[Amount | None, ...], draws: Draws, inputs: Inputs, price: Array | None = None) -> Array:

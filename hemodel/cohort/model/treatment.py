@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hemodel.cohort.model.curves import boundaries, by_strategy, ttp_steps
+from hemodel.cohort.model.curves import boundaries, exposure_steps, ttp_steps
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.evidence.draws import Draws
 from hemodel.evidence.inputs import Inputs
@@ -17,11 +18,18 @@ Array = NDArray[np.float64]
 Record = Callable[[int, Mapping[str, Array]], None]
 
 ON_TREATMENT = "on_treatment"
+BEFORE_RULES = "before_rules"
+"""On treatment but for the rules that end it at a time: what drugs given on days of their own are counted from."""
 
 
 def pack_value(drug: str) -> str:
     """Name of the share on treatment times the list price of the pack of `drug` that they are on: kept where its dose changes."""
     return f"pack_value_{drug}"
+
+
+def pack_value_before_rules(drug: str) -> str:
+    """The same, but for the rules that end treatment at a time."""
+    return f"{pack_value(drug)}_before_rules"
 
 
 def with_steps(inputs: Inputs) -> dict[str, DoseSteps]:
@@ -30,43 +38,76 @@ def with_steps(inputs: Inputs) -> dict[str, DoseSteps]:
 
 
 def with_treatment(draws: Draws, inputs: Inputs, record: Record, crossings: dict[str, Array]) -> Record:
-    """`record` that also sees the share on treatment at each cycle start, and the list price of their packs where doses change."""
+    """`record` that also sees the share on treatment at each cycle start, before and after the rules that end it at a time, and the list
+    price of their packs where doses change.
+    """
     treated = _until(draws, inputs, crossings)
-    stays = _rules_by_cycle(draws, inputs)
+    stay = None if has_no_time_rule(inputs) else stay_by_cycle(draws, inputs)
     price_of = {drug: stepwise_price(draws, steps, inputs.settings.cycle_years) for drug, steps in with_steps(inputs).items()}
 
     def with_share(cycle: int, occupancy: Mapping[str, Array]) -> None:
-        share = treated(cycle, occupancy)
-        for rule in stays:
-            share = share * rule(cycle)
-        seen = {**occupancy, ON_TREATMENT: share}
+        before = treated(cycle, occupancy)
+        share = before if stay is None else before * stay(cycle)
+        seen = {**occupancy, BEFORE_RULES: before, ON_TREATMENT: share}
         for drug, price in price_of.items():
             seen[pack_value(drug)] = share * price(cycle)
+            seen[pack_value_before_rules(drug)] = before * price(cycle)
         record(cycle, seen)
 
     return with_share
 
 
+def has_no_time_rule(inputs: Inputs) -> bool:
+    """Whether no fixed duration and no stop by response ends treatment in any strategy."""
+    settings = inputs.settings
+    return all(s.treatment_cycles is s.treatment_days is s.stop_at_response is None for s in settings.strategies) and (
+        settings.stop_at_response_cycle is None
+    )
+
+
 def is_progression_free(inputs: Inputs) -> bool:
     """Whether those on treatment are exactly those progression-free, so that one sum serves both."""
-    settings = inputs.settings
-    fixed = any(strategy.treatment_cycles is not None for strategy in settings.strategies)
-    return settings.treatment_until == "progression" and not fixed and settings.stop_at_response_cycle is None
+    return has_no_time_rule(inputs) and {until for until, _ in _rules(inputs)} == {"progression"}
+
+
+def _rules(inputs: Inputs) -> list[tuple[str, list[int]]]:
+    """What ends treatment, and the strategies (by place) of which that holds."""
+    found: dict[str, list[int]] = {}
+    for i, strategy in enumerate(inputs.settings.strategies):
+        found.setdefault(strategy.treatment_until or inputs.settings.treatment_until, []).append(i)
+    return list(found.items())
 
 
 def _until(draws: Draws, inputs: Inputs, crossings: dict[str, Array]) -> Callable[[int, Mapping[str, Array]], Array]:
-    """The rule in `treatment_until`."""
-    until = inputs.settings.treatment_until
+    """The rules in `treatment_until`, each for the strategies that have it."""
+    rules = [(_one_rule(until, places, draws, inputs, crossings), places) for until, places in _rules(inputs)]
+    if len(rules) == 1:
+        return rules[0][0]
+
+    def mixed(cycle: int, occupancy: Mapping[str, Array]) -> Array:
+        share = np.empty_like(occupancy[PROGRESSION_FREE])
+        for rule, places in rules:
+            share[places] = rule(cycle, occupancy)[places]
+        return share
+
+    return mixed
+
+
+def _one_rule(
+    until: str, places: list[int], draws: Draws, inputs: Inputs, crossings: dict[str, Array]
+) -> Callable[[int, Mapping[str, Array]], Array]:
     if until == "progression":
         return lambda _cycle, occupancy: occupancy[PROGRESSION_FREE]
     if until == "progression_or_toxicity":
-        rate = by_strategy(draws, inputs, "r_discontinuation_toxicity")
+        names = [f"r_discontinuation_toxicity_{name}" for name in inputs.settings.strategy_names]
+        nothing = np.zeros(len(draws["age_start"]))
+        rate = np.stack([draws[name] if i in places else nothing for i, name in enumerate(names)])
         return lambda cycle, occupancy: occupancy[PROGRESSION_FREE] * np.exp(-rate * (cycle * inputs.settings.cycle_years))
-    steps = ttp_steps(draws, inputs)
+    steps, name = (ttp_steps(draws, inputs), "TTP") if until == "ttp_curve" else (exposure_steps(draws, inputs, places), "time-on-treatment")
     log_share = np.zeros((len(inputs.settings.strategies), len(draws["age_start"])))
-    above = crossings["cycles in which the TTP curve exceeded the share alive"] = np.zeros_like(log_share)
+    above = crossings[f"cycles in which the {name} curve exceeded the share alive"] = np.zeros_like(log_share)
 
-    def until_ttp(cycle: int, occupancy: Mapping[str, Array]) -> Array:
+    def until_curve(cycle: int, occupancy: Mapping[str, Array]) -> Array:
         if cycle:
             np.add(log_share, steps(cycle - 1), out=log_share)
         alive = occupancy[PROGRESSION_FREE] + occupancy[PROGRESSED]
@@ -74,22 +115,46 @@ def _until(draws: Draws, inputs: Inputs, crossings: dict[str, Array]) -> Callabl
         np.add(above, treated > alive, out=above)
         return np.minimum(treated, alive)
 
-    return until_ttp
+    return until_curve
 
 
-def _rules_by_cycle(draws: Draws, inputs: Inputs) -> list[Callable[[int], Array]]:
-    """Rules that end treatment at a treatment cycle: share of those otherwise on treatment who still are, (strategy, draw or 1)."""
-    settings, rules = inputs.settings, []
-    limits = [strategy.treatment_cycles for strategy in settings.strategies]
-    if any(limit is not None for limit in limits):
-        most = np.array([[np.inf if limit is None else limit] for limit in limits])
-        rules.append(lambda cycle: (cycle < most).astype(np.float64))
-    stop = settings.stop_at_response_cycle
-    if stop is not None:
-        left = 1.0 - by_strategy(draws, inputs, "p_response")
-        everyone = np.ones_like(left)
-        rules.append(lambda cycle: left if cycle >= stop else everyone)
-    return rules
+def response_rules(inputs: Inputs) -> list[tuple[float, str] | None]:
+    """Of each strategy the day on which some stop by response, and who does; None where nobody does."""
+    settings = inputs.settings
+    of_all = settings.stop_at_response_cycle
+    shared = None if of_all is None else (of_all * settings.cycle_days, "responders")
+    return [(rule.day, rule.stops) if (rule := s.stop_at_response) is not None else shared for s in settings.strategies]
+
+
+def share_that_goes_on(draws: Draws, inputs: Inputs) -> Array:
+    """Share who go on after the day of the response rule, (strategy, draw): 1 where there is no rule."""
+    rows = []
+    for name, rule in zip(inputs.settings.strategy_names, response_rules(inputs), strict=True):
+        if rule is None:
+            rows.append(np.ones(len(draws["age_start"])))
+        else:
+            responds = draws[f"p_response_{name}"]
+            rows.append(responds if rule[1] == "non_responders" else 1.0 - responds)
+    return np.stack(rows)
+
+
+def stay_by_cycle(draws: Draws, inputs: Inputs) -> Callable[[int], Array]:
+    """Share of those otherwise on treatment who still are, (strategy, draw or 1): of a cycle in which it ends, the share before."""
+    settings = inputs.settings
+    days = settings.cycle_days
+    last = np.array([[s.last_day(days)] for s in settings.strategies])
+    response = np.array([[math.inf if rule is None else rule[0]] for rule in response_rules(inputs)])
+    goes_on = None if np.isinf(response).all() else share_that_goes_on(draws, inputs)
+
+    def stay(cycle: int) -> Array:
+        start = cycle * days
+        within = np.clip((last - start) / days, 0.0, 1.0)
+        if goes_on is None:
+            return within
+        before = np.minimum(np.clip((response - start) / days, 0.0, 1.0), within)
+        return before + (within - before) * goes_on
+
+    return stay
 
 
 def stepwise_price(draws: Draws, steps: DoseSteps, cycle_years: float) -> Callable[[int], Array]:

@@ -85,11 +85,15 @@ class Valuation:
             case "start":
                 return 1.0
             case "start mid-cycle":
-                return float(np.sqrt(treated.cycle_factor(rate)))
+                return float(self.paths.calendar.discounted(rate, self.paths.calendar.cycle_years / 2))
             case "cycle on treatment":
                 return _in_window(treated, measure, rate)
             case "pack":
-                return self.paths.dispensed.get(payoff.drug, 1.0) * _in_window(treated, measure, rate)
+                packs = self.paths.packs(payoff.drug, rate)
+                upto = packs.by_calendar(measure.last)
+                return upto if measure.first == 1 else upto - packs.by_calendar(measure.first - 1)
+            case "entry to":
+                return self.paths.entries(measure.state, rate)
             case "year on treatment":
                 return self.paths.years(ON_TREATMENT, rate, "start", valued=is_valued)
             case "year in":
