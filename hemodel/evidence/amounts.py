@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from hemodel.errors import shown
 
@@ -23,6 +24,7 @@ Unit = Mapping[str, int]
 
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _SIGNS_DO: Mapping[str, Callable[[Array, Array], Array]] = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
+_FUNCTIONS_DO: Mapping[str, Callable[..., Array]] = {"NORMSDIST": special.ndtr, "LN": np.log, "SQRT": np.sqrt, "MIN": np.minimum}
 _RANK = {"+": 1, "-": 1, "*": 2, "/": 2}
 _LONGEST = 1_000  # characters of an amount, and so the depth of its tree
 
@@ -54,7 +56,15 @@ class Operation:
     right: Tree
 
 
-Tree = Number | Name | Operation
+@dataclass(frozen=True)
+class Call:
+    """A function of one amount or more: never written in a file, only made by the package (the expected price of vials)."""
+
+    function: str  # under its name in a spreadsheet
+    arguments: tuple[Tree, ...]
+
+
+Tree = Number | Name | Operation | Call
 
 
 @dataclass(frozen=True)
@@ -125,6 +135,8 @@ def formula(tree: Tree, name: Callable[[str], str] = str) -> str:
             if isinstance(right, Operation) and (_RANK[right.sign] < _RANK[sign] or _RANK[right.sign] == _RANK[sign]):
                 second = f"({second})"
             return f"{first}{sign}{second}"
+        case Call(function, arguments):
+            return f"{function}({','.join(formula(argument, name) for argument in arguments)})"
 
 
 def words(unit: Unit) -> str:
@@ -188,6 +200,8 @@ def _names(tree: Tree) -> list[str]:
             return [name]
         case Operation(_, left, right):
             return _names(left) + _names(right)
+        case Call(_, arguments):
+            return [name for argument in arguments for name in _names(argument)]
 
 
 def _renamed(tree: Tree, name: Callable[[str], str]) -> Tree:
@@ -196,6 +210,8 @@ def _renamed(tree: Tree, name: Callable[[str], str]) -> Tree:
             return Name(name(known))
         case Operation(sign, left, right):
             return Operation(sign, _renamed(left, name), _renamed(right, name))
+        case Call(function, arguments):
+            return Call(function, tuple(_renamed(argument, name) for argument in arguments))
     return tree
 
 
@@ -207,6 +223,8 @@ def _value(tree: Tree, values: Callable[[str], Array]) -> Array:
             return values(name)
         case Operation(sign, left, right):
             return _SIGNS_DO[sign](_value(left, values), _value(right, values))
+        case Call(function, arguments):
+            return _FUNCTIONS_DO[function](*(_value(argument, values) for argument in arguments))
 
 
 def _unit(tree: Tree, units: Callable[[str], str]) -> Unit:
@@ -215,6 +233,9 @@ def _unit(tree: Tree, units: Callable[[str], str]) -> Unit:
             return {}
         case Name(name):
             return unit_of(units(name))
+        case Call(function, arguments):
+            inner = [_unit(argument, units) for argument in arguments]
+            return inner[0] if function == "MIN" else {}
         case Operation(sign, left, right):
             first, second = _unit(left, units), _unit(right, units)
             if sign in "*/":
@@ -223,7 +244,7 @@ def _unit(tree: Tree, units: Callable[[str], str]) -> Unit:
                     powers[noun] += n if sign == "*" else -n
                 return {noun: n for noun, n in powers.items() if n}
             one, other = money_and_time(first), money_and_time(second)
-            if one != other:
+            if one != other and Number(0.0) not in (left, right):
                 raise Unreadable(f"adds {words(first)} and {words(second)}")
             return first
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence import parameters as rows
-from hemodel.evidence.amounts import parse
+from hemodel.evidence.amounts import Amount, parse
 from hemodel.evidence.correlations import Correlation, contradiction, latent
 from hemodel.evidence.fitted import with_curves
 from hemodel.evidence.parameters import Parameter
@@ -31,6 +32,7 @@ from hemodel.evidence.scenarios import (
     scenario_from,
     with_scenario,
 )
+from hemodel.evidence.vials import expected_price
 from hemodel.evidence.settings import FIXED_BY_FILES, Settings, changed_settings, settings_from
 
 POPULATION_COLUMNS = ("population", "name", *rows.OVERRIDABLE)
@@ -115,15 +117,30 @@ class Inputs:
         """Drugs that have a price, those of a scheme in use before the others."""
         settings = self.settings
         under_scheme = [drug for arrangement in settings.price_arrangements for drug in settings.schemes_in(arrangement)]
-        return tuple(dict.fromkeys([*under_scheme, *(name for name, drug in settings.drugs.items() if drug.price is not None)]))
+        return tuple(dict.fromkeys([*under_scheme, *(name for name, drug in settings.drugs.items() if drug.is_priced)]))
+
+    def price_of(self, drug: str) -> Amount | None:
+        """List price of one pack or giving of a drug, as an amount over names that each strategy resolves; None where it has none."""
+        terms = self.settings.drugs[drug]
+        if terms.vials is None:
+            return None if terms.price is None else parse(terms.price)
+        dose, size, spread = (self._at_base(drug, parse(text)) for text in (terms.vials.dose, terms.vials.size, terms.vials.spread))
+        deviation = math.sqrt(math.log1p((spread / size) ** 2)) if size else 0.0
+        return expected_price(terms.vials, 1.5 * dose * size * math.exp(8 * deviation))  # beyond it fewer than 1 in 10^15, in any draw
+
+    def _first_taker(self, drug: str) -> str:
+        return next(s.name for s in self.settings.strategies if drug in s.drugs)
+
+    def _at_base(self, drug: str, amount: Amount) -> float:
+        own = amount.renamed(lambda name: column_of(name, self._first_taker(drug), self.parameters))
+        return float(own.value(lambda name: np.array(self.parameters[name].value)))
 
     def prices(self, drug: str) -> dict[str, float]:
         """Costs in the price of a drug, with what one unit of each adds to it (share, vials): the one that adds most first."""
-        price = self.settings.drugs[drug].price
+        price = self.price_of(drug)
         if price is None:
             return {}
-        taker = next(s.name for s in self.settings.strategies if drug in s.drugs)
-        amount = parse(price).renamed(lambda name: column_of(name, taker, self.parameters))
+        amount = price.renamed(lambda name: column_of(name, self._first_taker(drug), self.parameters))
         names = [name for name in amount.names if name.startswith("c_")]
 
         def with_costs(costs: Mapping[str, float]) -> float:

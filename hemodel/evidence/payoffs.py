@@ -258,6 +258,7 @@ def check_rows(payoffs: Iterable[Payoff], settings: Settings, units: Mapping[str
     """
     faults: list[Fault] = []
     rows = list(payoffs)
+    faults += check_drugs(settings, units)
     for row in rows:
         found = _owner_faults(row, settings)
         faults += found
@@ -271,6 +272,69 @@ def check_rows(payoffs: Iterable[Payoff], settings: Settings, units: Mapping[str
                 Fault(f"also_counted {shown(name)}", "no row of payoffs.csv is counted under that name", nearest(name, options))
             )
     return faults
+
+
+def check_drugs(settings: Settings, units: Mapping[str, str]) -> list[Fault]:
+    """What is wrong with drugs and their schemes: prices, doses and shares that are no amounts over parameters, terms that do not fit."""
+    faults: list[Fault] = []
+    for name, drug in settings.drugs.items():
+        where = f"settings.toml (drugs.{name}"
+        takers = [s.name for s in settings.strategies if name in s.drugs]
+        texts = {"price": drug.price, "dispensed": drug.dispensed}
+        if drug.vials is not None:
+            texts |= {f"vials.{key}": getattr(drug.vials, key) for key in ("dose", "size", "spread")}
+            texts |= {f"vials.prices.{strength}": price for strength, price in drug.vials.prices.items()}
+        if drug.steps is not None:
+            texts |= {f"steps.prices no. {i + 1}": price for i, price in enumerate(drug.steps.prices)} | {"steps.rate": drug.steps.rate}
+        for key, text in texts.items():
+            if text is not None:
+                faults += _text_faults(f"{where}.{key})", key, text, takers, units, settings.currency)
+        faults += [Fault(f"{where})", *problem) for problem in _misfits(name, settings)]
+    return faults
+
+
+def _text_faults(where: str, key: str, text: str, takers: list[str], units: Mapping[str, str], currency: str) -> list[Fault]:
+    """What is wrong with one amount of a drug: its names, and its unit."""
+    try:
+        amount = amounts.parse(text)
+    except Unreadable as error:
+        return [Fault(where, f"the amount {shown(text)} {error}", "Write numbers, names of parameters, + - * / and brackets")]
+    faults = check_amount(where, amount, takers, units)
+    if faults or not takers:
+        return faults
+    try:
+        unit = {noun: n for noun, n in amount.unit(_unit_lookup(takers[0], units, currency)).items() if noun not in amounts.UNCOUNTED}
+    except Unreadable as error:
+        return [Fault(where, f"the amount {text} {error}", "Add like things only")]
+    is_money = key == "price" or ".prices." in key or key.startswith("steps.prices")
+    sizes = [{"mg": 1, "kg": -1}, {"mg": 1, "m2": -1}] if key == "vials.dose" else [{"kg": 1}, {"m2": 1}]
+    fits = {"dispensed": [{}], "steps.rate": [{"year": -1}]}.get(key, [{currency: 1}] if is_money else sizes)
+    if unit not in fits and amount.names:
+        wanted = " or ".join(amounts.words(one) for one in fits)
+        return [Fault(where, f"{text} is in {amounts.words(unit)}, not in {wanted}", "Mend it, or the unit of a parameter")]
+    return []
+
+
+def _misfits(drug: str, settings: Settings) -> list[tuple[str, str]]:
+    """Why the terms of a drug do not fit together: problem and remedy."""
+    terms, found = settings.drugs[drug], []
+    own = [scheme for scheme in settings.schemes.values() if scheme.drug == drug]
+    scheduled = any(drug in strategy.schedules for strategy in settings.strategies)
+    is_stepped = terms.steps is not None and settings.dose == "stepwise"
+    if own and not terms.is_priced:
+        found.append((f"there is a scheme of {drug}, which has no price", "Give it a price, or leave the scheme out"))
+    if is_stepped and scheduled:
+        found.append((f"doses of {drug} go down over time, and it is given on days of its own", 'Set dose = "shares"'))
+    if any(scheme.most_paid is not None for scheme in own) and (is_stepped or terms.dispensed is not None):
+        found.append((f"what is paid for {drug} is capped, and its packs are not the same in every cycle", "Leave out dispensed"))
+    kinds = {scheme.kind for scheme in own}
+    if settings.scheme_counts == "dispensed":
+        if scheduled and kinds - {"price_discount"}:
+            found.append((f"packs of {drug} are counted by the days of its own cycle", 'Set scheme_counts = "calendar"'))
+        in_use = {s.kind for a in settings.price_arrangements if (s := settings.schemes_in(a).get(drug)) is not None}
+        if "response_refund" in in_use:
+            found.append(("a refund by response goes by the calendar", 'Set scheme_counts = "calendar"'))
+    return found
 
 
 def _structure_faults(active: list[Payoff], settings: Settings) -> list[Fault]:
@@ -337,13 +401,13 @@ def _owner_faults(row: Payoff, settings: Settings) -> list[Fault]:
             return [Fault(row.where, f"there is no drug {shown(name)}", nearest(name, settings.drugs))]
         if kind != "later" and not row.takers(settings):
             return [Fault(row.where, f"nobody is given {name}, so nobody ever pays this", "Add it to the drugs of a strategy")]
-        if row.measure.kind == "charged pack" and settings.drugs[name].price is None:
-            return [Fault(row.where, f"the drug {name} has no price", f"Give price under [drugs.{name}] in settings.toml")]
+        if row.measure.kind == "charged pack" and not settings.drugs[name].is_priced:
+            return [Fault(row.where, f"the drug {name} has no price", f"Give price or vials under [drugs.{name}] in settings.toml")]
     return []
 
 
 def _amount_faults(row: Payoff, settings: Settings, units: Mapping[str, str]) -> list[Fault]:
-    known = (PRICE,) if row.drug and row.drug in settings.drugs and settings.drugs[row.drug].price is not None else ()
+    known = (PRICE,) if row.drug and row.drug in settings.drugs and settings.drugs[row.drug].is_priced else ()
     faults = check_amount(row.where, row.amount, row.takers(settings), units, known)
     if faults:
         return faults

@@ -97,13 +97,43 @@ class DoseSteps(_Strict):
     rate: Text
 
 
+class Vials(_Strict):
+    """A giving made up from vials: dose (mg per kg or m2), body size with its spread between people, and the price of each strength."""
+
+    dose: Text
+    size: Text  # mean over people
+    spread: Text  # standard deviation between people
+    prices: dict[str, Name] = Field(min_length=1)  # mg in a vial -> the parameter that is its price
+    shared: bool = False  # what is left over is given to somebody else
+
+    @field_validator("prices")
+    @classmethod
+    def _hold_milligrams(cls, prices: dict[str, str]) -> dict[str, str]:
+        for strength in prices:
+            if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", strength) or float(strength) <= 0:
+                raise _refused(f"{shown(strength)} is not the strength of a vial", "Write milligrams, such as 3.5")
+        return prices
+
+
 class Drug(_Strict):
     """What one pack (or giving) of a drug costs at list price, and how often one is taken: amounts over parameters."""
 
     label: Text
     price: Text | None = None
+    vials: Vials | None = None  # in place of a price
     dispensed: Text | None = None  # share of the cycles on treatment in which a pack is dispensed; none: in all
     steps: DoseSteps | None = None  # used with dose = "stepwise"
+
+    @model_validator(mode="after")
+    def _has_one_price(self) -> Drug:
+        if self.price is not None and self.vials is not None:
+            raise _refused("the drug has a price and vials", "Keep one of them")
+        return self
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether it has a price, of its own or of its vials."""
+        return self.price is not None or self.vials is not None
 
 
 class Population(_Strict):

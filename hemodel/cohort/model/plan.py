@@ -61,7 +61,7 @@ class Plan:
         return cls(
             inputs,
             tuple(_row(payoff, inputs) for payoff in inputs.payoffs if payoff.is_active(settings)),
-            {name: _by_strategy(amounts.parse(drug.price), inputs) for name, drug in drugs.items() if drug.price is not None},
+            {name: _by_strategy(price, inputs) for name in drugs if (price := inputs.price_of(name)) is not None},
             {
                 name: _by_strategy(amounts.parse(drug.dispensed), inputs)
                 for name, drug in drugs.items()
