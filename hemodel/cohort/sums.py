@@ -34,12 +34,12 @@ class Calendar:
     @property
     def starts(self) -> Array:
         """Time of the start of each cycle in years, (cycle,)."""
-        return np.arange(self.n_cycles) * self.cycle_years
+        return np.arange(self.n_cycles, dtype=np.float64) * self.cycle_years
 
     @property
     def middles(self) -> Array:
         """Time of the middle of each cycle in years, (cycle,)."""
-        return (np.arange(self.n_cycles) + 0.5) * self.cycle_years
+        return (np.arange(self.n_cycles, dtype=np.float64) + 0.5) * self.cycle_years
 
 
 class CycleSums:

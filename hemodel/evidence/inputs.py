@@ -124,9 +124,13 @@ class Inputs:
         terms = self.settings.drugs[drug]
         if terms.vials is None:
             return None if terms.price is None else parse(terms.price)
-        dose, size, spread = (self._at_base(drug, parse(text)) for text in (terms.vials.dose, terms.vials.size, terms.vials.spread))
+        dose, size, spread = (
+            self._at_base(drug, parse(text)) for text in (terms.vials.dose, terms.vials.size, terms.vials.spread)
+        )
         deviation = math.sqrt(math.log1p((spread / size) ** 2)) if size else 0.0
-        return expected_price(terms.vials, 1.5 * dose * size * math.exp(8 * deviation))  # beyond it fewer than 1 in 10^15, in any draw
+        return expected_price(
+            terms.vials, 1.5 * dose * size * math.exp(8 * deviation)
+        )  # beyond it fewer than 1 in 10^15, in any draw
 
     def _first_taker(self, drug: str) -> str:
         return next(s.name for s in self.settings.strategies if drug in s.drugs)

@@ -18,7 +18,25 @@ TIME_UNITS = ("days", "weeks", "months", "years", "cycles")
 SHARES = "p_packs_"
 """Prefix of the shares of packs by strength: one Dirichlet, or fixed."""
 
-_COST_UNITS = tuple(f"GBP per {thing}" for thing in ("pack", "mg", "cycle", "visit", "test", "event", "patient", "death", "vial", "giving", "day", "week", "month", "year"))
+_COST_UNITS = tuple(
+    f"GBP per {thing}"
+    for thing in (
+        "pack",
+        "mg",
+        "cycle",
+        "visit",
+        "test",
+        "event",
+        "patient",
+        "death",
+        "vial",
+        "giving",
+        "day",
+        "week",
+        "month",
+        "year",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +61,13 @@ QUANTITIES = {
     "median": Quantity(("days", "weeks", "months", "years"), 1e-9, math.inf, "a median time", "Times are above 0"),
     "d": Quantity(("days", "weeks", "months", "years"), 0, math.inf, "a duration", "Durations are not negative"),
     "age": Quantity(("years",), 0, 100, "an age", "The life table runs from 0 to 100 years"),
-    "n": Quantity(("mg per cycle", "per cycle", "persons per year", "mg per m2", "mg per kg", "mg", "m2", "kg", "per giving", "number"), 0, math.inf, "a number", "Amounts are not negative"),
+    "n": Quantity(
+        ("mg per cycle", "per cycle", "persons per year", "mg per m2", "mg per kg", "mg", "m2", "kg", "per giving", "number"),
+        0,
+        math.inf,
+        "a number",
+        "Amounts are not negative",
+    ),
     "fit": Quantity(("estimation scale",), -math.inf, math.inf, "a coefficient of a fitted curve", "It may be any number"),
     "c": Quantity(_COST_UNITS, 0, math.inf, "a cost", "Costs are not negative"),
 }

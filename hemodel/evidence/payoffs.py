@@ -265,6 +265,7 @@ def check_rows(payoffs: Iterable[Payoff], settings: Settings, units: Mapping[str
         if not found:
             faults += _amount_faults(row, settings, units)
     faults += _structure_faults([row for row in rows if row.is_active(settings)], settings)
+    faults += _uncounted(rows, settings, units)
     options = {row.counted for row in rows if row.counted}
     for name in settings.also_counted:
         if name not in options:
@@ -274,18 +275,44 @@ def check_rows(payoffs: Iterable[Payoff], settings: Settings, units: Mapping[str
     return faults
 
 
+def _uncounted(rows: Iterable[Payoff], settings: Settings, units: Iterable[str]) -> list[Fault]:
+    """Costs and utility losses that stand in no row and no drug: money that would be left out in silence."""
+    counted = {name for row in rows for name in row.amount.names}
+    for drug in settings.drugs.values():
+        texts = [drug.price, *(drug.steps.prices if drug.steps else ()), *(drug.vials.prices.values() if drug.vials else ())]
+        counted |= {name for text in texts if text is not None for name in _names_of(text)}
+    strategies = settings.strategy_names
+    remedy = "Name it in an amount, or take it out of parameters.csv"
+    return [
+        Fault(f"parameter {name}", "no row of payoffs.csv and no drug counts it", remedy)
+        for name in units
+        if name.startswith(("c_", "du_"))
+        and name not in counted
+        and not any(name == f"{stem}_{s}" for s in strategies for stem in counted if name.startswith(stem))
+    ]
+
+
+def _names_of(text: str) -> tuple[str, ...]:
+    try:
+        return amounts.parse(text).names
+    except Unreadable:  # told where amounts are checked
+        return ()
+
+
 def check_drugs(settings: Settings, units: Mapping[str, str]) -> list[Fault]:
     """What is wrong with drugs and their schemes: prices, doses and shares that are no amounts over parameters, terms that do not fit."""
     faults: list[Fault] = []
     for name, drug in settings.drugs.items():
         where = f"settings.toml (drugs.{name}"
         takers = [s.name for s in settings.strategies if name in s.drugs]
-        texts = {"price": drug.price, "dispensed": drug.dispensed}
+        texts: dict[str, str | None] = {"price": drug.price, "dispensed": drug.dispensed}
         if drug.vials is not None:
             texts |= {f"vials.{key}": getattr(drug.vials, key) for key in ("dose", "size", "spread")}
             texts |= {f"vials.prices.{strength}": price for strength, price in drug.vials.prices.items()}
         if drug.steps is not None:
-            texts |= {f"steps.prices no. {i + 1}": price for i, price in enumerate(drug.steps.prices)} | {"steps.rate": drug.steps.rate}
+            texts |= {f"steps.prices no. {i + 1}": price for i, price in enumerate(drug.steps.prices)} | {
+                "steps.rate": drug.steps.rate
+            }
         for key, text in texts.items():
             if text is not None:
                 faults += _text_faults(f"{where}.{key})", key, text, takers, units, settings.currency)
@@ -303,12 +330,15 @@ def _text_faults(where: str, key: str, text: str, takers: list[str], units: Mapp
     if faults or not takers:
         return faults
     try:
-        unit = {noun: n for noun, n in amount.unit(_unit_lookup(takers[0], units, currency)).items() if noun not in amounts.UNCOUNTED}
+        unit = {
+            noun: n for noun, n in amount.unit(_unit_lookup(takers[0], units, currency)).items() if noun not in amounts.UNCOUNTED
+        }
     except Unreadable as error:
         return [Fault(where, f"the amount {text} {error}", "Add like things only")]
     is_money = key == "price" or ".prices." in key or key.startswith("steps.prices")
     sizes = [{"mg": 1, "kg": -1}, {"mg": 1, "m2": -1}] if key == "vials.dose" else [{"kg": 1}, {"m2": 1}]
-    fits = {"dispensed": [{}], "steps.rate": [{"year": -1}]}.get(key, [{currency: 1}] if is_money else sizes)
+    others: dict[str, list[dict[str, int]]] = {"dispensed": [{}], "steps.rate": [{"year": -1}]}
+    fits = others.get(key, [{currency: 1}] if is_money else sizes)
     if unit not in fits and amount.names:
         wanted = " or ".join(amounts.words(one) for one in fits)
         return [Fault(where, f"{text} is in {amounts.words(unit)}, not in {wanted}", "Mend it, or the unit of a parameter")]
@@ -402,7 +432,9 @@ def _owner_faults(row: Payoff, settings: Settings) -> list[Fault]:
         if kind != "later" and not row.takers(settings):
             return [Fault(row.where, f"nobody is given {name}, so nobody ever pays this", "Add it to the drugs of a strategy")]
         if row.measure.kind == "charged pack" and not settings.drugs[name].is_priced:
-            return [Fault(row.where, f"the drug {name} has no price", f"Give price or vials under [drugs.{name}] in settings.toml")]
+            return [
+                Fault(row.where, f"the drug {name} has no price", f"Give price or vials under [drugs.{name}] in settings.toml")
+            ]
     return []
 
 

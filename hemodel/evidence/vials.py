@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import reduce
+from itertools import pairwise
 
 from hemodel.evidence.amounts import Amount, Call, Name, Number, Operation, Tree, formula, parse
 from hemodel.evidence.settings import Vials
@@ -47,22 +48,26 @@ def expected_price(vials: Vials, most: float) -> Amount:
     needed = Operation("*", dose, size)
     prices = {price: float(strength) for strength, price in vials.prices.items()}
     if vials.shared:
-        per_mg = [Operation("/", Name(price), Number(strength)) for price, strength in prices.items()]
-        cheapest = reduce(lambda first, second: Call("MIN", (first, second)), per_mg[1:], per_mg[0]) if per_mg else Number(0.0)
+        per_mg: list[Tree] = [Operation("/", Name(price), Number(strength)) for price, strength in prices.items()]
+        cheapest = reduce(lambda first, second: Call("MIN", (first, second)), per_mg)
         tree: Tree = Operation("*", needed, cheapest)
         return Amount(formula(tree), tree)
     ratio = Operation("/", spread, size)
     variance = Call("LN", (Operation("+", Number(1.0), Operation("*", ratio, ratio)),))
     steps = combinations(prices, most)
     tree = _cost(steps[0][1])
-    for (total, before), (_, after) in zip(steps, steps[1:], strict=False):
+    for (total, before), (_, after) in pairwise(steps):
         above = Operation("-", Call("LN", (Operation("/", needed, Number(total)),)), Operation("/", variance, Number(2.0)))
         share = Call("NORMSDIST", (Operation("/", above, Call("SQRT", (variance,))),))
-        tree = Operation("+", tree, Operation("*", share, _cost({k: after.get(k, 0) - before.get(k, 0) for k in {**before, **after}})))
+        tree = Operation(
+            "+", tree, Operation("*", share, _cost({k: after.get(k, 0) - before.get(k, 0) for k in {**before, **after}}))
+        )
     return Amount(formula(tree), tree)
 
 
 def _cost(numbers: Mapping[str, int]) -> Tree:
     """What so many vials of each price cost (a negative number is given back)."""
-    terms: list[Tree] = [Name(name) if n == 1 else Operation("*", Number(float(n)), Name(name)) for name, n in numbers.items() if n]
+    terms: list[Tree] = [
+        Name(name) if n == 1 else Operation("*", Number(float(n)), Name(name)) for name, n in numbers.items() if n
+    ]
     return reduce(lambda first, second: Operation("+", first, second), terms[1:], terms[0]) if terms else Number(0.0)

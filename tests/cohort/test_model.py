@@ -13,15 +13,16 @@ import pytest
 
 import hemodel as hm
 from hemodel.cohort import hazards
-from hemodel.cohort.model import COMPONENT_STATES, evaluate, names_read, trace
+from hemodel.cohort.model import evaluate, names_read, trace
 from hemodel.cohort.model.curves import os_median
 from hemodel.cohort.structures import state_transition
 from hemodel.errors import InputError
+from hemodel.evidence.amounts import parse
 from hemodel.evidence.draws import base_case_draws, sampler
-from hemodel.evidence.parameters import YEARS_PER
-from hemodel.evidence.settings import CYCLE_YEARS
 from hemodel.survival.background import hazard_increments
 from hemodel.survival.curves import log_times, weibull_rate
+
+CYCLE_YEARS = 28 / 365.25
 
 STRUCTURES = ("state_transition", "partitioned_survival")
 
@@ -143,7 +144,9 @@ def test_equal_strategies_have_no_increments(inputs):
     suffix = "_lenalidomide_dexamethasone"
     for name in [n for n in draws if n.endswith(suffix) and not n.startswith("hr_")]:
         twin = name.removesuffix(suffix) + "_dexamethasone"
-        in_years = YEARS_PER.get(inputs.parameters[twin].unit, 1) / YEARS_PER.get(inputs.parameters[name].unit, 1)
+        in_years = inputs.settings.years_per(inputs.parameters[twin].unit) / inputs.settings.years_per(
+            inputs.parameters[name].unit
+        )
         draws[name] = draws[twin] * in_years
         draws[twin] = draws[name] / in_years
     strategies = [{**s.model_dump(), "drugs": ["dexamethasone"]} for s in inputs.settings.strategies]
@@ -190,7 +193,7 @@ def test_each_cost_component_belongs_to_a_state(inputs):
         other = hm.load_inputs("relapsed", population=population, scenario=scenario)
         seen |= set(hm.run_base_case(other).outcomes.costs["pas"])
     seen |= set(hm.run_base_case(hm.load_inputs("relapsed", scenario="second_cancers")).outcomes.costs["pas"])
-    assert seen == set(COMPONENT_STATES) - {"other_drugs"}
+    assert seen == set(hm.load_inputs("relapsed").component_labels)
 
 
 @pytest.mark.parametrize("block", [1, 7, 100, 399])
@@ -278,17 +281,20 @@ def with_rows(inputs, **values):
             {"p_itching_dexamethasone": 0.5, "c_itching": 5e4, "du_itching": 0.1, "d_itching": 7},
             r"p_itching_\.\.\.: given for dexamethasone, not for lenalidomide_dexamethasone",
         ),
-        ({"n_clinic_visits_dexamethasone": 9.0}, r"n_clinic_visits_\.\.\.: given for dexamethasone, not for lenalidomide"),
-        ({"c_other_drugs_dexametasone": 900.0}, "c_other_drugs_dexametasone: there is no such strategy"),
+        (
+            {"n_clinic_visits_dexamethasone": 9.0},
+            "n_clinic_visits means two parameters, n_clinic_visits and n_clinic_visits_dexa",
+        ),
+        ({"c_other_drugs_dexametasone": 900.0}, "c_other_drugs_dexametasone: no row of payoffs.csv and no drug counts it"),
         (
             {"p_itching_dexamethasone": 0.5, "p_itching_lenalidomide_dexamethasone": 0.5, "c_itching": 5e4},
-            "a share of people and c_itching, but no du_itching",
+            "c_itching: no row of payoffs.csv and no drug counts it",
         ),
     ],
 )
 def test_money_that_would_be_ignored_in_silence_is_refused(rows, problem):
     with pytest.raises(InputError, match=problem):
-        hm.run_base_case(with_rows(hm.load_inputs("relapsed"), **rows))
+        hm.run_base_case(with_rows(hm.load_inputs("relapsed"), **rows).with_settings())
 
 
 def test_an_event_that_is_given_whole_is_charged():
@@ -296,7 +302,11 @@ def test_an_event_that_is_given_whole_is_charged():
     rows = {"p_itching_dexamethasone": 0.5, "p_itching_lenalidomide_dexamethasone": 0.0, "c_itching": 100.0}
     more = with_rows(base, **rows, du_itching=0.0)
     lasting = replace(base.parameters["d_pe"], name="d_itching")
-    more = replace(more, parameters=MappingProxyType(dict(more.parameters) | {"d_itching": lasting}))
+    events = replace(next(row for row in base.payoffs if row.event == "pe" and row.outcome == "cost"), event="itching")
+    event = replace(events, amount=parse("p_itching * c_itching"))
+    more = replace(
+        more, parameters=MappingProxyType(dict(more.parameters) | {"d_itching": lasting}), payoffs=(*base.payoffs, event)
+    )
     before, after = (hm.run_base_case(x).table.set_index(["price_arrangement", "strategy"])["costs"] for x in (base, more))
     difference = after - before
     assert difference["pas", "lenalidomide_dexamethasone"] == 0

@@ -7,8 +7,8 @@ ends off by one; a half-cycle correction on what is bought at cycle start; parts
 import numpy as np
 import pytest
 
-from hemodel.cohort.payoffs import discount_factors, people_who_leave, sums_at_ends, years_in_state
-from hemodel.cohort.sums import CycleSums
+from hemodel.cohort.payoffs import discount_factors, sums_at_ends, years_in_state
+from hemodel.cohort.sums import Calendar, CycleSums
 
 DT = 28 / 365.25
 
@@ -27,14 +27,13 @@ def occupancy():
 @pytest.mark.parametrize("rate", [0.0, 0.035, 0.5])
 def test_sums_of_starts_give_every_payoff_that_a_whole_trace_gives(occupancy, rate):
     n = 40
-    sums = CycleSums([0.0, rate], n_cycles=n, cycle_years=DT, cuts=[4, 26, 99])
+    sums = CycleSums([0.0, rate], Calendar(n, DT), cuts=[4, 26, 99])
     for cycle in range(n):
         sums.add(cycle, occupancy[cycle])
     sums.close(occupancy[n])
     v = (1 + rate) ** -(np.arange(n) * DT)[:, None, None]
     middle = v * (1 + rate) ** (-DT / 2)
     np.testing.assert_allclose(sums.at_starts(rate), (v * occupancy[:-1]).sum(0), rtol=1e-13)
-    np.testing.assert_allclose(sums.at_ends(rate), (v * occupancy[1:]).sum(0), rtol=1e-12)
     for upto in (4, 26, 40):
         np.testing.assert_allclose(sums.at_starts(rate, upto), (v * occupancy[:-1])[:upto].sum(0), rtol=1e-13)
     counted = {"life_table": (occupancy[:-1] + occupancy[1:]) / 2, "start": occupancy[:-1], "end": occupancy[1:]}
@@ -45,7 +44,7 @@ def test_sums_of_starts_give_every_payoff_that_a_whole_trace_gives(occupancy, ra
 
 
 def test_a_cut_at_the_start_or_beyond_the_end_is_no_special_case(occupancy):
-    sums = CycleSums([0.0], n_cycles=40, cycle_years=DT, cuts=[0, 500])
+    sums = CycleSums([0.0], Calendar(40, DT), cuts=[0, 500])
     for cycle in range(40):
         sums.add(cycle, occupancy[cycle])
     sums.close(occupancy[40])
@@ -60,10 +59,27 @@ def test_the_life_table_method_is_close_to_the_exact_integral():
     v = 1.035**-DT
     starts = (v ** np.arange(n) * x[:-1]).sum()
     ends = sums_at_ends(starts, x[0], x[-1], cycle_factor=v, n_cycles=n)
-    years = years_in_state(starts, ends, cycle_factor=v, cycle_years=DT, count="life_table")
+    years = years_in_state(v**0.5 * starts, v**0.5 * ends, cycle_years=DT, count="life_table")
     exact = -np.expm1(-(hazard + rho) * n * DT) / (hazard + rho)
     assert years == pytest.approx(exact, rel=2e-5)
 
 
-def test_everyone_who_leaves_is_counted_once():
-    assert people_who_leave(np.array(3.0), np.array(2.1), cycle_factor=1.0) == pytest.approx(0.9)
+@pytest.mark.parametrize("days", [7, 28, 30.4375, 365.25])
+def test_discounting_by_whole_years_counts_the_first_year_in_full(days):
+    n, dt = 40, days / 365.25
+    rng = np.random.default_rng(5)
+    x = np.cumprod(rng.uniform(0.8, 1.0, (n + 1, 2, 3)), axis=0)
+    sums = CycleSums([0.0, 0.035], Calendar(n, dt, by_year=True), cuts=[3])
+    for cycle in range(n):
+        sums.add(cycle, x[cycle])
+    sums.close(x[n])
+    at_start, at_middle = (
+        np.array([1.035 ** -int((c + part) * dt + 1e-9) for c in range(n)])[:, None, None] for part in (0, 0.5)
+    )
+    np.testing.assert_allclose(sums.at_starts(0.035), (at_start * x[:-1]).sum(0), rtol=1e-13)
+    np.testing.assert_allclose(sums.at_starts(0.035, 3), (at_start * x[:-1])[:3].sum(0), rtol=1e-13)
+    people = {"life_table": (x[:-1] + x[1:]) / 2, "start": x[:-1], "end": x[1:]}
+    for count, there in people.items():
+        np.testing.assert_allclose(sums.years(0.035, count), dt * (at_middle * there).sum(0), rtol=1e-12)
+    np.testing.assert_allclose(sums.leavers(0.035), (at_middle * -np.diff(x, axis=0)).sum(0), rtol=1e-12)
+    assert discount_factors(0.035, [0.0, 0.999, 1.0, 1.9], by_year=True) == pytest.approx([1, 1, 1 / 1.035, 1 / 1.035], rel=1e-15)

@@ -14,7 +14,7 @@ from hemodel.cohort import schemes
 from hemodel.cohort.engine import run_cohort
 from hemodel.cohort.model import evaluate, scheme_of
 from hemodel.evidence.draws import base_case_draws
-from hemodel.evidence.settings import Scheme
+from hemodel.evidence.settings import Scheme, Tier
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def inputs():
 
 
 def with_scheme(inputs, **terms):
-    return inputs.with_settings(schemes={"pas": {"label": "test", **terms}})
+    return inputs.with_settings(schemes={"pas": {"label": "test", "drug": "lenalidomide", **terms}})
 
 
 def drug_cost(result, arrangement="pas", strategy=0, *, discounted=True):
@@ -97,12 +97,13 @@ def test_a_price_discount_takes_its_share_of_every_pack(inputs):
 
 
 def test_a_refund_returns_the_packs_of_those_who_did_not_respond_when_it_falls_due(inputs):
-    result = hm.run_base_case(with_scheme(inputs, kind="response_refund", response_by_cycle=4, p_response=0.6))
+    result = hm.run_base_case(with_scheme(inputs, kind="response_refund", response_by_cycle=4))
+    lost = 1 - inputs.parameters["p_response_lenalidomide_dexamethasone"].value
     packs = packs_by_cycle(result)
     v = 1.035 ** -(np.arange(391) * 28 / 365.25)
-    expected = 4368 * ((v * packs).sum() - 0.4 * packs[:4].sum() * v[4])
+    expected = 4368 * ((v * packs).sum() - lost * packs[:4].sum() * v[4])
     assert drug_cost(result) == pytest.approx(expected, rel=1e-12)
-    assert drug_cost(result, discounted=False) == pytest.approx(4368 * (packs.sum() - 0.4 * packs[:4].sum()), rel=1e-12)
+    assert drug_cost(result, discounted=False) == pytest.approx(4368 * (packs.sum() - lost * packs[:4].sum()), rel=1e-12)
 
 
 @pytest.mark.parametrize("q", [0.3, 0.9])
@@ -149,18 +150,25 @@ def test_the_model_reproduces_the_closed_form_of_a_constant_stay_probability():
     on = trace.occupancy["on"][:-1, 0]
     cycle = np.arange(600)
     discounted = v**cycle * on
-    packs = schemes.Packs(np.array([[discounted.sum()]]), np.array([[discounted[:26].sum()]]), np.array([[on[:26].sum()]]), v)
-    assert 3000 * schemes.DrugCostCap(26).charged(packs)[0, 0] == pytest.approx(47_752.6108997185, abs=1e-8)
+
+    class Packs:
+        def upto(self, cycle):
+            return discounted[:cycle].sum()
+
+    assert 3000 * schemes.Scheme(((0, 1.0), (26, 0.0))).charged(Packs()) == pytest.approx(47_752.6108997185, abs=1e-8)
 
 
 def test_settings_become_the_scheme_they_name():
-    assert scheme_of(None) == schemes.ListPrice()
-    assert scheme_of(Scheme(kind="drug_cost_cap", label="x", drug_cost_cap_cycles=26)) == schemes.DrugCostCap(26)
-    assert scheme_of(Scheme(kind="free_start", label="x", free_cycles=2)) == schemes.FreeStart(2)
-    assert scheme_of(Scheme(kind="price_discount", label="x", price_discount=0.2)) == schemes.PriceDiscount(0.2)
-    assert scheme_of(Scheme(kind="response_refund", label="x", response_by_cycle=4, p_response=0.6)) == schemes.ResponseRefund(
-        4, 0.6
-    )
+    steps = {
+        "drug_cost_cap": ({"drug_cost_cap_cycles": 26}, ((0, 1.0), (26, 0.0))),
+        "free_start": ({"free_cycles": 2}, ((0, 0.0), (2, 1.0))),
+        "price_discount": ({"price_discount": 0.25}, ((0, 0.75),)),
+        "tiered_discount": ({"tiers": [Tier(from_cycle=7, price_discount=0.5)]}, ((0, 1.0), (6, 0.5))),
+    }
+    for kind, (terms, expected) in steps.items():
+        assert scheme_of(Scheme(kind=kind, drug="lenalidomide", label="x", **terms)) == schemes.Scheme(expected)
+    refund = Scheme(kind="response_refund", drug="lenalidomide", label="x", response_by_cycle=4)
+    assert scheme_of(refund) == schemes.Scheme(refund_cycles=4)
 
 
 def test_published_check_of_the_scheme_on_the_pooled_pfs_curve(inputs):

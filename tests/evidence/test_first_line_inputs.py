@@ -15,7 +15,8 @@ from scipy.optimize import brentq
 
 from hemodel.analyses.base_case import run_base_case
 from hemodel.evidence.inputs import load_inputs
-from hemodel.evidence.settings import CYCLE_YEARS
+
+CYCLE_YEARS = 28 / 365.25
 
 BASE = load_inputs("first_line")
 C, F, M = "lenalidomide_dexamethasone_continuous", "lenalidomide_dexamethasone_18_cycles", "melphalan_prednisone_thalidomide"

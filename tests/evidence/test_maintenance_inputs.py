@@ -24,7 +24,8 @@ from hemodel.evidence.draws import base_case_draws
 from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
 from hemodel.evidence.parameters import OVERRIDABLE, Parameter
 from hemodel.evidence.reading import data_folder
-from hemodel.evidence.settings import CYCLE_YEARS
+
+CYCLE_YEARS = 28 / 365.25
 
 PROBLEMS = ("maintenance", "first_line")
 RELAPSED = load_inputs("relapsed")

@@ -12,11 +12,12 @@ from hemodel.analyses.base_case import run_base_case
 from hemodel.analyses.fitting import run_fits
 from hemodel.analyses.thresholds import price_map
 from hemodel.evidence.inputs import load_inputs
-from hemodel.evidence.settings import CYCLE_YEARS
 from hemodel.report import inputs_sheet
 from hemodel.report.charts.clinical import fitted_curves, hazard_curves, survival_curves
 from hemodel.report.charts.difference import difference, difference_shown, difference_table
 from hemodel.report.charts.price import cap_and_discount, price_map_table
+
+CYCLE_YEARS = 28 / 365.25
 
 LD, DEX = "lenalidomide_dexamethasone", "dexamethasone"
 

@@ -24,9 +24,11 @@ from hemodel.cohort.sums import CycleSums
 from hemodel.decision import acceptability, incremental, information, intervals, severity
 from hemodel.evidence import distributions, draws, parameters
 from hemodel.evidence.correlations import Correlation
-from hemodel.evidence.settings import CYCLE_YEARS, Settings
+from hemodel.evidence.settings import Settings
 from hemodel.survival import background, families
 from hemodel.survival import curves as survival_curves
+
+CYCLE_YEARS = 28 / 365.25
 
 
 @dataclasses.dataclass(frozen=True)

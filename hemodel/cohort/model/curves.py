@@ -28,7 +28,7 @@ def by_strategy(draws: Draws, inputs: Inputs, quantity: str) -> Array:
 
 def refuse_partial(inputs: Inputs) -> None:
     """Refuse what would be ignored in silence: quantities given for some strategies only, unless that has a meaning (hazard ratios and
-    targets of one strategy, what ends its treatment, what the rows of some strategies need), and adverse events that no row is about.
+    targets of one strategy, what ends its treatment, what the rows of some strategies need).
     """
     of_rows = {name for row in inputs.payoffs for name in row.amount.names}
     strategies = sorted(inputs.settings.strategy_names, key=len, reverse=True)  # a name may end in another
@@ -44,14 +44,10 @@ def refuse_partial(inputs: Inputs) -> None:
             f"Give {' and '.join(f'{quantity}_{strategy}' for strategy in missing)} too (0 is a value), or leave all of them out",
         )
         for quantity, owners in given.items()
-        if quantity not in _OF_SOME and quantity not in of_rows and (missing := [s for s in inputs.settings.strategy_names if s not in owners])
+        if quantity not in _OF_SOME
+        and quantity not in of_rows
+        and (missing := [s for s in inputs.settings.strategy_names if s not in owners])
     ]
-    for quantity in given:
-        event = quantity.removeprefix("p_")
-        about = [name for name in (f"c_{event}", f"du_{event}") if quantity.startswith("p_") and name in inputs.parameters]
-        if about and quantity not in of_rows:
-            problem = f"an adverse event with a share of people and {' and '.join(about)}, which no row counts"
-            faults.append(Fault(f"parameters {quantity}_...", problem, f"Add {event} to adverse_events.csv"))
     if faults:
         raise InputError.together(faults)
 

@@ -95,9 +95,9 @@ class Paths:
     def _scheduled_factors(self, draws: Draws) -> dict[Packet, Factor]:
         """Givings in a cycle of each drug that is given on days of its own: all, and those of its first K treatment cycles."""
         drugs = [drug for drug in self.plan.inputs.settings.drugs if self.plan.has_schedule(drug)]
-        keys: list[Packet] = [(drug, window) for drug in drugs for window in (None, *self.plan.windows(drug))]
+        keys: list[tuple[str, int | None]] = [(drug, window) for drug in drugs for window in (None, *self.plan.windows(drug))]
         goes_on = share_that_goes_on(draws, self.plan.inputs) if keys else np.empty(0)
-        return {key: _given_on_days(*self.plan.counts(*key), goes_on) for key in keys}
+        return {(drug, window): _given_on_days(*self.plan.counts(drug, window), goes_on) for drug, window in keys}
 
     def _paid_factors(self, draws: Draws) -> dict[Packet, Factor]:
         """Packs of a cycle that are still paid under a cap on the total for one person, of each drug with such a scheme."""

@@ -60,9 +60,8 @@ def with_treatment(draws: Draws, inputs: Inputs, record: Record, crossings: dict
 def has_no_time_rule(inputs: Inputs) -> bool:
     """Whether no fixed duration and no stop by response ends treatment in any strategy."""
     settings = inputs.settings
-    return all(s.treatment_cycles is s.treatment_days is s.stop_at_response is None for s in settings.strategies) and (
-        settings.stop_at_response_cycle is None
-    )
+    rules = [(s.treatment_cycles, s.treatment_days, s.stop_at_response) for s in settings.strategies]
+    return settings.stop_at_response_cycle is None and all(rule == (None, None, None) for rule in rules)
 
 
 def is_progression_free(inputs: Inputs) -> bool:
@@ -103,7 +102,11 @@ def _one_rule(
         nothing = np.zeros(len(draws["age_start"]))
         rate = np.stack([draws[name] if i in places else nothing for i, name in enumerate(names)])
         return lambda cycle, occupancy: occupancy[PROGRESSION_FREE] * np.exp(-rate * (cycle * inputs.settings.cycle_years))
-    steps, name = (ttp_steps(draws, inputs), "TTP") if until == "ttp_curve" else (exposure_steps(draws, inputs, places), "time-on-treatment")
+    steps, name = (
+        (ttp_steps(draws, inputs), "TTP")
+        if until == "ttp_curve"
+        else (exposure_steps(draws, inputs, places), "time-on-treatment")
+    )
     log_share = np.zeros((len(inputs.settings.strategies), len(draws["age_start"])))
     above = crossings[f"cycles in which the {name} curve exceeded the share alive"] = np.zeros_like(log_share)
 
