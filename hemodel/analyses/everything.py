@@ -73,7 +73,7 @@ def recipes(inputs: Inputs, psa: PSA) -> dict[str, Callable[[], Any]]:
     if inputs.parameters[main_pack(inputs)].value:
         found["price"] = price
     if inputs.scenario.name == "base_case" and not inputs.changed:
-        found["comparison"] = lambda: run_comparison(inputs.settings.problem)
+        found["comparison"] = lambda: run_comparison(inputs)
     return found
 
 

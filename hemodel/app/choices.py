@@ -17,7 +17,7 @@ from hemodel.cohort.model import STRENGTHS
 from hemodel.errors import Fault, InputError
 from hemodel.errors import shown as quoted
 from hemodel.evidence.confidential import RATE, by_hazard_ratio, marked
-from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
+from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import YEARS_PER, Parameter, finite
 from hemodel.evidence.settings import Scheme, Settings
 from hemodel.report import labels, tables
@@ -258,11 +258,11 @@ def differences(base: Inputs, now: Inputs) -> pd.DataFrame:
 
 def recipe(inputs: Inputs, edits: Edits) -> str:
     """Python that gives the same base case again; a scenario of one's own is read from its file."""
-    name, filed = inputs.scenario.name, load_inputs(inputs.settings.problem, population=inputs.population)
-    file = name if name in scenario_names(inputs.settings.problem) else f"{name}.toml"
+    name, filed = inputs.scenario.name, inputs.filed()
+    file = name if name in inputs.scenario_names else f"{name}.toml"
     scenario = "" if name == BASE_CASE else f', scenario="{file}"'
     lines = ["import hemodel as hm", ""]
-    lines.append(f'inputs = hm.load_inputs("{inputs.settings.problem}", population="{inputs.population}"{scenario})')
+    lines.append(f'inputs = hm.load_inputs("{inputs.folder.asked}", population="{inputs.population}"{scenario})')
     public = {name: value for name, value in edits.items() if name in inputs.parameters and name not in marked(inputs)}
     rates, values = _rates_and_others(public)
     if values:

@@ -23,6 +23,7 @@ from hemodel.cli.options import (
     Table,
     command,
     named_numbers,
+    read_inputs,
     refuse_target,
 )
 from hemodel.cli.terminal import (
@@ -69,7 +70,7 @@ def run(
         with progress("Draws", draws, delivery.quiet) as advance:
             psa = run_psa(inputs, draws, seed=seed, progress=advance)
     as_filed = not case.scenario and not case.change
-    scenarios = run_scenarios(case.problem, population=inputs.population) if delivery.out and as_filed else None
+    scenarios = run_scenarios(inputs) if delivery.out and as_filed else None
     if delivery.out:
         _write_workbook(delivery, base, psa, scenarios, full=full)
     if delivery.as_json:
@@ -118,13 +119,12 @@ def scenarios(
 ) -> None:
     """Every scenario beside the base case."""
     from hemodel.analyses.scenarios import run_scenarios
-    from hemodel.evidence.inputs import load_inputs, scenario_names
     from hemodel.report import labels, tables
 
     delivery.refuse_target()
-    inputs = load_inputs(problem, population=population)
-    with progress("Scenarios", len(scenario_names(inputs.settings.problem)), delivery.quiet) as advance:
-        result = run_scenarios(problem, population=population, progress=advance)
+    inputs = read_inputs(problem, population=population)
+    with progress("Scenarios", len(inputs.scenario_names), delivery.quiet) as advance:
+        result = run_scenarios(inputs, progress=advance)
     if delivery.out and delivery.out.suffix == ".xlsx":
         _write_workbook(delivery, result.results[0], None, result)
     elif delivery.out:
@@ -152,13 +152,12 @@ def compare(
 ) -> None:
     """All scenarios x populations x price arrangements in one table."""
     from hemodel.analyses.scenarios import run_comparison
-    from hemodel.evidence.inputs import load_inputs
     from hemodel.report import tables
 
     delivery.refuse_target()
-    inputs = load_inputs(problem)
+    inputs = read_inputs(problem)
     with progress("Populations", len(populations or inputs.settings.populations), delivery.quiet) as advance:
-        frame = run_comparison(problem, populations=populations, scenarios=scenarios, progress=advance)
+        frame = run_comparison(inputs, populations=populations, scenarios=scenarios, progress=advance)
     shown = tables.rounded(tables.comparison_table(frame, inputs.settings))
     deliver(inputs, delivery, frame, "Every scenario in every population", shown=shown)
 
@@ -172,11 +171,10 @@ def weighted(
 ) -> None:
     """A weighted average over populations: the ICER of the mix."""
     from hemodel.analyses.subgroups import run_weighted
-    from hemodel.evidence.inputs import load_inputs
 
     delivery.refuse_target()
-    inputs, shares = load_inputs(problem, scenario=scenario), named_numbers("--weight", weights)
-    frame = run_weighted(problem, shares, scenario=scenario)
+    inputs, shares = read_inputs(problem, scenario=scenario), named_numbers("--weight", weights)
+    frame = run_weighted(inputs.filed(), shares, scenario=scenario)
     deliver(inputs, delivery, frame, f"Mix of {', '.join(f'{name} {share:g}' for name, share in shares.items())}")
 
 

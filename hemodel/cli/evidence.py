@@ -66,7 +66,6 @@ def info(
     from dataclasses import asdict
 
     from hemodel.errors import nearest
-    from hemodel.evidence.inputs import scenario_names
 
     inputs = case.inputs()
     if parameter is not None:
@@ -78,7 +77,7 @@ def info(
         content = manifest(inputs) | {
             "question": inputs.settings.question,
             "populations": {name: p.label for name, p in inputs.settings.populations.items()},
-            "scenarios": scenario_names(inputs.settings.problem),
+            "scenarios": inputs.scenario_names,
         }
     if as_json:
         print_json(content)

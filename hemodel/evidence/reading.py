@@ -29,12 +29,6 @@ def data_folder(name: str) -> Path:
     return inside if inside.is_dir() else package.parent / name
 
 
-def sources_text() -> str:
-    """The numbered sources, `inputs/sources.md` as it is; empty where there is no such file."""
-    path = data_folder("inputs") / "sources.md"
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
-
-
 def place(path: Path) -> str:
     """How messages call a file: its folder and its name.
 

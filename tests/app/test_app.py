@@ -671,7 +671,7 @@ def test_a_scenario_that_is_loaded_is_shown_and_named(fresh):
 def test_a_scenario_saved_under_the_name_of_one_in_the_list_is_not_taken_for_that():
     inputs = choices.applied(hm.load_inputs("relapsed"), {"u_progressed": 0.5})
     for label, name in (("Horizon 10 years", "my_horizon_10_years"), ("Base case", "my_base_case")):
-        assert sharing.file_name(label, "relapsed") == name
+        assert sharing.file_name(label, hm.load_inputs("relapsed")) == name
         told = sharing.scenario_text(inputs, name=name, label=label, why="Because")
         again = sharing.read_scenario(f"{name}.toml", told.encode(), "relapsed", "two_or_more_prior")
         assert again.hash == inputs.hash

@@ -981,7 +981,7 @@ def test_a_scenario_with_a_misspelt_problem_is_listed_so_that_it_is_met_and_mend
             SCENARIO.replace("mine", name).replace("relapsed", problem), encoding="utf-8"
         )
     (tmp_path / "scenarios" / "unreadable.toml").write_text("a = ", encoding="utf-8")
-    monkeypatch.setattr("hemodel.evidence.inputs.data_folder", lambda name: tmp_path / name)
+    monkeypatch.setattr("hemodel.evidence.folder.data_folder", lambda name: tmp_path / name)
     assert scenario_names("relapsed") == ["mine", "misspelt", "unreadable"]
     assert "the scenario is of the problem 'relapsd'" in only_fault("relapsed", scenario="misspelt")
 

@@ -11,7 +11,7 @@ from hemodel.app.show import page, part, plain
 from hemodel.app.sidebar import Screen, screen
 from hemodel.errors import InputError
 from hemodel.evidence.confidential import marked
-from hemodel.evidence.inputs import Inputs, load_inputs
+from hemodel.evidence.inputs import Inputs
 from hemodel.files import csv_text
 from hemodel.report import tables
 from hemodel.report.workbook import Analyses, workbook_bytes
@@ -53,7 +53,7 @@ def draw() -> None:
     if shown.fitted is not None or missing:
         st.caption("The code leaves out what is confidential or came from data of your own.")
     own = inputs.scenario.name
-    if not sharing.is_listed(own, inputs.settings.problem):
+    if not sharing.is_listed(own, inputs):
         st.caption(plain(f"The code reads the scenario file that you loaded: keep it as {own}.toml beside the code."))
     st.code(choices.recipe(_public(shown), shown.edits), language=None, wrap_lines=True)
 
@@ -115,7 +115,7 @@ def _public(shown: Screen) -> Inputs:
     schemes = {n: terms for n, terms in settings.schemes.items() if n != choices.CONFIDENTIAL}
     arrangements = [n for n in settings.price_arrangements if n != choices.CONFIDENTIAL]
     try:
-        base = load_inputs(settings.problem, population=shown.inputs.population, scenario=shown.inputs.scenario.name)
+        base = shown.inputs.filed(scenario=shown.inputs.scenario.name)
         again = results.edited(base.with_settings(thresholds=settings.thresholds), shown.edits)
         if again.settings.schemes == schemes and again.settings.price_arrangements == arrangements:
             return again

@@ -12,7 +12,6 @@ from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
 from hemodel.evidence.confidential import called
 from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.reading import data_folder, sources_text
 from hemodel.report import labels, tables
 from hemodel.report.manifest import manifest_lines
 from hemodel.report.workbook.pages import WIDTH, Book, Page
@@ -145,11 +144,10 @@ def sources_sheet(book: Book, inputs: Inputs) -> None:
     page = book.page("Sources", (60, 60))
     page.title("Sources")
     page.frozen(columns=0)
-    sources = sources_text() if (data_folder("inputs") / inputs.settings.problem).is_dir() else ""
-    if not sources:
+    if not inputs.folder.sources:
         page.line("The list of sources lies with the inputs of this problem, in a file of its own.")
         return
-    for text in sources.splitlines():
+    for text in inputs.folder.sources.splitlines():
         if text.startswith("## "):
             page.row += 1
             page.line(text.lstrip("# "), "heading")
