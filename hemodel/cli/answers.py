@@ -29,6 +29,7 @@ from hemodel.cli.options import (
 from hemodel.cli.terminal import (
     case_title,
     deliver,
+    left_out_lines,
     manifest,
     plain,
     print_frame,
@@ -287,7 +288,7 @@ def open_app(port: Annotated[int, typer.Option(help="Port on this machine.", min
 def _write_workbook(
     delivery: Report, base: BaseCase, psa: PSA | None, scenarios: Scenarios | None, *, full: bool = False
 ) -> None:
-    from hemodel.analyses.everything import recipes, run_everything
+    from hemodel.analyses.everything import left_out, recipes, run_everything
     from hemodel.report.workbook import Analyses, write_workbook
 
     assert delivery.out is not None
@@ -295,6 +296,8 @@ def _write_workbook(
     if full and psa is not None:
         with progress("Analyses", len(recipes(base.inputs, psa)), delivery.quiet) as advance:
             analyses = Analyses(**run_everything(base.inputs, psa, progress=advance))
+        for line in left_out_lines(left_out(base.inputs)):
+            say(line, delivery.quiet)
     write_workbook(delivery.out, base, psa, scenarios, analyses=analyses, force=delivery.force)
     say(f"Wrote {delivery.out}", delivery.quiet)
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hemodel.cli.options import AsJson, Case, NamedCase, Problem, Table, command, refuse_target
+from hemodel.cli.options import AsJson, Case, NamedCase, Problem, Table, command, read_inputs, refuse_target
 from hemodel.cli.terminal import (
     case_title,
     deliver,
+    left_out_lines,
     manifest,
     plain,
     print_frame,
@@ -22,38 +23,55 @@ from hemodel.cli.terminal import (
 from hemodel.errors import Fault, InputError
 
 if TYPE_CHECKING:
+    from hemodel.evidence.parameters import Parameter
     from hemodel.evidence.survival_data import Array
 
 
 @command()
 def validate(problem: Problem = "relapsed", as_json: AsJson = False) -> None:
-    """Check the inputs of every population and every scenario; lists all faults."""
-    from hemodel.cohort.model import names_read
-    from hemodel.evidence.inputs import load_inputs, scenario_names
+    """Check the inputs of every population and every scenario; lists all faults, and the rows that the model needs and does not find."""
+    from hemodel.analyses.everything import left_out
+    from hemodel.analyses.scenarios import where_it_holds
+    from hemodel.cohort.model import missing_parameters
+    from hemodel.evidence.examples import Examples, csv_row
 
-    base = load_inputs(problem)
+    base = read_inputs(problem)
+    examples = Examples(base.settings.strategy_names)
     faults: dict[Fault, None] = {}
+    missing: dict[str, Parameter] = {}
     for population in base.settings.populations:
-        for scenario in ["base_case", *scenario_names(base.settings.problem)]:
+        for scenario in ["base_case", *base.scenario_names]:
             try:
-                names_read(load_inputs(problem, population=population, scenario=scenario))  # runs it once
+                inputs = where_it_holds(base.filed(population=population), scenario)
+                if inputs is not None:
+                    missing |= missing_parameters(inputs, examples.row, missing)
             except InputError as error:
-                faults |= dict.fromkeys(f for f in error.faults if "its numbers hold for" not in f.problem)
-    if faults:
-        raise InputError.together(faults)
+                faults |= dict.fromkeys(error.faults)
+    # a scenario that changes what is missing is no fault of its own
+    found = [fault for fault in faults if not any(f"(parameters.{name})" in fault.where for name in missing)]
+    where = f"{base.folder.path.name}/parameters.csv"
+    found += [
+        Fault(where, f"the model needs {name} ({row.unit}), which is not among them", f"Add a row such as: {csv_row(row)}")
+        for name, row in missing.items()
+    ]
+    if found:
+        raise InputError.together(found)
+    lacking = left_out(base)
     counted = {
         "problem": base.settings.problem,
         "parameters": len(base.parameters),
         "populations": len(base.settings.populations),
-        "scenarios": len(scenario_names(base.settings.problem)),
+        "scenarios": len(base.scenario_names),
         "faults": 0,
     }
     if as_json:
-        print_json(counted)
-    else:
-        typer.echo(
-            "{problem}: {parameters} parameters, {populations} populations, {scenarios} scenarios: no faults".format(**counted)
-        )
+        print_json(counted | {"analyses_left_out": lacking})
+        return
+    typer.echo(
+        "{problem}: {parameters} parameters, {populations} populations, {scenarios} scenarios: no faults".format(**counted)
+    )
+    for line in left_out_lines(lacking):
+        typer.echo(line)
 
 
 @command()

@@ -75,6 +75,11 @@ def problem_names() -> list[str]:
     return sorted(path.parent.name for path in data_folder("inputs").glob(f"*/{SETTINGS}"))
 
 
+def example_settings() -> str:
+    """The settings of the first problem of the package, whose lines show how settings are written."""
+    return _kept(data_folder("inputs") / "relapsed" / SETTINGS).text or ""
+
+
 def open_folder(problem: str | Path) -> Folder:
     """Find a decision problem and read all its files.
 

@@ -18,7 +18,7 @@ from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence import parameters as rows
 from hemodel.evidence.correlations import Correlation, contradiction, latent
 from hemodel.evidence.fitted import with_curves
-from hemodel.evidence.folder import OPTIONAL, Folder, open_folder
+from hemodel.evidence.folder import OPTIONAL, Folder, example_settings, open_folder
 from hemodel.evidence.parameters import YEARS_PER, Parameter
 from hemodel.evidence.reading import Table, csv_rows, is_file, place, toml_values
 from hemodel.evidence.rules import UtilityNorm, load_rules
@@ -274,7 +274,7 @@ def _read_rows(
 def _settings(where: str, values: Mapping[str, Any] | None, faults: list[Fault]) -> Settings | None:
     if values is None:
         return None
-    settings, found = settings_from(where, values)
+    settings, found = settings_from(where, values, examples=example_settings())
     faults += found
     return settings
 
@@ -314,7 +314,7 @@ def _name_row(where: str, *names: str) -> str:
 def _read_parameters(folder: Folder, faults: list[Fault]) -> tuple[dict[str, Parameter], bool]:
     """Parameters by name, and whether all rows could be read."""
     path = folder.path / "parameters.csv"
-    table = _read_rows(folder, path, rows.COLUMNS, faults)
+    table = _read_rows(folder, path, rows.COLUMNS, faults, may_be_empty=True)  # the model says what it lacks
     parameters: dict[str, Parameter] = {}
     for place_of_row, cells in table.rows:
         where = _name_row(place_of_row, cells["name"])

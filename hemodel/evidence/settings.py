@@ -299,8 +299,12 @@ class Settings(_Strict):
         return THRESHOLD_PRESETS[self.thresholds]
 
 
-def settings_from(where: str, values: Mapping[str, Any], *, table: str = "") -> tuple[Settings | None, list[Fault]]:
+def settings_from(
+    where: str, values: Mapping[str, Any], *, table: str = "", examples: str = ""
+) -> tuple[Settings | None, list[Fault]]:
     """Settings from the values of a TOML file, or the faults found in them; `table` is where in the file they stand.
+
+    `examples`: the text of another problem's settings, whose lines show what is missing.
 
     >>> settings_from("settings.toml", {})[1][0].where
     'settings.toml (problem)'
@@ -308,7 +312,7 @@ def settings_from(where: str, values: Mapping[str, Any], *, table: str = "") -> 
     try:
         return Settings.model_validate(values), []
     except ValidationError as error:
-        return None, [_fault(where, table, details) for details in error.errors(include_url=False)]
+        return None, [_fault(where, table, details, examples) for details in error.errors(include_url=False)]
 
 
 def changed_settings(
@@ -356,14 +360,16 @@ _TABLES: dict[object, type[BaseModel]] = {
 }
 
 
-def _fault(where: str, table: str, details: Mapping[str, Any]) -> Fault:
+def _fault(where: str, table: str, details: Mapping[str, Any], examples: str = "") -> Fault:
     """The fault that one entry of pydantic's list of errors stands for, in the words of this package."""
     kind, path, given, terms = details["type"], details["loc"], details["input"], details.get("ctx", {})
     place = f"{where} ({table}{_place(path)})" if path or table else where
     if kind == "refused":
         return Fault(place, terms["problem"], terms["remedy"])
     if kind == "missing":
-        return Fault(place, "is missing", "Add it; the settings.toml of the problem `relapsed` shows how")
+        line = re.search(rf"^{re.escape(str(path[-1]))} *=.*$", examples, re.MULTILINE)
+        such = f"Add it, such as `{line[0]}`" if line else "Add it; the settings.toml of the problem `relapsed` shows how"
+        return Fault(place, "is missing", such)
     if kind == "extra_forbidden":
         fields = _TABLES[path[0]].model_fields if len(path) > 1 else Settings.model_fields
         return Fault(place, "is not a known setting", nearest(path[-1], fields))

@@ -40,6 +40,7 @@ def refuse_partial(inputs: Inputs) -> None:
             f"parameters {quantity}_...",
             f"given for {', '.join(sorted(owners))}, not for {', '.join(missing)}",
             f"Give {' and '.join(f'{quantity}_{strategy}' for strategy in missing)} too (0 is a value), or leave all of them out",
+            missing=tuple(f"{quantity}_{strategy}" for strategy in missing),
         )
         for quantity, owners in given.items()
         if quantity not in _OF_SOME and (missing := [s for s in inputs.settings.strategy_names if s not in owners])
@@ -53,7 +54,8 @@ def refuse_partial(inputs: Inputs) -> None:
         if cost != loss:
             has, lacks = (f"c_{event}", f"du_{event}") if cost else (f"du_{event}", f"c_{event}")
             problem = f"an adverse event with a share of people and {has}, but no {lacks}"
-            faults.append(Fault(f"parameters p_{event}_...", problem, f"Give {lacks} too (0 is a value)"))
+            remedy = f"Give {lacks} too (0 is a value)"
+            faults.append(Fault(f"parameters p_{event}_...", problem, remedy, missing=(lacks,)))
     if faults:
         raise InputError.together(faults)
 
