@@ -16,13 +16,16 @@ _TYPICAL = {"n": 1.0, "c": 100.0, "age": 60.0, "median": 12.0, "d": 1.0}
 
 
 class Examples:
-    """Rows of the packaged problems, by name and by what is left of the name without its strategy."""
+    """Rows of the packaged problems, by name and by what is left of it without its strategy; first of those with the same strategies."""
 
     def __init__(self, strategies: Iterable[str]) -> None:
         self._strategies = sorted(strategies, key=len, reverse=True)  # a name may end in another
         self._rows: dict[str, tuple[str, Parameter]] = {}
-        for problem in problem_names():
-            inputs = load_inputs(problem)
+        packaged = {problem: load_inputs(problem) for problem in problem_names()}
+        alike = {
+            problem: len(set(inputs.settings.strategy_names) & set(self._strategies)) for problem, inputs in packaged.items()
+        }
+        for problem, inputs in sorted(packaged.items(), key=lambda item: -alike[item[0]]):
             theirs = sorted(inputs.settings.strategy_names, key=len, reverse=True)
             for name, row in inputs.parameters.items():
                 self._rows.setdefault(name, (problem, row))

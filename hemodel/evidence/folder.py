@@ -137,7 +137,9 @@ def _scenarios_in(folder: Path) -> dict[str, Path]:
 
 def _kept(path: Path) -> Kept:
     faults: list[Fault] = []
-    if path.name in OPTIONAL and (not path.exists() or (is_file(path) and not path.read_bytes().strip())):
+    if path.name in OPTIONAL and (
+        not path.exists() or (is_file(path) and not path.read_bytes().removeprefix(b"\xef\xbb\xbf").strip())
+    ):
         return Kept("", ())
     text = read_text(path, faults)
     return Kept(text, tuple(faults))

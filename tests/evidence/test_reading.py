@@ -165,7 +165,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     assert "no folder with a settings.toml" in only_fault(tmp_path)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", FILES[:3])  # the others need not be there
 def test_a_file_that_is_missing_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     assert only_fault(folder).startswith(f"relapsed/{name}: the file is not there. Put it back")
@@ -177,7 +177,6 @@ def test_all_missing_files_are_named_at_once(folder: Path) -> None:
     assert [line.split(":")[0] for line in faults(folder)] == [
         "relapsed/settings.toml",
         "relapsed/populations.csv",
-        "relapsed/published.csv",
     ]
 
 
@@ -195,6 +194,8 @@ def test_all_missing_files_are_named_at_once(folder: Path) -> None:
     ids=["empty", "blank", "only a byte-order mark", "Latin-1", "UTF-16", "NUL"],
 )
 def test_a_file_that_is_no_text_is_one_fault(folder: Path, name: str, contents: bytes, problem: str) -> None:
+    if problem == "the file is empty" and name in FILES[3:]:
+        pytest.skip("it may be empty")
     path = (folder / name).resolve()
     path.write_bytes(contents)
     assert only_fault(folder).startswith(f"{path.parent.name}/{path.name}: {problem}. ")
@@ -336,10 +337,9 @@ def test_a_problem_with_one_population_needs_no_rows_that_differ(folder: Path) -
     assert load_inputs(folder).parameters.keys() == BASE.parameters.keys()
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_a_table_with_only_a_header_is_refused(folder: Path, name: str) -> None:
-    write_cells(folder / name, read_cells(folder / name)[:1])
-    assert f"relapsed/{name}: the file has no rows. Put its rows back." in faults(folder)
+def test_populations_with_only_a_header_are_refused_where_there_are_several(folder: Path) -> None:
+    write_cells(folder / "populations.csv", read_cells(folder / "populations.csv")[:1])
+    assert "relapsed/populations.csv: the file has no rows. Put its rows back." in faults(folder)
 
 
 @pytest.mark.parametrize(
