@@ -20,7 +20,7 @@ import hemodel as hm
 from hemodel import cli
 from hemodel.analyses import verification
 from hemodel.analyses.verification import findings
-from hemodel.evidence.inputs import data_folder
+from hemodel.evidence.reading import data_folder
 from hemodel.report.manifest import manifest
 
 DATA = str(Path(__file__).parent / "published" / "gbsg2.csv")

@@ -368,7 +368,11 @@ def _fault(where: str, table: str, details: Mapping[str, Any], examples: str = "
         return Fault(place, terms["problem"], terms["remedy"])
     if kind == "missing":
         line = re.search(rf"^{re.escape(str(path[-1]))} *=.*$", examples, re.MULTILINE)
-        such = f"Add it, such as `{line[0]}`" if line else "Add it; the settings.toml of the problem `relapsed` shows how"
+        such = (
+            f"Add it, such as `{' '.join(line[0].split())}`"
+            if line
+            else "Add it; the settings.toml of the problem `relapsed` shows how"
+        )
         return Fault(place, "is missing", such)
     if kind == "extra_forbidden":
         fields = _TABLES[path[0]].model_fields if len(path) > 1 else Settings.model_fields

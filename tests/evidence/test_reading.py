@@ -782,7 +782,7 @@ def test_a_life_table_that_is_not_among_them_is_refused(folder: Path, name: str)
         ("horizon_years = 30.0", "horizon_years = 0.01", "(horizon_years): 0.01 years are less than a cycle of 28 days. Give 0.08 years or more."),
         ("horizon_years = 30.0", "horizon_years = 1e9", "(horizon_years): 1000000000.0 is too large. Give 100 or less."),
         ("horizon_years = 30.0", "horizon_years = nan", "(horizon_years): nan is not a finite number. Write a plain number such as 0.035."),
-        ("horizon_years = 30.0", "", "(horizon_years): is missing. Add it; the settings.toml of the problem `relapsed` shows how."),
+        ("horizon_years = 30.0", "", "(horizon_years): is missing. Add it, such as `horizon_years = 30.0 # lifetime: fewer than 1 in 1,000 are alive then (a check reports it)`."),
         ("horizon_years = 30.0", "horizon_years = 30.0\nhorison = 3", "(horison): is not a known setting. Did you mean horizon_years?"),
         ('structure = "state_transition"', 'structure = "markov"', "(structure): 'markov' is not a choice. Valid: partitioned_survival, state_transition."),
         ('structure = "state_transition"', 'structure = "state_transitions"', "(structure): 'state_transitions' is not a choice. Did you mean state_transition?"),
