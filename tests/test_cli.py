@@ -395,5 +395,5 @@ def test_validate_names_a_parameter_that_the_model_needs_and_the_files_do_not_ho
         (tmp_path / file.name).write_text("".join(x for x in lines if "u_progressed" not in x), encoding="utf-8")
     done = hemodel("validate", tmp_path)
     assert done.returncode == 2
-    assert "the model needs u_progressed, which is not among them" in done.stderr
+    assert "the model needs u_progressed (utility), which is not among them" in done.stderr
     assert "Traceback" not in done.stderr

@@ -367,7 +367,7 @@ def _fault(where: str, table: str, details: Mapping[str, Any], examples: str = "
     if kind == "refused":
         return Fault(place, terms["problem"], terms["remedy"])
     if kind == "missing":
-        line = re.search(rf"^{re.escape(str(path[-1]))} *=.*$", examples, re.MULTILINE)
+        line = re.search(rf"^{re.escape(str(path[0]))} *=.*$", examples, re.MULTILINE) if len(path) == 1 else None
         such = (
             f"Add it, such as `{' '.join(line[0].split())}`"
             if line
