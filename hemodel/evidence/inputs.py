@@ -232,7 +232,7 @@ def _read_toml(path: Path, faults: list[Fault]) -> dict[str, Any] | None:
 def _read_rows(
     path: Path, columns: Collection[str], faults: list[Fault], *, comments: bool = False, may_be_empty: bool = False
 ) -> Table:
-    text = read_text(path, faults)
+    text = read_text(path, faults, table=True)
     if text is None:
         return Table((), whole=False)
     return csv_rows(place(path), text, columns, faults, comments=comments, may_be_empty=may_be_empty)

@@ -193,7 +193,7 @@ def _cell(cell: Element, texts: Sequence[str], dates: set[int]) -> object:
 def _csv(file: str, content: bytes) -> list[tuple[object, ...]]:
     """Rows of a CSV text, its header among them."""
     remedy = "Give the workbook as it was downloaded, without a password"
-    text = decoded(file, content, remedy, "this is neither a workbook (.xlsx) nor a text file")
+    text = decoded(file, content, remedy, "this is neither a workbook (.xlsx) nor a text file", table=True)
     if max(text.count("\n"), text.count("\r")) > _MOST_ROWS:
         raise InputError(file, f"it has more than {_MOST_ROWS:,} rows", "Give the names and values of this model alone")
     faults: list[Fault] = []
