@@ -73,7 +73,7 @@ def grid(where: str, text: str, has_columns: Callable[[list[str]], bool], faults
     records = _records(where, lines[skipped:], skipped, separator, faults)
     header = _header(lines[skipped:], separator) if records else []
     rows: list[tuple[str, tuple[str, ...]]] = []
-    for row, cells in enumerate(records[1:], start=skipped + 2):
+    for row, cells in enumerate(records[1:] if header else (), start=skipped + 2):
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) < len(header) or any(cell.strip() for cell in cells[len(header) :]):

@@ -125,9 +125,8 @@ def csv_rows(
     before = len(faults)
     wrong: list[Fault] = []
     found = grid(where, text, lambda header: set(columns) <= set(header), wrong, comments=comments)
-    of_header = (
-        [] if wrong and not found.header else _header_faults(f"{where}, row {found.header_row}", list(found.header), columns)
-    )
+    unreadable = not found.header and bool(wrong)
+    of_header = [] if unreadable else _header_faults(f"{where}, row {found.header_row}", list(found.header), columns)
     if sorted(found.header) != sorted(columns):
         faults += [*(fault for fault in wrong if "not CSV" in fault.problem), *of_header]
         return Table((), whole=False)

@@ -20,6 +20,7 @@ from hemodel.evidence.parameters import YEARS_PER, number
 Array = NDArray[np.float64]
 
 _TIME, _EVENT, _SURVIVAL, _AT_RISK = ("time",), ("event", "status"), ("survival", "surv"), ("at_risk", "n_risk")
+_KNOWN = (_TIME, _EVENT, _SURVIVAL, _AT_RISK)
 _FALSE_TRUE = {"false": 0.0, "true": 1.0, "falsch": 0.0, "wahr": 1.0}
 """Truth values as R and Excel write them, the latter in German too."""
 LONGEST_YEARS = 120.0
@@ -144,6 +145,9 @@ def _pair(where: str, content: bytes, columns: Columns, kind: Sequence[str]) -> 
     times, values = _wanted(columns.time, _TIME), _wanted(columns.event if kind == _EVENT else None, kind)
     faults: list[Fault] = []
     table = grid(where, text, lambda header: all(_places(header, names) for names in (times, values)), faults, comments=True)
+    if len(table.header) == 1:  # not the columns asked for, but perhaps some
+        faults.clear()
+        table = grid(where, text, lambda header: len(header) > 1, faults, comments=True)
     header = f"{where}, row {table.header_row}"
     at, of = (_column(header, table, names, option, faults) for names, option in ((times, "time"), (values, "event")))
     faults += _nameless(header, table)
@@ -187,8 +191,8 @@ def _folded(name: str) -> str:
 
 
 def _places(header: Sequence[str], names: Sequence[str]) -> list[int]:
-    """Columns of these names: as they are spelt if some are, else in any case."""
-    exact = [k for k, name in enumerate(header) if len(names) == 1 and name == names[0].strip()]
+    """Columns of these names in any case; of a name that was given, as it is spelt if there is such a one."""
+    exact = [k for k, name in enumerate(header) if names not in _KNOWN and name == names[0].strip()]
     return exact or [k for k, name in enumerate(header) if _folded(name) in {_folded(one) for one in names}]
 
 

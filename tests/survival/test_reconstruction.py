@@ -90,13 +90,13 @@ def test_tables_that_the_curve_contradicts_are_reported():
 @pytest.mark.parametrize(
     ("column", "value", "says"),
     [
-        (1, [1.0, 0.5, 0.6], "point 3: survival rises there"),
+        (1, [1.0, 0.5, 0.6], r"point 3 \(time 2\): survival rises there"),
         (1, [0.9, 0.5, 0.4], "the point"),
         (0, [0.5, 1.0, 2.0], "the point"),
         (1, [100.0, 50.0, 20.0], "not per cent"),
-        (1, [1.0, np.nan, 0.2], "point 2: not a number"),
-        (0, [0.0, 2.0, 1.0], "point 3: its time"),
-        (3, [4, 5], r"number at risk 2 \(time 3\): it rises"),
+        (1, [1.0, np.nan, 0.2], r"point 2 \(time 1\): not a number"),
+        (0, [0.0, 2.0, 1.0], r"point 3 \(time 1\): its time"),
+        (3, [4, 5], r"number at risk 2 \(time 2\): it rises"),
         (3, [4.5, 2], "number at risk 1"),
         (2, [0.0, 3.0], r"number at risk 2 \(time 3\): it is after"),
         (2, [1.0, 2.0], r"number at risk 1 \(time 1\)"),
