@@ -168,14 +168,13 @@ def fit(
         raise InputError("--event-column and --event-value", "a digitised curve has no events", "Leave them out with --risk")
     columns = Columns(time=time_column, event=event_column, event_value=event_value, where=where)
     times, events, read = _people(data, risk, total_events, columns, unit)
-    for line in read:
-        say(line, delivery.quiet)
     fits = run_fits(times, events, families or FAMILIES, knots=knots)
     for name, reason in fits.refused.items():
         say(f"{name} was not fitted: {reason}")
     more: dict[str, Any] = {"rows": len(times), "events": int(events.sum()), "unit": unit, "read": read}
     title = f"{len(times):,} people, {int(events.sum()):,} events; times in {unit}"
     if curve is None or strategy is None:
+        say("\n".join(read), delivery.quiet)
         deliver(inputs, delivery, fits.table, title, **more)
         return
     best = fits.best.family.name
@@ -185,6 +184,7 @@ def fit(
     if curve == "os":
         fitted = calibrated(fitted)
     table = run_base_case(fitted).table
+    say("\n".join(read), delivery.quiet)
     deliver(fitted, delivery, fits.table, title, **more, family=best, model=records(table))
     if save is not None:
         label = f"Curve fitted to {data.name}: {curve.upper()}, {best}"
