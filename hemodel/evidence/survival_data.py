@@ -208,7 +208,8 @@ def _column(header: str, table: Grid, names: Sequence[str], option: str, faults:
     elif len(table.header) == 1:
         problem = f"there is no column {' or '.join(names)}, or its cells are not separated by commas, semicolons or tabs: {shown(there)}"
     else:
-        problem = f"there is no column {' or '.join(names)} among: {there}"
+        listed = there if there.isprintable() and len(there) <= 80 else shown(there)
+        problem = f"there is no column {' or '.join(names)} among: {listed}"
     ask = f", or name it with --{option}-column" if names in (_TIME, _EVENT) else ""
     faults.append(Fault(header, problem, f"Call one column {names[0]}{ask}"))
     return None
