@@ -232,6 +232,21 @@ def test_curves_are_fitted_to_a_file_and_the_model_runs_with_one(tmp_path):
     assert [row["icer"] for row in again["results"]] == [row["icer"] for row in run["model"]]
 
 
+def test_a_file_of_a_german_excel_is_read_and_the_reading_told(tmp_path):
+    data = tmp_path / "mine.csv"
+    data.write_bytes("id;Dauer;Status;arm;\r\n1;1,5;1;A;\r\n2;2,25;0;A;\r\n3;3;1;Ä;\r\n".encode("cp1252"))
+    done = hemodel("fit", data, "--time-column", "Dauer", "--where", "arm=A", "--family", "exponential", "--json")
+    found = json.loads(done.stdout)
+    assert (found["rows"], found["events"]) == (2, 1)
+    assert found["results"][0]["median"] == pytest.approx(3.75 * 0.6931472)
+    line = (
+        "Read mine.csv: Windows-1252, separator semicolon, decimal comma, columns Dauer and Status, 1 = event, 0 = censored, "
+        "2 of 3 rows, where arm=A, 2 of 4 columns left out: id, arm."
+    )
+    assert found["read"] == [line]
+    assert line in done.stderr
+
+
 def test_people_are_rebuilt_from_a_digitised_curve(tmp_path):
     curve, risk = tmp_path / "curve.csv", tmp_path / "risk.csv"
     points = [(t / 10, 0.5 ** (t / 100)) for t in range(301)]
@@ -273,13 +288,15 @@ def test_people_are_rebuilt_from_a_digitised_curve(tmp_path):
         (["report", "--out", "report.docx", "--draws", "-1"], "-1 is not a whole number from 2"),
         (["report", "--out", "report.docx", "--scenario", "nosuch"], "nosuch"),
         (["fit", "."], "."),
-        (["fit", DATA, "--family", "normal"], "normal"),
-        (["fit", DATA, "--family", ""], "family"),
-        (["fit", DATA, "--family", "spline_hazard", "--knots", "-3"], "will not do"),
-        (["fit", DATA, "--curve", "pfs", "--strategy", "nobody", "--family", "exponential"], "nobody"),
-        (["fit", DATA, "--curve", "xx", "--strategy", "dexamethasone", "--family", "exponential"], "xx"),
+        (["fit", DATA, "--unit", "days", "--family", "normal"], "normal"),
+        (["fit", DATA, "--unit", "days", "--family", ""], "family"),
+        (["fit", DATA, "--unit", "days", "--family", "spline_hazard", "--knots", "-3"], "will not do"),
+        (["fit", DATA, "--unit", "days", "--curve", "pfs", "--strategy", "nobody", "--family", "exponential"], "nobody"),
+        (["fit", DATA, "--unit", "days", "--curve", "xx", "--strategy", "dexamethasone", "--family", "exponential"], "xx"),
         (["fit", DATA, "--unit", "moons", "--curve", "pfs", "--strategy", "dexamethasone", "--family", "exponential"], "moons"),
         (["fit", DATA, "--risk", "none.csv"], "survival"),
+        (["fit", DATA, "--risk", "none.csv", "--event-value", "1"], "a digitised curve has no events"),
+        (["fit", DATA], "gbsg2.csv, row 3: 1,814 months are 151 years"),
         (["batch", "1"], "draws: 1 is not a whole number from 2"),
         (["batch", "5000", "--threads", "0"], "threads: 0 is not a whole number from 1"),
         (["batch", "5000", "--until", "-1"], "is not an amount of money"),

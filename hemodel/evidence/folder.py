@@ -141,7 +141,7 @@ def _kept(path: Path) -> Kept:
         not path.exists() or (is_file(path) and not path.read_bytes().removeprefix(b"\xef\xbb\xbf").strip())
     ):
         return Kept("", ())
-    text = read_text(path, faults)
+    text = read_text(path, faults, table=path.suffix == ".csv")
     return Kept(text, tuple(faults))
 
 

@@ -130,6 +130,29 @@ def test_spellings_of_a_text_file_that_mean_the_same_are_read_alike(folder: Path
     assert load_inputs(folder).hash == load_inputs("relapsed").hash
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_tables_saved_by_a_german_excel_are_the_same_inputs(folder: Path, encoding: str, separator: str) -> None:
+    for name in TABLES:
+        rows = read_cells(folder / name)
+        cells = [[c.replace(".", ",") if re.fullmatch(r"[+-]?\d*\.\d+", c) else c for c in row] for row in rows]
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=separator).writerows([*row, "", ""] for row in cells)
+        (folder / name).write_bytes(text.getvalue().encode(encoding))
+    assert load_inputs(folder).hash == load_inputs("relapsed").hash
+
+
+def test_a_decimal_point_in_a_table_of_decimal_commas_is_refused(folder: Path) -> None:
+    path = folder / "parameters.csv"
+    rows = read_cells(path)
+    row = row_of(path, "c_pe")
+    cells = [[c.replace(".", ",") if re.fullmatch(r"[+-]?\d*\.\d+", c) else c for c in one] for one in rows]
+    cells[row - 1][rows[0].index("value")] = "1.234"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=";").writerows(cells)
+    assert any(f"relapsed/parameters.csv, row {row}: '1.234' and" in line for line in faults(folder))
+
+
 def test_the_order_of_columns_and_rows_does_not_matter(folder: Path) -> None:
     for name in TABLES:
         header, *cells = [row[::-1] for row in read_cells(folder / name)]
@@ -187,11 +210,11 @@ def test_all_missing_files_are_named_at_once(folder: Path) -> None:
         (b"", "the file is empty"),
         (b" \n\r\n\t", "the file is empty"),
         (b"\xef\xbb\xbf", "the file is empty"),
-        (b"name\nlab\xe9l\n", "the file is not UTF-8 (line 2)"),
-        ("name,value\n".encode("utf-16"), "the file is not UTF-8 (line 1)"),
+        (b"name \xc3\xa9\nlab\xe9l\n", "the file is not UTF-8 (line 2)"),
+        (b"\xff\xfe\x00", "the file is not UTF-8 (line 1)"),
         (b"name\n\n\0", "the file holds a NUL byte (line 3)"),
     ],
-    ids=["empty", "blank", "only a byte-order mark", "Latin-1", "UTF-16", "NUL"],
+    ids=["empty", "blank", "only a byte-order mark", "Latin-1 and UTF-8", "half of UTF-16", "NUL"],
 )
 def test_a_file_that_is_no_text_is_one_fault(folder: Path, name: str, contents: bytes, problem: str) -> None:
     if problem == "the file is empty" and name in FILES[3:]:
@@ -359,7 +382,7 @@ def test_populations_with_only_a_header_are_refused_where_there_are_several(fold
             ],
         ),
         ("population,first,second,second,rank_correlation,source,status,note", ["the column second is there twice"]),
-        ("\ufeffpopulation,first,second,rank_correlation,source,status,note,", ["'' is not a column of this file"]),
+        ("\ufeffpopulation,,first,second,rank_correlation,source,status,note", ["'' is not a column of this file"]),
     ],
 )
 def test_a_header_that_is_wrong_is_told_in_one_place(folder: Path, header: str, found: list[str]) -> None:
