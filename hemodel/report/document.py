@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import math
+import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -142,7 +144,7 @@ def _front(document: Any, base: BaseCase, record: dict[str, Any]) -> None:
     inputs, settings = base.inputs, base.inputs.settings
     population = settings.populations[inputs.population]
     document.add_heading("Cost-effectiveness report", 0)
-    document.add_paragraph(settings.question)
+    _say(document.add_paragraph(), settings.question)
     lines = [
         ("Population", f"{population.label}. {population.why}"),
         ("Scenario", f"{inputs.scenario.label}. {inputs.scenario.why}"),
@@ -312,16 +314,16 @@ def _set_margins(table: Any) -> None:
 
 
 def _say(paragraph: Any, text: str, *, bold: bool = False, size: float | None = None) -> None:
-    """Text at the end of a paragraph, its negative amounts of money held together at the end of a line."""
+    """Text at the end of a paragraph; a line does not end between a minus, or the hyphen of a range, and the number after it."""
     from docx.oxml import OxmlElement
     from docx.shared import Pt
 
     run = paragraph.add_run()
     run.bold, run.font.size = bold, None if size is None else Pt(size)
-    for k, part in enumerate(text.split("-£")):
+    for k, part in enumerate(re.split(r"-(?=[£\d])", text)):
         if k:
             run._r.append(OxmlElement("w:noBreakHyphen"))
-        run.add_text(f"£{part}" if k else part)
+        run.add_text(part)
 
 
 def _fitting(text: pd.DataFrame, names: Sequence[str]) -> tuple[float, list[float]]:
@@ -330,9 +332,9 @@ def _fitting(text: pd.DataFrame, names: Sequence[str]) -> tuple[float, list[floa
     """
     columns = [(name, text.iloc[:, place].to_list()) for place, name in enumerate(names)]
     for size in _SIZES:
-        least = [max(_longest(name.split(), size, bold=True), _longest(" ".join(cells).split(), size)) for name, cells in columns]
+        least = [max(_in_lines(name, 3, size), _longest(" ".join(cells).split(), size)) for name, cells in columns]
         wanted = [max(low, min(_longest(cells, size), _WIDEST)) for low, (_, cells) in zip(least, columns, strict=True)]
-        roomy = [max(most, _in_two_lines(name, size)) for most, name in zip(wanted, names, strict=True)]
+        roomy = [max(most, _in_lines(name, 2, size)) for most, name in zip(wanted, names, strict=True)]
         if sum(roomy) <= _TEXT_WIDTH:
             return size, roomy
         if sum(least) <= _TEXT_WIDTH - _WORDS or size == _SIZES[-1]:
@@ -342,11 +344,24 @@ def _fitting(text: pd.DataFrame, names: Sequence[str]) -> tuple[float, list[floa
     return size, [low + share * x for low, x in zip(least, more, strict=True)]
 
 
-def _in_two_lines(heading: str, size: float) -> float:
-    """Width of a column in cm whose heading stands in two lines."""
+def _in_lines(heading: str, most: int, size: float) -> float:
+    """Width of the narrowest column in cm in which a heading takes at most so many lines."""
     words = heading.split()
-    cuts = [(" ".join(words[:k]), " ".join(words[k:])) for k in range(1, len(words) + 1)]
-    return min(_longest(lines, size, bold=True) for lines in cuts)
+    parts = [" ".join(words[a:b]) for a in range(len(words)) for b in range(a + 1, len(words) + 1)]
+    widths = sorted(_longest([part], size, bold=True) for part in parts)
+    return next((width for width in widths if _lines(words, width, size) <= most), 0.0)
+
+
+def _lines(words: Sequence[str], width: float, size: float) -> float:
+    """How many lines words take in a column, one after the other; infinite where one of them does not fit."""
+    lines: list[str] = []
+    for word in words:
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and _longest([longer], size, bold=True) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return len(lines) if _longest(lines, size, bold=True) <= width else math.inf
 
 
 def _longest(lines: Sequence[str], size: float, *, bold: bool = False) -> float:
@@ -368,7 +383,7 @@ def _figures(document: Any, figures: Sequence[Any]) -> None:
     paragraph.paragraph_format.keep_with_next = True
     for figure in figures:
         picture, ratio = _picture(figure)
-        width = min(_TEXT_WIDTH / len(figures) - 0.4, _BESIDE[0], _BESIDE[1] * ratio)
+        width = min(_TEXT_WIDTH / len(figures) - 1.0, _BESIDE[0], _BESIDE[1] * ratio)
         added = paragraph.add_run().add_picture(picture, width=Cm(width))
         added._inline.docPr.set("descr", figure.alt)
     for figure in figures:

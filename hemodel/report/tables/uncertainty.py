@@ -195,11 +195,16 @@ def scenario_prices_table(scenarios: Scenarios, strategy: str) -> pd.DataFrame:
     first = ~whole.index.duplicated()
     frame = whole.loc[first, ["Incremental LYG", "Incremental QALYs"]]
     frame.insert(0, "Scenario", table["label"].to_numpy()[first])
-    for name in settings.price_arrangements:
+    names = settings.price_arrangements
+    short = {name: "list price" if name == "list" else labels.arrangement_short(settings, name) for name in names}
+    if len(names) == 2 and "list" in names:
+        short |= {name: "scheme" for name in names if name != "list"}
+    for name in names:
         of_price = whole[(table["price_arrangement"] == name).to_numpy()]
         for column in ("Incremental costs (£)", "ICER (£/QALY)", "Change in ICER (£/QALY)"):
             cells = of_price[column].reindex(frame.index).astype(object)
-            frame[f"{column}, {labels.arrangement_short(settings, name)}"] = [
+            heading = "Change in ICER (£)" if column.startswith("Change") else column
+            frame[f"{heading}, {short[name]}"] = [
                 cell if scenario in of_price.index else NOT_APPLICABLE for scenario, cell in cells.items()
             ]
     frame["Why"] = table["why"].to_numpy()[first]
