@@ -6,8 +6,11 @@ imports that make `--help` slow; numbers that differ from the Python API's.
 
 import io
 import json
+import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -414,3 +417,51 @@ def test_validate_names_a_parameter_that_the_model_needs_and_the_files_do_not_ho
     assert done.returncode == 2
     assert "the model needs u_progressed (utility), which is not among them" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def folder_with_a_discount(tmp_path, mark):
+    """A folder of one's own whose scheme is a price discount."""
+    folder = tmp_path / "mine"
+    shutil.copytree(data_folder("inputs") / "relapsed", folder)
+    shutil.copytree(data_folder("inputs") / "life_tables", tmp_path / "life_tables")
+    settings = (folder / "settings.toml").read_text(encoding="utf-8")
+    before, rest = settings.split("[schemes.pas]")
+    scheme = f'[schemes.pas]\nlabel = "37.19 % off"\nkind = "price_discount"\nprice_discount = 0.3719\n{mark}\n[[strategies]]'
+    (folder / "settings.toml").write_text(before + scheme + rest.split("[[strategies]]", 1)[1], encoding="utf-8")
+    return folder
+
+
+def test_export_redacted_holds_nothing_of_a_discount_that_is_marked(tmp_path):
+    folder, out = folder_with_a_discount(tmp_path, 'confidentiality = "cic"'), tmp_path / "redacted.xlsx"
+    done = hemodel("export", folder, "--live", out, "--redacted")
+    assert (done.returncode, done.stdout) == (0, "") and "3719" not in done.stderr
+    inputs = hm.load_inputs(folder)
+    base = hm.run_base_case(inputs)
+    with zipfile.ZipFile(out) as archive:
+        whole = "\n".join(archive.read(name).decode("utf-8", "replace") for name in archive.namelist())
+    costs, packs = base.outcomes.total_costs("pas")[0, 0], 4368 * (1 - 0.3719)
+    numbers = [float(x) for x in re.findall(r"<v>(-?[\d.]+(?:E[+-]?\d+)?)</v>", whole)]
+    assert len(numbers) > 10_000
+    secrets = ("0.3719", "0.6281", "37.19", "37.19 %", "37.19 % off", inputs.hash[:12], inputs.hash)
+    assert [secret for secret in secrets if re.search(rf"(?<![\d.]){re.escape(secret)}(?!\d)", whole)] == []
+    assert not [
+        x for x in numbers if min(abs(x / secret - 1) for secret in (0.3719, 0.6281, packs, costs, base.icer("pas"))) < 1e-6
+    ]
+    assert str(base.icer("list"))[:10] in whole and "[REDACTED]" in whole
+
+
+def test_export_redacted_asks_whether_a_scheme_without_a_mark_is_confidential(tmp_path):
+    folder, out = folder_with_a_discount(tmp_path, ""), tmp_path / "redacted.xlsx"
+    done = hemodel("export", folder, "--live", out, "--redacted")
+    assert (done.returncode, done.stdout) == (2, "") and not out.exists()
+    assert done.stderr.startswith("error: [schemes.pas]: whether its terms are confidential is not said")
+    assert 'Write confidentiality = "cic"' in done.stderr and "Traceback" not in done.stderr
+    assert hemodel("export", folder, "--live", tmp_path / "whole.xlsx", "--draws", 0).returncode == 0, (
+        "nothing is called redacted"
+    )
+
+
+def test_a_mark_that_is_not_one_is_refused_with_those_that_are(tmp_path):
+    done = hemodel("validate", folder_with_a_discount(tmp_path, 'confidentiality = "secret"'))
+    assert done.returncode == 2
+    assert "settings.toml (schemes.pas.confidentiality): 'secret' is not a choice" in done.stderr and "cpas" in done.stderr

@@ -14,7 +14,7 @@ from typing import Any
 
 from hemodel.app import choices
 from hemodel.errors import Fault, InputError, nearest, shown
-from hemodel.evidence.confidential import marked
+from hemodel.evidence.confidential import covers, marked
 from hemodel.evidence.inputs import Inputs, load_inputs
 from hemodel.evidence.parameters import number
 from hemodel.evidence.reading import decoded, toml_values
@@ -61,7 +61,7 @@ def link_query(inputs: Inputs, edits: choices.Edits) -> dict[str, str]:
         query["thresholds"] = settings.thresholds
     if settings.price_arrangements == ["list"]:
         query["prices"] = "list"
-    secret = marked(inputs)
+    secret = choices.covered_edits(inputs, edits)
     return query | {
         name: f"{value:g}" if float(f"{value:g}") == value else repr(value) for name, value in edits.items() if name not in secret
     }
@@ -69,9 +69,13 @@ def link_query(inputs: Inputs, edits: choices.Edits) -> dict[str, str]:
 
 def left_out(inputs: Inputs, edits: choices.Edits, *, with_curves: bool = False) -> list[str]:
     """What a scenario file of `inputs` does not hold, in words; `with_curves` as in `scenario_text`. A link holds it neither."""
-    found = [f"the confidential “{choices.label_of(inputs, name)}”" for name in marked(inputs) if name in edits]
-    if choices.CONFIDENTIAL in inputs.settings.schemes:
-        found.append("the confidential price")
+    found = [f"the confidential “{choices.label_of(inputs, name)}”" for name in choices.covered_edits(inputs, edits)]
+    for name, terms in inputs.settings.schemes.items():
+        if name == choices.CONFIDENTIAL:
+            found.append("the confidential price")
+        elif covers(inputs, name):
+            kind = "confidential" if terms.confidentiality else "not marked as public or confidential"
+            found.append(f"the scheme “{terms.label}”, which is {kind}")
     if inputs.settings.fitted_curves and not with_curves:
         found.append("the curve fitted to data of your own (the page “Scenarios” can put it into a file)")
     return found
@@ -126,7 +130,8 @@ def scenario_text(inputs: Inputs, *, name: str, label: str, why: str, with_curve
     """
     curves = tuple(f"fit_{curve}_" for curve in inputs.settings.fitted_curves)
     covered = marked(inputs, but=curves if with_curves else ())
-    return scenario_toml(inputs, name=name, label=label, why=why, without=[*covered, choices.CONFIDENTIAL])
+    schemes = [name for name in inputs.settings.schemes if covers(inputs, name)]
+    return scenario_toml(inputs, name=name, label=label, why=why, without=[*covered, *schemes])
 
 
 def file_name(label: str, inputs: Inputs) -> str:

@@ -92,7 +92,7 @@ def choose() -> tuple[Inputs, Inputs]:
     if preset != chosen.settings.thresholds:
         chosen = chosen.with_settings(thresholds=preset)
     state["wanted"] = state["wanted"] | {"problem": problem, "population": population, "thresholds": preset}
-    return filed, _priced(chosen)
+    return filed, choices.answered(_priced(chosen), state.get("scheme_marks", {}))
 
 
 def _scenario(filed: Inputs) -> Inputs:

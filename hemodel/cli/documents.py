@@ -20,7 +20,9 @@ def export(
     live: Annotated[Path, typer.Option(help="Write the workbook of live formulas here (.xlsx).")],
     draws: Annotated[int, typer.Option(help="Draws shown with live acceptability; 0 leaves them out.")] = _LIVE_DRAWS,
     seed: Seed = DEFAULT_SEED,
-    redacted: Annotated[bool, typer.Option("--redacted", help="Values only, without what is marked confidential.")] = False,
+    redacted: Annotated[
+        bool, typer.Option("--redacted", help="Values only, without what is confidential or follows from it.")
+    ] = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:

@@ -87,7 +87,7 @@ class Inputs:
     def hash(self) -> str:
         """SHA-256 over all that can move a result, in hexadecimal: the same inputs have the same hash on every machine."""
         content = {
-            "settings": self.settings.model_dump(mode="json"),
+            "settings": _content(self.settings),
             "population": self.population,
             "parameters": [vars(self.parameters[name]) for name in sorted(self.parameters)],
             "correlations": [vars(c) for c in self.correlations],
@@ -148,6 +148,15 @@ class Inputs:
         horizon = f"horizon {s.horizon_years:g} years ({s.n_cycles} cycles)"
         lines.append(f"{len(self.parameters)} parameters, {horizon}. Inputs {self.hash[:12]}.")
         return "<br>".join(escape(line) for line in lines)
+
+
+def _content(settings: Settings) -> dict[str, Any]:
+    """What of the settings makes the hash: without the marks of schemes that are public, or of which nobody has said."""
+    content = settings.model_dump(mode="json")
+    for scheme in content["schemes"].values():
+        if scheme["confidentiality"] in (None, "none"):
+            del scheme["confidentiality"]
+    return content
 
 
 def _moved(parameter: Parameter, value: float) -> Parameter:

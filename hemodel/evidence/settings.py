@@ -126,6 +126,7 @@ class Scheme(_Strict):
     price_discount: float | None = Field(default=None, ge=0, le=1)
     response_by_cycle: Cycles | None = None
     p_response: float | None = Field(default=None, ge=0, le=1)
+    confidentiality: Literal["none", "cic", "aic", "dpd", "cpas"] | None = None  # of its terms; missing: not known
 
     @model_validator(mode="after")
     def _has_its_own_terms(self) -> Scheme:
@@ -135,7 +136,8 @@ class Scheme(_Strict):
             "price_discount": {"price_discount"},
             "response_refund": {"response_by_cycle", "p_response"},
         }[self.kind]
-        given = {name for name in type(self).model_fields if name not in ("kind", "label") and getattr(self, name) is not None}
+        about = ("kind", "label", "confidentiality")
+        given = {name for name in type(self).model_fields if name not in about and getattr(self, name) is not None}
         if given != terms:
             given_terms = ", ".join(sorted(given)) or "no terms"
             problem = f"a scheme of the kind {self.kind} is given {given_terms}"

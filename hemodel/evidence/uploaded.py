@@ -53,6 +53,7 @@ class Choice:
     low: float = 0.0
     high: float = 1.0
     allowed: tuple[str, ...] = ()
+    confidentiality: str = ""  # the mark of the scheme whose term it is
 
 
 def choices(settings: Settings) -> tuple[Choice, ...]:
@@ -87,7 +88,9 @@ def choices(settings: Settings) -> tuple[Choice, ...]:
             value = getattr(s.schemes[arrangement], term) if arrangement != "list" else None
             if value is not None:
                 limits = (1.0, 10_000.0) if unit == "cycles" else (0.0, 1.0)
-                found.append(Choice(f"{arrangement}_{term}", f"Scheme ({arrangement}): {label}", unit, float(value), *limits))
+                mark = s.schemes[arrangement].confidentiality
+                choice = Choice(f"{arrangement}_{term}", f"Scheme ({arrangement}): {label}", unit, float(value), *limits)
+                found.append(replace(choice, confidentiality="" if mark in (None, "none") else str(mark)))
     if _counts_either_way(s):
         found.append(Choice("scheme_counts", "The scheme counts", "rule", s.scheme_counts, allowed=("calendar", "dispensed")))
     for strategy in s.strategies:

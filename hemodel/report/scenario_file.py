@@ -28,7 +28,7 @@ def scenario_toml(inputs: Inputs, *, name: str, label: str, why: str, without: C
     lines.append(f"populations = {_toml([inputs.population])}")
     before, after = filed.settings.model_dump(mode="json"), settings.model_dump(mode="json")
     after["schemes"] = {n: terms for n, terms in after["schemes"].items() if n not in without}
-    after["price_arrangements"] = [n for n in after["price_arrangements"] if n not in without]
+    after["price_arrangements"] = [n for n in after["price_arrangements"] if n not in without] or ["list"]
     elsewhere = (*FIXED_BY_FILES, "fitted_curves")
     changed = {k: v for k, v in after.items() if v != before[k] and k not in elsewhere and v is not None}
     if changed:

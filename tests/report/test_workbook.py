@@ -458,7 +458,7 @@ def test_changes_by_hand_and_confidential_values_are_announced() -> None:
     sheet = opened(workbook_bytes(run_base_case(replace(inputs, parameters=MappingProxyType(parameters)))))["Summary"]
     beside = {sheet.cell(row, 1).value: sheet.cell(row, 2).value for row in range(1, sheet.max_row + 1)}
     assert "u_progressed" in beside["Changed by hand"]
-    assert beside["Confidential"].startswith("1 parameters are marked confidential")
+    assert beside["Confidential"].startswith("1 parameter is marked confidential")
     plain = opened()["Summary"]
     assert not {"Changed by hand", "Confidential"} & {cell.value for cell in plain["A"]}
 

@@ -39,7 +39,7 @@ def scheme_of(terms: SchemeTerms | None) -> schemes.Scheme:
             return schemes.PriceDiscount(share)
         case SchemeTerms(kind="response_refund", response_by_cycle=int(cycles), p_response=float(p)):
             return schemes.ResponseRefund(cycles, p)
-    raise InputError("schemes", f"{terms!r} is not a scheme", "Give the terms that its kind takes")
+    raise InputError("schemes", f"a scheme of the kind {terms.kind} lacks its terms", "Give the terms that its kind takes")
 
 
 def later_windows(inputs: Inputs) -> list[int]:

@@ -10,7 +10,7 @@ import pandas as pd
 from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
-from hemodel.evidence.confidential import called
+from hemodel.evidence.confidential import announced
 from hemodel.evidence.inputs import Inputs
 from hemodel.report import labels, tables
 from hemodel.report.manifest import manifest_lines
@@ -53,9 +53,8 @@ def _identity(page: Page, base: BaseCase) -> None:
     page.entry("Scenario", f"{inputs.scenario.label}. {inputs.scenario.why}")
     if inputs.changed:
         page.entry("Changed by hand", f"{', '.join(dict.fromkeys(inputs.changed))}: not as in the files", "warning")
-    marked = len(called(inputs))
-    if marked:
-        page.entry("Confidential", f"{marked} parameters are marked confidential; nothing here is redacted", "warning")
+    if confidential := announced(inputs):
+        page.entry("Confidential", confidential, "warning")
     page.entry("Comparator", labels.strategy_label(settings, settings.comparator))
     page.entry(
         "Model",
