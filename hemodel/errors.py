@@ -14,6 +14,7 @@ class Fault:
     """One thing that is wrong with an input: its place, the problem with its reason, and the remedy.
 
     Of a draw that the model refuses also its row among the draws that were run, and the parameters behind the rule that failed.
+    `missing`: names of parameters that are needed and not there, where that is the problem.
     """
 
     where: str
@@ -21,6 +22,7 @@ class Fault:
     remedy: str
     draw: int | None = None
     parameters: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """One line: `place: problem. remedy`.

@@ -6,8 +6,11 @@ imports that make `--help` slow; numbers that differ from the Python API's.
 
 import io
 import json
+import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +23,7 @@ import hemodel as hm
 from hemodel import cli
 from hemodel.analyses import verification
 from hemodel.analyses.verification import findings
-from hemodel.evidence.inputs import data_folder
+from hemodel.evidence.reading import data_folder
 from hemodel.report.manifest import manifest
 
 DATA = str(Path(__file__).parent / "published" / "gbsg2.csv")
@@ -232,6 +235,21 @@ def test_curves_are_fitted_to_a_file_and_the_model_runs_with_one(tmp_path):
     assert [row["icer"] for row in again["results"]] == [row["icer"] for row in run["model"]]
 
 
+def test_a_file_of_a_german_excel_is_read_and_the_reading_told(tmp_path):
+    data = tmp_path / "mine.csv"
+    data.write_bytes("id;Dauer;Status;arm;\r\n1;1,5;1;A;\r\n2;2,25;0;A;\r\n3;3;1;Ä;\r\n".encode("cp1252"))
+    done = hemodel("fit", data, "--time-column", "Dauer", "--where", "arm=A", "--family", "exponential", "--json")
+    found = json.loads(done.stdout)
+    assert (found["rows"], found["events"]) == (2, 1)
+    assert found["results"][0]["median"] == pytest.approx(3.75 * 0.6931472)
+    line = (
+        "Read mine.csv: Windows-1252, separator semicolon, decimal comma, columns Dauer and Status, 1 = event, 0 = censored, "
+        "2 of 3 rows, where arm=A, 2 of 4 columns left out: id, arm."
+    )
+    assert found["read"] == [line]
+    assert line in done.stderr
+
+
 def test_people_are_rebuilt_from_a_digitised_curve(tmp_path):
     curve, risk = tmp_path / "curve.csv", tmp_path / "risk.csv"
     points = [(t / 10, 0.5 ** (t / 100)) for t in range(301)]
@@ -273,13 +291,15 @@ def test_people_are_rebuilt_from_a_digitised_curve(tmp_path):
         (["report", "--out", "report.docx", "--draws", "-1"], "-1 is not a whole number from 2"),
         (["report", "--out", "report.docx", "--scenario", "nosuch"], "nosuch"),
         (["fit", "."], "."),
-        (["fit", DATA, "--family", "normal"], "normal"),
-        (["fit", DATA, "--family", ""], "family"),
-        (["fit", DATA, "--family", "spline_hazard", "--knots", "-3"], "will not do"),
-        (["fit", DATA, "--curve", "pfs", "--strategy", "nobody", "--family", "exponential"], "nobody"),
-        (["fit", DATA, "--curve", "xx", "--strategy", "dexamethasone", "--family", "exponential"], "xx"),
+        (["fit", DATA, "--unit", "days", "--family", "normal"], "normal"),
+        (["fit", DATA, "--unit", "days", "--family", ""], "family"),
+        (["fit", DATA, "--unit", "days", "--family", "spline_hazard", "--knots", "-3"], "will not do"),
+        (["fit", DATA, "--unit", "days", "--curve", "pfs", "--strategy", "nobody", "--family", "exponential"], "nobody"),
+        (["fit", DATA, "--unit", "days", "--curve", "xx", "--strategy", "dexamethasone", "--family", "exponential"], "xx"),
         (["fit", DATA, "--unit", "moons", "--curve", "pfs", "--strategy", "dexamethasone", "--family", "exponential"], "moons"),
         (["fit", DATA, "--risk", "none.csv"], "survival"),
+        (["fit", DATA, "--risk", "none.csv", "--event-value", "1"], "a digitised curve has no events"),
+        (["fit", DATA], "gbsg2.csv, row 3: 1,814 months are 151 years"),
         (["batch", "1"], "draws: 1 is not a whole number from 2"),
         (["batch", "5000", "--threads", "0"], "threads: 0 is not a whole number from 1"),
         (["batch", "5000", "--until", "-1"], "is not an amount of money"),
@@ -395,5 +415,53 @@ def test_validate_names_a_parameter_that_the_model_needs_and_the_files_do_not_ho
         (tmp_path / file.name).write_text("".join(x for x in lines if "u_progressed" not in x), encoding="utf-8")
     done = hemodel("validate", tmp_path)
     assert done.returncode == 2
-    assert "the model needs u_progressed, which is not among them" in done.stderr
+    assert "the model needs u_progressed (utility), which is not among them" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def folder_with_a_discount(tmp_path, mark):
+    """A folder of one's own whose scheme is a price discount."""
+    folder = tmp_path / "mine"
+    shutil.copytree(data_folder("inputs") / "relapsed", folder)
+    shutil.copytree(data_folder("inputs") / "life_tables", tmp_path / "life_tables")
+    settings = (folder / "settings.toml").read_text(encoding="utf-8")
+    before, rest = settings.split("[schemes.pas]")
+    scheme = f'[schemes.pas]\nlabel = "37.19 % off"\nkind = "price_discount"\nprice_discount = 0.3719\n{mark}\n[[strategies]]'
+    (folder / "settings.toml").write_text(before + scheme + rest.split("[[strategies]]", 1)[1], encoding="utf-8")
+    return folder
+
+
+def test_export_redacted_holds_nothing_of_a_discount_that_is_marked(tmp_path):
+    folder, out = folder_with_a_discount(tmp_path, 'confidentiality = "cic"'), tmp_path / "redacted.xlsx"
+    done = hemodel("export", folder, "--live", out, "--redacted")
+    assert (done.returncode, done.stdout) == (0, "") and "3719" not in done.stderr
+    inputs = hm.load_inputs(folder)
+    base = hm.run_base_case(inputs)
+    with zipfile.ZipFile(out) as archive:
+        whole = "\n".join(archive.read(name).decode("utf-8", "replace") for name in archive.namelist())
+    costs, packs = base.outcomes.total_costs("pas")[0, 0], 4368 * (1 - 0.3719)
+    numbers = [float(x) for x in re.findall(r"<v>(-?[\d.]+(?:E[+-]?\d+)?)</v>", whole)]
+    assert len(numbers) > 10_000
+    secrets = ("0.3719", "0.6281", "37.19", "37.19 %", "37.19 % off", inputs.hash[:12], inputs.hash)
+    assert [secret for secret in secrets if re.search(rf"(?<![\d.]){re.escape(secret)}(?!\d)", whole)] == []
+    assert not [
+        x for x in numbers if min(abs(x / secret - 1) for secret in (0.3719, 0.6281, packs, costs, base.icer("pas"))) < 1e-6
+    ]
+    assert str(base.icer("list"))[:10] in whole and "[REDACTED]" in whole
+
+
+def test_export_redacted_asks_whether_a_scheme_without_a_mark_is_confidential(tmp_path):
+    folder, out = folder_with_a_discount(tmp_path, ""), tmp_path / "redacted.xlsx"
+    done = hemodel("export", folder, "--live", out, "--redacted")
+    assert (done.returncode, done.stdout) == (2, "") and not out.exists()
+    assert done.stderr.startswith("error: [schemes.pas]: whether its terms are confidential is not said")
+    assert 'Write confidentiality = "cic"' in done.stderr and "Traceback" not in done.stderr
+    assert hemodel("export", folder, "--live", tmp_path / "whole.xlsx", "--draws", 0).returncode == 0, (
+        "nothing is called redacted"
+    )
+
+
+def test_a_mark_that_is_not_one_is_refused_with_those_that_are(tmp_path):
+    done = hemodel("validate", folder_with_a_discount(tmp_path, 'confidentiality = "secret"'))
+    assert done.returncode == 2
+    assert "settings.toml (schemes.pas.confidentiality): 'secret' is not a choice" in done.stderr and "cpas" in done.stderr

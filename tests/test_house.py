@@ -111,6 +111,45 @@ def test_files_are_read_in_evidence_and_written_in_one_place():
     assert wrong == []
 
 
+def called(node):
+    """The name of the function that a call is of."""
+    return getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+
+
+def names_a_problem_of_settings(call):
+    """Whether an argument is the name of a problem taken from settings: the words of a title, and not where its files are."""
+    given = [*call.args, *(word.value for word in call.keywords)]
+    parts = [part for value in given for part in ast.walk(value) if isinstance(part, ast.Attribute) and part.attr == "problem"]
+    return any(getattr(part.value, "attr", getattr(part.value, "id", "")) == "settings" for part in parts)
+
+
+def test_only_front_doors_read_a_problem_by_its_name():
+    doors = {
+        "__init__.py",
+        "evidence/inputs.py",
+        "evidence/examples.py",  # rows of the packaged problems
+        "cli/options.py",
+        "app/sidebar.py",
+        "app/sharing.py",  # links and uploads name their problem
+    }
+    readers = {
+        "load_inputs",
+        "as_filed",
+        "open_folder",
+        "scenario_names",
+        "read_inputs",
+        "run_scenarios",
+        "run_comparison",
+        "run_weighted",
+    }
+    calls = [(name, node) for name, tree in modules() for node in ast.walk(tree) if called(node) in readers]
+    assert len(calls) > 10
+    by_name = {"load_inputs", "open_folder", "scenario_names"}
+    wrong = [f"{name}, line {node.lineno}" for name, node in calls if called(node) in by_name and name not in doors]
+    wrong += [f"{name}, line {node.lineno}: settings.problem" for name, node in calls if names_a_problem_of_settings(node)]
+    assert wrong == []
+
+
 def test_no_room_has_a_name_that_says_nothing():
     vague = {"utils", "helpers", "common", "core", "config", "misc"}
     assert [name for name, _ in modules() if vague & set(name.removesuffix(".py").split("/"))] == []

@@ -20,7 +20,7 @@ def test_a_wheel_carries_its_inputs_and_answers_outside_the_repository(tmp_path)
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import hemodel as hm; assert {str(tmp_path)!r} in hm.__file__;"
-        "from hemodel.evidence.inputs import data_folder; assert 'site' in str(data_folder('inputs'));"
+        "from hemodel.evidence.reading import data_folder; assert 'site' in str(data_folder('inputs'));"
         "print(hm.run_base_case(hm.load_inputs('relapsed')).icer('pas'), len(hm.scenario_names()))"
     )
     done = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

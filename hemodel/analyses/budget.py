@@ -22,6 +22,8 @@ from hemodel.evidence.inputs import Inputs
 
 Array = NDArray[np.float64]
 CYCLES_A_YEAR = 13  # 364 days
+YEARS = 5
+"""Years of a budget impact unless others are asked for."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Budget:
         return str(self.table.to_html(index=False, float_format="{:,.0f}".format, escape=True))
 
 
-def run_budget(inputs: Inputs, *, strategy: str | None = None, years: int = 5) -> Budget:
+def run_budget(inputs: Inputs, *, strategy: str | None = None, years: int = YEARS) -> Budget:
     """Budget impact of `strategy` (default: the first that is not the comparator) over `years` years, under every price arrangement.
 
     Columns: year, price_arrangement, eligible and treated (people who begin in the year, and those of them on the new strategy),
@@ -44,7 +46,7 @@ def run_budget(inputs: Inputs, *, strategy: str | None = None, years: int = 5) -
     (its part in the cost with the new strategy). Raises `InputError` where the inputs have no `n_eligible` or no uptake for a year.
     """
     _, strategy, _ = request(inputs, None, strategy, None)
-    eligible, uptake = _population(inputs, years)
+    eligible, uptake = who_is_treated(inputs, years)
     names = inputs.settings.strategy_names
     new, comparator = names.index(strategy), names.index(inputs.settings.comparator)
     cumulative = _cumulative_costs(inputs, years * CYCLES_A_YEAR)
@@ -64,15 +66,17 @@ def run_budget(inputs: Inputs, *, strategy: str | None = None, years: int = 5) -
     return Budget(inputs, strategy, pd.DataFrame(rows, columns=columns))
 
 
-def _population(inputs: Inputs, years: int) -> tuple[float, Array]:
-    """People eligible in a year, and the uptake of each year."""
+def who_is_treated(inputs: Inputs, years: int = YEARS) -> tuple[float, Array]:
+    """People eligible in a year, and the uptake of each year; raises `InputError` with all the parameters that are not there."""
     if isinstance(years, bool) or not isinstance(years, int) or years < 1:
         raise InputError("years", f"{years!r} is not a whole number from 1", "Give 1 or more; 5 are usual")
     needed = ["n_eligible", *(f"p_uptake_year_{year}" for year in range(1, years + 1))]
     missing = [name for name in needed if name not in inputs.parameters]
     if missing:
         raise InputError.together(
-            Fault("parameters", f"there is no {name}", "Add it to parameters.csv; the problem `relapsed` shows how")
+            Fault(
+                "parameters", f"there is no {name}", "Add it to parameters.csv; the problem `relapsed` shows how", missing=(name,)
+            )
             for name in missing
         )
     eligible, *uptake = (inputs.parameters[name].value for name in needed)

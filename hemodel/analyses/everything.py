@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from hemodel.analyses.budget import run_budget
+from hemodel.analyses.budget import run_budget, who_is_treated
 from hemodel.analyses.convergence import running_means
 from hemodel.analyses.global_sensitivity import run_global
 from hemodel.analyses.one_way import run_one_way, run_two_way
@@ -23,7 +23,7 @@ from hemodel.analyses.thresholds import (
     price_and_probability,
     threshold_value,
 )
-from hemodel.analyses.value_of_information import evpi_curve, evppi_table
+from hemodel.analyses.value_of_information import evpi_curve, evppi_table, persons
 from hemodel.analyses.verification import verify
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs
@@ -45,7 +45,8 @@ def recipes(inputs: Inputs, psa: PSA) -> dict[str, Callable[[], Any]]:
     """What makes each analysis, under the last price arrangement and at the upper threshold, by name; nothing is run yet.
 
     The two-way grid is of the two parameters with the widest swing that can move apart. EVSI needs a study to be described and is left out.
-    The comparison of all populations is made for inputs as they are filed only, that of pack prices where the pack has one.
+    The comparison of all populations is made for inputs as they are filed only, that of pack prices where the pack has one. What `left_out`
+    names is not made.
     """
     arrangements = inputs.settings.price_arrangements
     one_way = cache(lambda: run_one_way(inputs))
@@ -73,7 +74,19 @@ def recipes(inputs: Inputs, psa: PSA) -> dict[str, Callable[[], Any]]:
     if inputs.priced_drugs and pack_price(inputs).value:
         found["price"] = price
     if inputs.scenario.name == "base_case" and not inputs.changed:
-        found["comparison"] = lambda: run_comparison(inputs.settings.problem)
+        found["comparison"] = lambda: run_comparison(inputs)
+    return {name: run for name, run in found.items() if name not in left_out(inputs)}
+
+
+def left_out(inputs: Inputs) -> dict[str, tuple[str, ...]]:
+    """Analyses that these inputs are not enough for, with the names of the parameters that each lacks."""
+    found: dict[str, tuple[str, ...]] = {}
+    needs: dict[str, Callable[[Inputs], object]] = {"evpi": persons, "evppi": persons, "budget": who_is_treated}
+    for name, need in needs.items():
+        try:
+            need(inputs)
+        except InputError as error:
+            found[name] = tuple(missing for fault in error.faults for missing in fault.missing)
     return found
 
 

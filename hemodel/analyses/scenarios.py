@@ -10,7 +10,7 @@ import pandas as pd
 
 from hemodel.analyses.base_case import BaseCase, run_base_case
 from hemodel.errors import Fault, InputError
-from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
+from hemodel.evidence.inputs import Inputs, as_filed
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Scenarios:
 
 
 def run_scenarios(
-    problem: str | Path = "relapsed",
+    problem: str | Path | Inputs = "relapsed",
     *,
     population: str | None = None,
     scenarios: Sequence[str | Path] | None = None,
@@ -59,15 +59,17 @@ def run_scenarios(
 ) -> Scenarios:
     """Run the base case and every scenario of the problem (or those named) for one population.
 
+    The population is by default that of the base case, or of the inputs given.
+    `problem`: a name, a folder of one's own, or inputs as they are filed: then of the very files they were read from.
     Scenarios whose numbers hold for other populations only are left out and listed in `.not_applicable`, unless they were asked
     for by name: then that is an `InputError`.
     """
-    base = load_inputs(problem, population=population)
+    base = as_filed(problem, population)
     results, left_out = [run_base_case(base)], []
-    for name in scenario_names(base.settings.problem) if scenarios is None else scenarios:
+    for name in base.scenario_names if scenarios is None else scenarios:
         if scenarios is not None:
-            results.append(run_base_case(load_inputs(problem, population=population, scenario=name)))
-        elif (inputs := _where_it_holds(problem, base.population, name)) is not None:
+            results.append(run_base_case(base.filed(scenario=name)))
+        elif (inputs := where_it_holds(base, name)) is not None:
             results.append(run_base_case(inputs))
         else:
             left_out.append(str(name))
@@ -77,7 +79,7 @@ def run_scenarios(
 
 
 def run_comparison(
-    problem: str | Path = "relapsed",
+    problem: str | Path | Inputs = "relapsed",
     *,
     populations: Sequence[str] | None = None,
     scenarios: Sequence[str | Path] | None = None,
@@ -89,15 +91,16 @@ def run_comparison(
     same population. A scenario whose numbers hold for other populations only has no rows in a population, unless it was asked for
     by name and holds for none of those asked for: that is an `InputError`. `progress`: number of populations done.
     """
-    settings = load_inputs(problem).settings
+    filed = as_filed(problem)
+    settings = filed.settings
     chosen = list(settings.populations if populations is None else populations)
     if not chosen:
         raise InputError("populations", "there are none", f"Name at least one of {', '.join(settings.populations)}")
     frames, left_out = [], []
     for name in chosen:
-        names = None if scenarios is None else [s for s in scenarios if _holds_for(problem, name, s)]
+        names = None if scenarios is None else [s for s in scenarios if where_it_holds(filed.filed(population=name), s)]
         left_out.append({str(s) for s in set(scenarios or ()) - set(names or ())})
-        frame = run_scenarios(problem, population=name, scenarios=names).table
+        frame = run_scenarios(filed, population=name, scenarios=names).table
         frame.insert(0, "population", name)
         frame.insert(1, "population_label", settings.populations[name].label)
         frames.append(frame)
@@ -112,15 +115,10 @@ def run_comparison(
     return pd.concat(frames, ignore_index=True)
 
 
-def _holds_for(problem: str | Path, population: str, scenario: str | Path) -> bool:
-    """Whether a scenario's numbers hold for a population; any other fault of it is raised."""
-    return _where_it_holds(problem, population, scenario) is not None
-
-
-def _where_it_holds(problem: str | Path, population: str, scenario: str | Path) -> Inputs | None:
-    """Inputs of a scenario; None where its numbers do not hold for the population. Any other fault of it is raised."""
+def where_it_holds(filed: Inputs, scenario: str | Path) -> Inputs | None:
+    """Inputs of a scenario of the same files; None where its numbers do not hold for the population. Any other fault of it is raised."""
     try:
-        return load_inputs(problem, population=population, scenario=scenario)
+        return filed.filed(scenario=scenario)
     except InputError as error:
         if all("its numbers hold for" in fault.problem for fault in error.faults):
             return None

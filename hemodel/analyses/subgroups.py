@@ -11,18 +11,21 @@ import pandas as pd
 from hemodel.analyses.base_case import run_base_case
 from hemodel.decision.incremental import describe_icer, icer
 from hemodel.errors import Fault, InputError, nearest
-from hemodel.evidence.inputs import load_inputs
+from hemodel.evidence.inputs import Inputs, as_filed
 
 _TOTALS = ("costs", "life_years", "qalys")
 
 
-def run_weighted(problem: str | Path, weights: Mapping[str, float], *, scenario: str | Path | None = None) -> pd.DataFrame:
+def run_weighted(
+    problem: str | Path | Inputs, weights: Mapping[str, float], *, scenario: str | Path | None = None
+) -> pd.DataFrame:
     """Base-case results of the mix of populations in `weights` (population -> share of people; made to sum to one).
 
     Costs, life-years and QALYs are weighted means of those of the populations, and the ICER is the ratio of the weighted increments: never
     the mean of the ICERs. One row per price arrangement and strategy, columns as in `BaseCase.table`; `scenario` is applied to each.
     """
-    settings = load_inputs(problem).settings
+    filed = as_filed(problem)
+    settings = filed.settings
     faults = [
         Fault(f"population {name!r}", "there is no such population", nearest(name, settings.populations))
         for name in weights
@@ -40,7 +43,7 @@ def run_weighted(problem: str | Path, weights: Mapping[str, float], *, scenario:
     people = math.fsum(weights.values())
     mixed: dict[tuple[str, str], dict[str, float]] = {}
     for name, weight in weights.items():
-        for row in run_base_case(load_inputs(problem, population=name, scenario=scenario)).table.to_dict("records"):
+        for row in run_base_case(filed.filed(population=name, scenario=scenario)).table.to_dict("records"):
             totals = mixed.setdefault((row["price_arrangement"], row["strategy"]), dict.fromkeys(_TOTALS, 0.0))
             for quantity in _TOTALS:
                 totals[quantity] += weight / people * row[quantity]

@@ -28,8 +28,7 @@ def persons(inputs: Inputs) -> float:
 
     `n_eligible` people a year over `d_decision_lifetime`, discounted at the rate for costs from the start of each year.
     """
-    eligible, lifetime = (_population_size(inputs, name) for name in ("n_eligible", "d_decision_lifetime"))
-    return information.discounted_persons(eligible, lifetime, inputs.settings.discount_rate_costs)
+    return information.discounted_persons(*_population_size(inputs), inputs.settings.discount_rate_costs)
 
 
 def evpi_curve(psa: PSA, *, price_arrangement: str | None = None, thresholds: ArrayLike = CURVE_THRESHOLDS) -> pd.DataFrame:
@@ -110,7 +109,7 @@ def evsi_table(
     population_evsi, study_cost and expected_net_benefit (of sampling, GBP).
     """
     arrangement, _, threshold = request(psa.inputs, price_arrangement, None, threshold)
-    draws = psa.draws()
+    draws, (incidence, lifetime) = psa.draws(), _population_size(psa.inputs)
     chosen = _drawn(names, draws)
     benefit = psa.net_benefit(arrangement, threshold)
     limit = information.evppi(benefit, draws[chosen].to_numpy()).value
@@ -132,8 +131,8 @@ def evsi_table(
         found[n] = information.evsi(benefit, np.column_stack(seen))
     table = information.expected_net_benefit_of_sampling(
         found,
-        incidence_per_year=_population_size(psa.inputs, "n_eligible"),
-        horizon_years=_population_size(psa.inputs, "d_decision_lifetime"),
+        incidence_per_year=incidence,
+        horizon_years=lifetime,
         discount_rate=psa.inputs.settings.discount_rate_costs,
         fixed_cost=fixed_cost,
         cost_per_person=cost_per_person * _groups(chosen, psa.strategies),
@@ -163,10 +162,20 @@ def _drawn(names: str | Sequence[str], draws: pd.DataFrame) -> list[str]:
     return chosen
 
 
-def _population_size(inputs: Inputs, name: str) -> float:
-    """The parameter `name`, in years where it is a time; refused where the inputs have none."""
-    if name not in inputs.parameters:
-        problem = f"there is no {name}, without which nothing can be said of everyone"
-        raise InputError("parameters", problem, f"Add {name} to parameters.csv; the problem `relapsed` shows how")
-    parameter = inputs.parameters[name]
-    return parameter.value * inputs.settings.years_per(parameter.unit)
+def _population_size(inputs: Inputs) -> tuple[float, float]:
+    """People eligible in a year, and the years in which the decision stays open; refused where the inputs lack one."""
+    names = ("n_eligible", "d_decision_lifetime")
+    missing = [name for name in names if name not in inputs.parameters]
+    if missing:
+        remedy = "Add {} to parameters.csv; the problem `relapsed` shows how"
+        raise InputError.together(
+            Fault(
+                "parameters",
+                f"there is no {name}, without which nothing can be said of everyone",
+                remedy.format(name),
+                missing=(name,),
+            )
+            for name in missing
+        )
+    eligible, lifetime = (inputs.parameters[name] for name in names)
+    return eligible.value, lifetime.value * inputs.settings.years_per(lifetime.unit)

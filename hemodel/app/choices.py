@@ -15,8 +15,8 @@ from hemodel.analyses.calibration import calibrated
 from hemodel.analyses.fitting import with_fitted_curve
 from hemodel.errors import Fault, InputError
 from hemodel.errors import shown as quoted
-from hemodel.evidence.confidential import RATE, by_hazard_ratio, marked
-from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
+from hemodel.evidence.confidential import RATE, REDACTED, by_hazard_ratio, covers, is_confidential, marked, unmarked
+from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import Parameter, finite
 from hemodel.evidence.settings import Scheme, Settings
 from hemodel.report import labels, tables
@@ -36,7 +36,6 @@ STEPS = {"utility": (0.01, 3), "ratio": (0.05, 3), "GBP": (100.0, 2)}
 """Step of the buttons and decimals shown, by the first word of the unit; times take 0.5 and 2."""
 CONFIDENTIAL = "confidential"
 """Name of the price arrangement that a user adds; its discount never leaves the session."""
-REDACTED = "[REDACTED]"
 _REPLACED = "Not used: a fitted curve stands in its place."
 PRICES = {"list": "List price", "filed": "List and scheme", CONFIDENTIAL: "With a confidential price"}
 """The price switch."""
@@ -114,7 +113,9 @@ def headline_inputs(inputs: Inputs, fitted: FittedData | None = None) -> tuple[H
     if cap is not None:
         low, high = _bounds(Scheme, CAP)
         label = "Cycles the NHS pays for under the scheme"
-        text = _plain_help(f"{labels.arrangement_label(inputs.settings, cap)}.")
+        mark = inputs.settings.schemes[cap].confidentiality
+        secret = "" if mark in (None, "none") else f"CONFIDENTIAL ({mark}). "
+        text = _plain_help(f"{secret}{labels.arrangement_label(inputs.settings, cap)}.")
         value = inputs.settings.schemes[cap].drug_cost_cap_cycles or 1
         found.append(Headline(CAP, label, "cycles of 28 days", value, low, high, 1, 0, "Price and scheme", text))
     for name, (label, unit, step) in SETTINGS.items():
@@ -205,6 +206,7 @@ def priced(inputs: Inputs, prices: str, discount_percent: float = 0.0) -> Inputs
         drug=inputs.priced_drugs[0],
         label="Confidential price (commercial in confidence)",
         price_discount=discount_percent / 100.0,
+        confidentiality="cic",
     )
     arrangements = [*inputs.settings.price_arrangements, CONFIDENTIAL]
     return inputs.with_settings(schemes=inputs.settings.schemes | {CONFIDENTIAL: terms}, price_arrangements=arrangements)
@@ -212,7 +214,24 @@ def priced(inputs: Inputs, prices: str, discount_percent: float = 0.0) -> Inputs
 
 def is_private(inputs: Inputs) -> bool:
     """Whether a result of `inputs` must not leave the session: it rests on something confidential."""
-    return CONFIDENTIAL in inputs.settings.schemes or bool(marked(inputs))
+    return is_confidential(inputs)
+
+
+def answered(inputs: Inputs, answers: Mapping[Scheme, str]) -> Inputs:
+    """`inputs` with the marks that their user has given to schemes whose file does not say whether they are confidential."""
+    schemes = inputs.settings.schemes
+    marks = {name: answers[schemes[name]] for name in unmarked(inputs) if schemes[name] in answers}
+    if not marks:
+        return inputs
+    schemes = schemes | {name: schemes[name].model_copy(update={"confidentiality": mark}) for name, mark in marks.items()}
+    return replace(inputs, settings=inputs.settings.model_copy(update={"schemes": schemes}))
+
+
+def covered_edits(inputs: Inputs, edits: Edits) -> list[str]:
+    """Names of the edits that are confidential, or may be: of parameters, and the cap of a scheme."""
+    cap = _capped_scheme(inputs.settings)
+    secret = {*marked(inputs), *([CAP] if cap is not None and covers(inputs, cap) else [])}
+    return [name for name in edits if name in secret]
 
 
 def redacted(frame: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
@@ -260,12 +279,13 @@ def differences(base: Inputs, now: Inputs) -> pd.DataFrame:
 
 def recipe(inputs: Inputs, edits: Edits) -> str:
     """Python that gives the same base case again; a scenario of one's own is read from its file."""
-    name, filed = inputs.scenario.name, load_inputs(inputs.settings.problem, population=inputs.population)
-    file = name if name in scenario_names(inputs.settings.problem) else f"{name}.toml"
+    name, filed = inputs.scenario.name, inputs.filed()
+    file = name if name in inputs.scenario_names else f"{name}.toml"
     scenario = "" if name == BASE_CASE else f', scenario="{file}"'
     lines = ["import hemodel as hm", ""]
-    lines.append(f'inputs = hm.load_inputs("{inputs.settings.problem}", population="{inputs.population}"{scenario})')
-    public = {name: value for name, value in edits.items() if name in inputs.parameters and name not in marked(inputs)}
+    lines.append(f'inputs = hm.load_inputs("{inputs.folder.asked}", population="{inputs.population}"{scenario})')
+    hidden = covered_edits(inputs, edits)
+    public = {name: value for name, value in edits.items() if name in inputs.parameters and name not in hidden}
     rates, values = _rates_and_others(public)
     if values:
         lines.append(f"inputs = inputs.with_values({_arguments(values)})")
@@ -285,7 +305,7 @@ def recipe(inputs: Inputs, edits: Edits) -> str:
     if settings:
         lines.append(f"inputs = inputs.with_settings({_arguments(settings)})")
     cap = _capped_scheme(inputs.settings)
-    if cap is not None and CAP in edits:
+    if cap is not None and CAP in edits and CAP not in hidden:
         terms = f'inputs.settings.schemes["{cap}"].model_dump() | {{"{CAP}": {edits[CAP]:.0f}}}'
         lines.append(f'inputs = inputs.with_settings(schemes=inputs.settings.schemes | {{"{cap}": {terms}}})')
     return "\n".join([*lines, "result = hm.run_base_case(inputs)", "print(result.table)"])

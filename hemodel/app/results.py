@@ -19,7 +19,7 @@ from hemodel.analyses.budget import Budget, run_budget
 from hemodel.analyses.convergence import running_means
 from hemodel.analyses.one_way import OneWay, run_one_way, run_two_way
 from hemodel.analyses.psa import PSA, run_psa
-from hemodel.analyses.scenarios import Scenarios, run_scenarios
+from hemodel.analyses.scenarios import Scenarios, run_scenarios, where_it_holds
 from hemodel.analyses.thresholds import (
     PACK_PRICE,
     Threshold,
@@ -32,7 +32,7 @@ from hemodel.analyses.thresholds import (
 from hemodel.analyses.value_of_information import evpi_curve
 from hemodel.app import choices
 from hemodel.errors import InputError
-from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
+from hemodel.evidence.inputs import Inputs
 from hemodel.report.workbook import workbook_bytes
 
 P = ParamSpec("P")
@@ -102,12 +102,9 @@ def psa(inputs: Inputs) -> PSA:
 def offered(inputs: Inputs) -> tuple[dict[str, str], int]:
     """Scenarios that hold for the population, name -> label with the base case first; how many hold for others only."""
     found, elsewhere = {inputs.scenario.name: inputs.scenario.label}, 0
-    for name in scenario_names(inputs.settings.problem):
-        try:
-            of = load_inputs(inputs.settings.problem, population=inputs.population, scenario=name)
-        except InputError as error:
-            if not all("its numbers hold for" in fault.problem for fault in error.faults):
-                raise
+    for name in inputs.scenario_names:
+        of = where_it_holds(inputs, name)
+        if of is None:
             elsewhere += 1
         else:
             found[name] = of.scenario.label
@@ -116,12 +113,12 @@ def offered(inputs: Inputs) -> tuple[dict[str, str], int]:
 
 def scenarios(inputs: Inputs) -> Scenarios:
     """Every scenario of the population of `inputs`, from the inputs as they are in the files, held against its thresholds."""
-    return _scenarios(load_inputs(inputs.settings.problem, population=inputs.population), inputs.settings.thresholds)
+    return _scenarios(inputs.filed(), inputs.settings.thresholds)
 
 
 @_once("Running the scenarios ...")
 def _scenarios(filed: Inputs, thresholds: str) -> Scenarios:
-    found = run_scenarios(filed.settings.problem, population=filed.population)
+    found = run_scenarios(filed)
     at = [replace(r, inputs=r.inputs.with_settings(thresholds=thresholds)) for r in found.results]
     return Scenarios(tuple(at), found.not_applicable)
 
@@ -206,7 +203,7 @@ def _workbook(inputs: Inputs) -> bytes:
 
 def _same_scenarios(inputs: Inputs) -> Scenarios | None:
     """The scenarios, if they start from these very inputs."""
-    filed = load_inputs(inputs.settings.problem, population=inputs.population)
+    filed = inputs.filed()
     if filed.with_settings(thresholds=inputs.settings.thresholds).hash != inputs.hash:
         return None
     try:

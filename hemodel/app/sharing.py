@@ -14,8 +14,8 @@ from typing import Any
 
 from hemodel.app import choices
 from hemodel.errors import Fault, InputError, nearest, shown
-from hemodel.evidence.confidential import marked
-from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
+from hemodel.evidence.confidential import covers, marked
+from hemodel.evidence.inputs import Inputs, load_inputs
 from hemodel.evidence.parameters import number
 from hemodel.evidence.reading import decoded, toml_values
 from hemodel.evidence.settings import THRESHOLD_PRESETS
@@ -51,17 +51,17 @@ class Arrived:
 def link_query(inputs: Inputs, edits: choices.Edits) -> dict[str, str]:
     """The query of a link that shows `inputs` again: what differs from the base case, without anything confidential."""
     settings = inputs.settings
-    filed = load_inputs(settings.problem)
-    query = {"problem": settings.problem}
+    filed = inputs.filed(population=settings.population)
+    query = {"problem": inputs.folder.asked}
     if inputs.population != filed.population:
         query["population"] = inputs.population
-    if inputs.scenario.name in scenario_names(settings.problem):
+    if inputs.scenario.name in inputs.scenario_names:
         query["scenario"] = inputs.scenario.name
     if settings.thresholds != filed.settings.thresholds:
         query["thresholds"] = settings.thresholds
     if settings.price_arrangements == ["list"]:
         query["prices"] = "list"
-    secret = marked(inputs)
+    secret = choices.covered_edits(inputs, edits)
     return query | {
         name: f"{value:g}" if float(f"{value:g}") == value else repr(value) for name, value in edits.items() if name not in secret
     }
@@ -69,9 +69,13 @@ def link_query(inputs: Inputs, edits: choices.Edits) -> dict[str, str]:
 
 def left_out(inputs: Inputs, edits: choices.Edits, *, with_curves: bool = False) -> list[str]:
     """What a scenario file of `inputs` does not hold, in words; `with_curves` as in `scenario_text`. A link holds it neither."""
-    found = [f"the confidential “{choices.label_of(inputs, name)}”" for name in marked(inputs) if name in edits]
-    if choices.CONFIDENTIAL in inputs.settings.schemes:
-        found.append("the confidential price")
+    found = [f"the confidential “{choices.label_of(inputs, name)}”" for name in choices.covered_edits(inputs, edits)]
+    for name, terms in inputs.settings.schemes.items():
+        if name == choices.CONFIDENTIAL:
+            found.append("the confidential price")
+        elif covers(inputs, name):
+            kind = "confidential" if terms.confidentiality else "not marked as public or confidential"
+            found.append(f"the scheme “{terms.label}”, which is {kind}")
     if inputs.settings.fitted_curves and not with_curves:
         found.append("the curve fitted to data of your own (the page “Scenarios” can put it into a file)")
     return found
@@ -79,7 +83,7 @@ def left_out(inputs: Inputs, edits: choices.Edits, *, with_curves: bool = False)
 
 def left_out_of_link(inputs: Inputs, edits: choices.Edits) -> list[str]:
     """What a link to `inputs` does not hold, in words: it names scenarios, so it holds those in the list only."""
-    own = [] if is_listed(inputs.scenario.name, inputs.settings.problem) else ["the scenario of your own (a file holds it)"]
+    own = [] if is_listed(inputs.scenario.name, inputs) else ["the scenario of your own (a file holds it)"]
     return left_out(inputs, edits) + own
 
 
@@ -93,7 +97,7 @@ def read_link(query: Mapping[str, str]) -> Arrived:
     filed = load_inputs(problem)
     valid = {
         "population": tuple(filed.settings.populations),
-        "scenario": (choices.BASE_CASE, *scenario_names(problem)),
+        "scenario": (choices.BASE_CASE, *filed.scenario_names),
         "thresholds": tuple(THRESHOLD_PRESETS),
         "prices": ("list", "filed"),
     }
@@ -126,23 +130,25 @@ def scenario_text(inputs: Inputs, *, name: str, label: str, why: str, with_curve
     """
     curves = tuple(f"fit_{curve}_" for curve in inputs.settings.fitted_curves)
     covered = marked(inputs, but=curves if with_curves else ())
-    return scenario_toml(inputs, name=name, label=label, why=why, without=[*covered, choices.CONFIDENTIAL])
+    schemes = [name for name in inputs.settings.schemes if covers(inputs, name)]
+    return scenario_toml(inputs, name=name, label=label, why=why, without=[*covered, *schemes])
 
 
-def file_name(label: str, problem: str) -> str:
-    """The name of a scenario made of its label: small letters, digits and _; not one that the problem's list has.
+def file_name(label: str, inputs: Inputs) -> str:
+    """The name of a scenario made of its label: small letters, digits and _; not one that the list of `inputs` has.
 
-    >>> file_name("Price -40 %, 10 years", "relapsed"), file_name("Horizon 10 years", "relapsed")
+    >>> inputs = load_inputs("relapsed")
+    >>> file_name("Price -40 %, 10 years", inputs), file_name("Horizon 10 years", inputs)
     ('price_40_10_years', 'my_horizon_10_years')
     """
     words = re.sub(r"[^a-z0-9]+", "_", label.lower()).strip("_")[:60]
     name = words if _NAME.fullmatch(words) else f"scenario_{words}".rstrip("_")
-    return f"my_{name}" if is_listed(name, problem) else name
+    return f"my_{name}" if is_listed(name, inputs) else name
 
 
-def is_listed(name: str, problem: str) -> bool:
-    """Whether a scenario of this name is the base case of the problem or in its list."""
-    return name == choices.BASE_CASE or name in scenario_names(problem)
+def is_listed(name: str, inputs: Inputs) -> bool:
+    """Whether a scenario of this name is the base case or in the list of the files that `inputs` were read from."""
+    return name == choices.BASE_CASE or name in inputs.scenario_names
 
 
 def read_scenario(file: str, content: bytes, problem: str, population: str) -> Inputs:
@@ -165,18 +171,18 @@ def read_scenario(file: str, content: bytes, problem: str, population: str) -> I
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(f"{file} (name)", f"{shown(name)} is not a name", "Use small letters, digits and _")
     problem = of if isinstance(of, str) and of in PROBLEMS else problem
-    if is_listed(name, problem):
+    filed = load_inputs(problem)
+    if is_listed(name, filed):
         remedy = f'Choose that one at the side, or write name = "my_{name}"'
         raise InputError(f"{file} (name)", f"{shown(name)} is the name of a scenario in the list", remedy)
     if isinstance(populations, list) and populations and population not in populations and isinstance(populations[0], str):
         population = populations[0]
-    filed = load_inputs(problem)
     if population not in filed.settings.populations:
         population = filed.population
     with tempfile.TemporaryDirectory() as folder:
         inside = Path(folder, "uploaded")
         inside.mkdir()
-        return load_inputs(problem, population=population, scenario=write_whole(inside / f"{name}.toml", content))
+        return filed.filed(population=population, scenario=write_whole(inside / f"{name}.toml", content))
 
 
 def _refuse_strange(file: str, values: Mapping[str, Any]) -> None:

@@ -80,7 +80,7 @@ def choose() -> tuple[Inputs, Inputs]:
         disabled=len(names) == 1,
     )
     st.caption(plain(populations[population].why))
-    chosen = _scenario(load_inputs(problem, population=population))
+    chosen = _scenario(filed.filed(population=population))
     presets = list(THRESHOLD_PRESETS)
     preset = st.radio(
         "Thresholds",
@@ -92,7 +92,7 @@ def choose() -> tuple[Inputs, Inputs]:
     if preset != chosen.settings.thresholds:
         chosen = chosen.with_settings(thresholds=preset)
     state["wanted"] = state["wanted"] | {"problem": problem, "population": population, "thresholds": preset}
-    return filed, _priced(chosen)
+    return filed, choices.answered(_priced(chosen), state.get("scheme_marks", {}))
 
 
 def _scenario(filed: Inputs) -> Inputs:
@@ -116,7 +116,7 @@ def _scenario(filed: Inputs) -> Inputs:
     )
     is_lost = wanted["scenario"] not in names
     state["wanted"] = wanted | {"scenario": scenario}
-    chosen = own if scenario == OWN and own is not None else load_inputs(problem, population=population, scenario=scenario)
+    chosen = own if scenario == OWN and own is not None else filed.filed(scenario=scenario)
     st.caption(plain(chosen.scenario.why))
     if is_lost:
         st.info("The scenario shown before holds for another population only: this is the base case.")

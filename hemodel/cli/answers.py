@@ -23,11 +23,13 @@ from hemodel.cli.options import (
     Table,
     command,
     named_numbers,
+    read_inputs,
     refuse_target,
 )
 from hemodel.cli.terminal import (
     case_title,
     deliver,
+    left_out_lines,
     manifest,
     plain,
     print_frame,
@@ -69,7 +71,7 @@ def run(
         with progress("Draws", draws, delivery.quiet) as advance:
             psa = run_psa(inputs, draws, seed=seed, progress=advance)
     as_filed = not case.scenario and not case.change
-    scenarios = run_scenarios(case.problem, population=inputs.population) if delivery.out and as_filed else None
+    scenarios = run_scenarios(inputs) if delivery.out and as_filed else None
     if delivery.out:
         _write_workbook(delivery, base, psa, scenarios, full=full)
     if delivery.as_json:
@@ -118,13 +120,12 @@ def scenarios(
 ) -> None:
     """Every scenario beside the base case."""
     from hemodel.analyses.scenarios import run_scenarios
-    from hemodel.evidence.inputs import load_inputs, scenario_names
     from hemodel.report import labels, tables
 
     delivery.refuse_target()
-    inputs = load_inputs(problem, population=population)
-    with progress("Scenarios", len(scenario_names(inputs.settings.problem)), delivery.quiet) as advance:
-        result = run_scenarios(problem, population=population, progress=advance)
+    inputs = read_inputs(problem, population=population)
+    with progress("Scenarios", len(inputs.scenario_names), delivery.quiet) as advance:
+        result = run_scenarios(inputs, progress=advance)
     if delivery.out and delivery.out.suffix == ".xlsx":
         _write_workbook(delivery, result.results[0], None, result)
     elif delivery.out:
@@ -152,13 +153,12 @@ def compare(
 ) -> None:
     """All scenarios x populations x price arrangements in one table."""
     from hemodel.analyses.scenarios import run_comparison
-    from hemodel.evidence.inputs import load_inputs
     from hemodel.report import tables
 
     delivery.refuse_target()
-    inputs = load_inputs(problem)
+    inputs = read_inputs(problem)
     with progress("Populations", len(populations or inputs.settings.populations), delivery.quiet) as advance:
-        frame = run_comparison(problem, populations=populations, scenarios=scenarios, progress=advance)
+        frame = run_comparison(inputs, populations=populations, scenarios=scenarios, progress=advance)
     shown = tables.rounded(tables.comparison_table(frame, inputs.settings))
     deliver(inputs, delivery, frame, "Every scenario in every population", shown=shown)
 
@@ -172,11 +172,10 @@ def weighted(
 ) -> None:
     """A weighted average over populations: the ICER of the mix."""
     from hemodel.analyses.subgroups import run_weighted
-    from hemodel.evidence.inputs import load_inputs
 
     delivery.refuse_target()
-    inputs, shares = load_inputs(problem, scenario=scenario), named_numbers("--weight", weights)
-    frame = run_weighted(problem, shares, scenario=scenario)
+    inputs, shares = read_inputs(problem, scenario=scenario), named_numbers("--weight", weights)
+    frame = run_weighted(inputs.filed(), shares, scenario=scenario)
     deliver(inputs, delivery, frame, f"Mix of {', '.join(f'{name} {share:g}' for name, share in shares.items())}")
 
 
@@ -289,7 +288,7 @@ def open_app(port: Annotated[int, typer.Option(help="Port on this machine.", min
 def _write_workbook(
     delivery: Report, base: BaseCase, psa: PSA | None, scenarios: Scenarios | None, *, full: bool = False
 ) -> None:
-    from hemodel.analyses.everything import recipes, run_everything
+    from hemodel.analyses.everything import left_out, recipes, run_everything
     from hemodel.report.workbook import Analyses, write_workbook
 
     assert delivery.out is not None
@@ -297,6 +296,8 @@ def _write_workbook(
     if full and psa is not None:
         with progress("Analyses", len(recipes(base.inputs, psa)), delivery.quiet) as advance:
             analyses = Analyses(**run_everything(base.inputs, psa, progress=advance))
+        for line in left_out_lines(left_out(base.inputs)):
+            say(line, delivery.quiet)
     write_workbook(delivery.out, base, psa, scenarios, analyses=analyses, force=delivery.force)
     say(f"Wrote {delivery.out}", delivery.quiet)
 

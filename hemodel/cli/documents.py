@@ -20,7 +20,9 @@ def export(
     live: Annotated[Path, typer.Option(help="Write the workbook of live formulas here (.xlsx).")],
     draws: Annotated[int, typer.Option(help="Draws shown with live acceptability; 0 leaves them out.")] = _LIVE_DRAWS,
     seed: Seed = DEFAULT_SEED,
-    redacted: Annotated[bool, typer.Option("--redacted", help="Values only, without what is marked confidential.")] = False,
+    redacted: Annotated[
+        bool, typer.Option("--redacted", help="Values only, without what is confidential or follows from it.")
+    ] = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -38,7 +40,7 @@ def export(
     else:
         psa = run_psa(inputs, draws, seed=seed) if draws else None
         as_filed = not case.scenario and not case.change
-        scenarios = run_scenarios(case.problem, population=inputs.population) if as_filed else None
+        scenarios = run_scenarios(inputs) if as_filed else None
         analyses = Analyses(one_way=run_one_way(inputs))
         write_live_workbook(live, inputs, psa=psa, scenarios=scenarios, analyses=analyses, force=force)
     say(f"Wrote {live}", quiet)
@@ -97,7 +99,7 @@ def report(
     if draws:
         with progress("Draws", draws, quiet) as advance:
             psa = run_psa(inputs, draws, seed=seed, progress=advance)
-    scenarios = run_scenarios(case.problem, population=inputs.population) if not case.scenario and not case.change else None
+    scenarios = run_scenarios(inputs) if not case.scenario and not case.change else None
     cheers = None if psa is None else cheers_table(base, psa)
     write_report(out, base, psa, scenarios, one_way=run_one_way(inputs), cheers=cheers, force=force)
     say(f"Wrote {out}", quiet)

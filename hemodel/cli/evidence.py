@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hemodel.cli.options import AsJson, Case, NamedCase, Problem, Table, command, refuse_target
+from hemodel.cli.options import AsJson, Case, NamedCase, Problem, Table, command, read_inputs, refuse_target
 from hemodel.cli.terminal import (
     case_title,
     deliver,
+    left_out_lines,
     manifest,
     plain,
     print_frame,
@@ -22,38 +23,55 @@ from hemodel.cli.terminal import (
 from hemodel.errors import Fault, InputError
 
 if TYPE_CHECKING:
-    from hemodel.evidence.survival_data import Array
+    from hemodel.evidence.parameters import Parameter
+    from hemodel.evidence.survival_data import Array, Columns
 
 
 @command()
 def validate(problem: Problem = "relapsed", as_json: AsJson = False) -> None:
-    """Check the inputs of every population and every scenario; lists all faults."""
-    from hemodel.cohort.model import names_read
-    from hemodel.evidence.inputs import load_inputs, scenario_names
+    """Check the inputs of every population and every scenario; lists all faults, and the rows that the model needs and does not find."""
+    from hemodel.analyses.everything import left_out
+    from hemodel.analyses.scenarios import where_it_holds
+    from hemodel.cohort.model import missing_parameters
+    from hemodel.evidence.examples import Examples, csv_row
 
-    base = load_inputs(problem)
+    base = read_inputs(problem)
+    examples = Examples(base.settings.strategy_names)
     faults: dict[Fault, None] = {}
+    missing: dict[str, Parameter] = {}
     for population in base.settings.populations:
-        for scenario in ["base_case", *scenario_names(base.settings.problem)]:
+        for scenario in ["base_case", *base.scenario_names]:
             try:
-                names_read(load_inputs(problem, population=population, scenario=scenario))  # runs it once
+                inputs = where_it_holds(base.filed(population=population), scenario)
+                if inputs is not None:
+                    missing |= missing_parameters(inputs, examples.row, missing)
             except InputError as error:
-                faults |= dict.fromkeys(f for f in error.faults if "its numbers hold for" not in f.problem)
-    if faults:
-        raise InputError.together(faults)
+                faults |= dict.fromkeys(error.faults)
+    # a scenario that changes what is missing is no fault of its own
+    found = [fault for fault in faults if not any(f"(parameters.{name})" in fault.where for name in missing)]
+    where = f"{base.folder.path.name}/parameters.csv"
+    found += [
+        Fault(where, f"the model needs {name} ({row.unit}), which is not among them", f"Add a row such as: {csv_row(row)}")
+        for name, row in missing.items()
+    ]
+    if found:
+        raise InputError.together(found)
+    lacking = left_out(base)
     counted = {
         "problem": base.settings.problem,
         "parameters": len(base.parameters),
         "populations": len(base.settings.populations),
-        "scenarios": len(scenario_names(base.settings.problem)),
+        "scenarios": len(base.scenario_names),
         "faults": 0,
     }
     if as_json:
-        print_json(counted)
-    else:
-        typer.echo(
-            "{problem}: {parameters} parameters, {populations} populations, {scenarios} scenarios: no faults".format(**counted)
-        )
+        print_json(counted | {"analyses_left_out": lacking})
+        return
+    typer.echo(
+        "{problem}: {parameters} parameters, {populations} populations, {scenarios} scenarios: no faults".format(**counted)
+    )
+    for line in left_out_lines(lacking):
+        typer.echo(line)
 
 
 @command()
@@ -66,7 +84,6 @@ def info(
     from dataclasses import asdict
 
     from hemodel.errors import nearest
-    from hemodel.evidence.inputs import scenario_names
 
     inputs = case.inputs()
     if parameter is not None:
@@ -78,7 +95,7 @@ def info(
         content = manifest(inputs) | {
             "question": inputs.settings.question,
             "populations": {name: p.label for name, p in inputs.settings.populations.items()},
-            "scenarios": scenario_names(inputs.settings.problem),
+            "scenarios": inputs.scenario_names,
         }
     if as_json:
         print_json(content)
@@ -124,7 +141,8 @@ def verify(case: Case, delivery: Table) -> None:
 @command()
 def fit(
     data: Annotated[
-        Path, typer.Argument(help="CSV with the columns time,event (1 event, 0 censored), or time,survival with --risk.")
+        Path,
+        typer.Argument(help="CSV with the columns time,event (or status; 1 event, 0 censored), or time,survival with --risk."),
     ],
     case: NamedCase,
     delivery: Table,
@@ -133,6 +151,12 @@ def fit(
         typer.Option(help="CSV time,at_risk: DATA is then a digitised Kaplan-Meier curve, from which people are rebuilt."),
     ] = None,
     total_events: Annotated[int | None, typer.Option(help="With --risk: events reported in all.")] = None,
+    time_column: Annotated[str | None, typer.Option(help="Column of the times, if it is not called time.")] = None,
+    event_column: Annotated[str | None, typer.Option(help="Column of the events, if not called event or status.")] = None,
+    event_value: Annotated[
+        str | None, typer.Option(help="The value that marks an event, if not 1; all others: censored.")
+    ] = None,
+    where: Annotated[str | None, typer.Option(help="Rows to take of each file, such as arm=A; default: all.")] = None,
     families: Annotated[list[str] | None, typer.Option("--family", help="Families, as often as needed; default: eight.")] = None,
     knots: Annotated[int | None, typer.Option(help="Internal knots of splines; default 1.")] = None,
     unit: Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")] = "months",
@@ -146,6 +170,7 @@ def fit(
     from hemodel.analyses.base_case import run_base_case
     from hemodel.analyses.calibration import calibrated
     from hemodel.analyses.fitting import FAMILIES, run_fits, with_fitted_curve
+    from hemodel.evidence.survival_data import Columns
     from hemodel.files import write_whole
     from hemodel.report.scenario_file import scenario_toml
 
@@ -156,20 +181,27 @@ def fit(
         raise InputError("--save", "there is no curve to save", "Give --curve and --strategy too")
     refuse_target(save, delivery.force, ".toml", option="--save")
     inputs = case.inputs()
-    times, events = _people(data, risk, total_events, quiet=delivery.quiet)
+    if risk is not None and (event_column is not None or event_value is not None):
+        raise InputError("--event-column and --event-value", "a digitised curve has no events", "Leave them out with --risk")
+    columns = Columns(time=time_column, event=event_column, event_value=event_value, where=where)
+    times, events, read = _people(data, risk, total_events, columns, unit)
     fits = run_fits(times, events, families or FAMILIES, knots=knots)
     for name, reason in fits.refused.items():
         say(f"{name} was not fitted: {reason}")
-    more: dict[str, Any] = {"rows": len(times), "events": int(events.sum()), "unit": unit}
+    more: dict[str, Any] = {"rows": len(times), "events": int(events.sum()), "unit": unit, "read": read}
     title = f"{len(times):,} people, {int(events.sum()):,} events; times in {unit}"
     if curve is None or strategy is None:
+        say("\n".join(read), delivery.quiet)
         deliver(inputs, delivery, fits.table, title, **more)
         return
     best = fits.best.family.name
-    fitted = with_fitted_curve(inputs, curve, strategy, times, events, best, unit=unit, knots=knots, source=data.name)
+    fitted = with_fitted_curve(
+        inputs, curve, strategy, times, events, best, unit=unit, knots=knots, source=data.name, note=" ".join(read)
+    )
     if curve == "os":
         fitted = calibrated(fitted)
     table = run_base_case(fitted).table
+    say("\n".join(read), delivery.quiet)
     deliver(fitted, delivery, fits.table, title, **more, family=best, model=records(table))
     if save is not None:
         label = f"Curve fitted to {data.name}: {curve.upper()}, {best}"
@@ -179,13 +211,19 @@ def fit(
         print_frame(table.drop(columns="life_years_discounted").map(plain), f"The model with this {curve.upper()} curve ({best})")
 
 
-def _people(data: Path, risk: Path | None, total_events: int | None, *, quiet: bool) -> tuple[Array, Array]:
-    """Times and events of the file, or of the people rebuilt from a digitised curve and its numbers at risk."""
-    from hemodel.evidence.survival_data import read_curve, read_risk_table, read_times
+def _people(
+    data: Path, risk: Path | None, total_events: int | None, columns: Columns, unit: str
+) -> tuple[Array, Array, list[str]]:
+    """Times and events of the file, or of the people rebuilt from a digitised curve and its numbers at risk; how they were read."""
+    from hemodel.evidence.survival_data import read_curve, read_risk_table, read_times, refuse_long_times
     from hemodel.survival import reconstruct
 
     if risk is None:
-        return read_times(data)
-    people = reconstruct(*read_curve(data), *read_risk_table(risk), total_events)
-    say(f"Rebuilt {len(people.times):,} people with {people.n_events:,} events from the curve.", quiet)
-    return people.times, people.events
+        found = read_times(data, columns)
+        refuse_long_times(found, unit)
+        return found.times, found.values, [found.how]
+    curve, table = read_curve(data, columns), read_risk_table(risk, columns)
+    refuse_long_times(curve, unit)
+    people = reconstruct(curve.times, curve.values, table.times, table.values, total_events, places=(curve.rows, table.rows))
+    rebuilt = f"Rebuilt {len(people.times):,} people with {people.n_events:,} events from the curve."
+    return people.times, people.events, [curve.how, table.how, rebuilt]

@@ -49,9 +49,7 @@ class Case:
 
     def inputs(self) -> Inputs:
         """The inputs of the case, read and checked."""
-        from hemodel.evidence.inputs import load_inputs
-
-        inputs = load_inputs(self.problem, population=self.population, scenario=self.scenario)
+        inputs = read_inputs(self.problem, population=self.population, scenario=self.scenario)
         values = named_numbers("--set", self.change)
         return inputs.with_values(**values) if values else inputs
 
@@ -138,6 +136,19 @@ def _unfolded(function: Callable[..., None]) -> Callable[..., None]:
 
 def _keyword(name: str, annotation: object, default: object) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def read_inputs(problem: str, *, population: str | None = None, scenario: str | None = None) -> Inputs:
+    """The inputs, with a note where a folder in the working directory has the name of the packaged problem that is read instead."""
+    from hemodel.evidence.inputs import load_inputs
+
+    inputs = load_inputs(problem, population=population, scenario=scenario)
+    if inputs.folder.hidden is not None:
+        note = (
+            f"Note: {problem} is the problem of the package. The folder of that name here is not read: write ./{problem} for it."
+        )
+        typer.echo(note, err=True)
+    return inputs
 
 
 def named_numbers(option: str, texts: list[str] | None) -> dict[str, float]:

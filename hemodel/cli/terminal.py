@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,11 @@ def write_csv(path: Path, frame: pd.DataFrame, delivery: Table) -> None:
 
     files.write_whole(path, files.csv_text(frame).encode(), force=delivery.force)
     say(f"Wrote {path}", delivery.quiet)
+
+
+def left_out_lines(lacking: Mapping[str, Sequence[str]]) -> list[str]:
+    """A line for each analysis that a full run leaves out, with what it lacks."""
+    return [f"Left out of a full run: {name}, for lack of {', '.join(missing)}" for name, missing in lacking.items()]
 
 
 def case_title(inputs: Inputs) -> str:

@@ -1,10 +1,16 @@
-"""Which inputs are confidential: those called so, and what they could be worked out from."""
+"""What is confidential: parameters and terms of schemes that are called so, and what they could be worked out from."""
 
 from __future__ import annotations
 
-from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.settings import Settings
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
+from hemodel.errors import Fault, InputError
+from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.scenarios import BASE_CASE, Scenario
+from hemodel.evidence.settings import Scheme, Settings
+
+REDACTED = "[REDACTED]"
 RATE = "r_death_progressed_"
 """Beginning of the names of death rates after progression, which are derived from what is published about survival."""
 
@@ -12,6 +18,84 @@ RATE = "r_death_progressed_"
 def called(inputs: Inputs) -> tuple[str, ...]:
     """Names of the parameters that are called confidential in their row."""
     return tuple(name for name, parameter in inputs.parameters.items() if parameter.confidentiality != "none")
+
+
+def schemes(inputs: Inputs) -> tuple[str, ...]:
+    """Names of the schemes whose terms are called confidential, those of no price arrangement of the run included."""
+    return tuple(name for name, terms in inputs.settings.schemes.items() if terms.confidentiality not in (None, "none"))
+
+
+def unmarked(inputs: Inputs) -> tuple[str, ...]:
+    """Names of the schemes of which nobody has said whether their terms are confidential."""
+    return tuple(name for name, terms in inputs.settings.schemes.items() if terms.confidentiality is None)
+
+
+def is_confidential(inputs: Inputs) -> bool:
+    """Whether anything that the inputs hold is confidential, or may be: a scheme of which nobody has said."""
+    return bool(called(inputs) or schemes(inputs) or unmarked(inputs))
+
+
+def covers(inputs: Inputs, scheme: str) -> bool:
+    """Whether the terms of a scheme are to be covered: they are called confidential, or nobody has said."""
+    return scheme in (*schemes(inputs), *unmarked(inputs))
+
+
+def announced(inputs: Inputs) -> str:
+    """What is called confidential in a file that covers none of it, in words; empty where nothing is."""
+    counts = ((len(called(inputs)), "parameters"), (len(schemes(inputs)), "schemes"))
+    what = " and ".join(f"{n} {things if n > 1 else things[:-1]}" for n, things in counts if n)
+    is_one = sum(n for n, _ in counts) == 1
+    return f"{what} {'is' if is_one else 'are'} marked confidential; nothing here is redacted" if what else ""
+
+
+def refuse_unmarked(inputs: Inputs) -> None:
+    """Raise `InputError` where it is not known whether the terms of a scheme are confidential: nothing is called redacted before it is."""
+    faults = [
+        Fault(
+            f"[schemes.{name}]",
+            "whether its terms are confidential is not said, so that nothing can be called redacted",
+            f'Write confidentiality = "cic" (commercial in confidence) or confidentiality = "none" (public) below the heading '
+            f"[schemes.{name}] of settings.toml, or [settings.schemes.{name}] of the scenario",
+        )
+        for name in unmarked(inputs)
+    ]
+    if faults:
+        raise InputError.together(faults)
+
+
+def without_schemes(inputs: Inputs) -> Inputs:
+    """The inputs without the schemes that are confidential or may be, as if they had never been there; at list price where no other price
+    arrangement is left. A scenario that brought one goes by no name.
+    """
+    return under(inputs, {})
+
+
+def under(inputs: Inputs, terms: Mapping[str, Scheme]) -> Inputs:
+    """The inputs with other terms in place of confidential ones (scheme -> terms); those for which none are given are left out.
+
+    Names and labels of a scheme, and of the scenario that brought it, may say its terms: they go too.
+    """
+    settings, hidden = inputs.settings, [name for name in inputs.settings.schemes if covers(inputs, name)]
+    names = {name: f"confidential_scheme_{k}" for k, name in enumerate((n for n in hidden if n in terms), 1)}
+    shown = {name: scheme for name, scheme in settings.schemes.items() if name not in hidden}
+    shown |= {names[name]: terms[name].model_copy(update={"label": _anonymous(names, name)}) for name in names}
+    arrangements = [names.get(name, name) for name in settings.price_arrangements if name not in hidden or name in names]
+    fitting = settings.model_copy(update={"schemes": shown, "price_arrangements": arrangements or ["list"]})
+    return replace(inputs, settings=fitting, scenario=_public_scenario(inputs, hidden))
+
+
+def _anonymous(names: Mapping[str, str], name: str) -> str:
+    number = f" {list(names).index(name) + 1}" if len(names) > 1 else ""
+    return f"Confidential scheme{number}: its terms are redacted"
+
+
+def _public_scenario(inputs: Inputs, hidden: Collection[str]) -> Scenario:
+    """The scenario, without its name and reason if it set something confidential anew: they may say it."""
+    scenario = inputs.scenario
+    sets_scheme = bool(hidden) and "schemes" in scenario.settings
+    if not sets_scheme and not set(marked(inputs)) & set(scenario.parameters):
+        return scenario
+    return replace(BASE_CASE, name="confidential", label=REDACTED, why=REDACTED)
 
 
 def marked(inputs: Inputs, *, but: tuple[str, ...] = ()) -> tuple[str, ...]:

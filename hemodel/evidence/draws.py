@@ -32,7 +32,11 @@ class NamedDraws(dict[str, Array]):
 
     def __missing__(self, name: str) -> Array:
         """Refuse a name that the inputs do not hold."""
-        raise InputError("parameters", f"the model needs {name}, which is not among them", nearest(name, self))
+        problem, remedy = (
+            f"the model needs {name}, which is not among them",
+            f"{nearest(name, self)} `hemodel validate` lists all",
+        )
+        raise InputError.together([Fault("parameters", problem, remedy, missing=(name,))])
 
 
 class NotedDraws(NamedDraws):

@@ -20,9 +20,10 @@ from hemodel.evidence import parameters as rows
 from hemodel.evidence.amounts import Amount, parse
 from hemodel.evidence.correlations import Correlation, contradiction, latent
 from hemodel.evidence.fitted import with_curves
+from hemodel.evidence.folder import OPTIONAL, Folder, example_settings, open_folder
 from hemodel.evidence.parameters import Parameter
 from hemodel.evidence.payoffs import EVENT_COLUMNS, PAYOFF_COLUMNS, Payoff, check_rows, column_of, read_events, read_payoffs
-from hemodel.evidence.reading import Table, csv_rows, data_folder, is_file, place, read_text, toml_values
+from hemodel.evidence.reading import Table, csv_rows, is_file, place, toml_values
 from hemodel.evidence.rules import UtilityNorm, load_rules
 from hemodel.evidence.scenarios import (
     BASE_CASE,
@@ -32,8 +33,8 @@ from hemodel.evidence.scenarios import (
     scenario_from,
     with_scenario,
 )
-from hemodel.evidence.vials import expected_price
 from hemodel.evidence.settings import FIXED_BY_FILES, Settings, changed_settings, settings_from
+from hemodel.evidence.vials import expected_price
 
 POPULATION_COLUMNS = ("population", "name", *rows.OVERRIDABLE)
 CORRELATION_COLUMNS = ("population", "first", "second", "rank_correlation", "source", "status", "note")
@@ -70,7 +71,10 @@ class LifeTable:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything one run believes: settings, parameters, correlations, life table; of one population and one scenario."""
+    """Everything one run believes: settings, parameters, correlations, life table; of one population and one scenario.
+
+    `folder`: the files they were read from, from which other populations and scenarios of the same problem are read.
+    """
 
     settings: Settings
     population: str
@@ -81,13 +85,14 @@ class Inputs:
     utility_norm: UtilityNorm
     published: tuple[Published, ...]
     payoffs: tuple[Payoff, ...]
+    folder: Folder = field(repr=False, compare=False)
     changed: tuple[str, ...] = field(default=())
 
     @property
     def hash(self) -> str:
         """SHA-256 over all that can move a result, in hexadecimal: the same inputs have the same hash on every machine."""
         content = {
-            "settings": self.settings.model_dump(mode="json"),
+            "settings": _content(self.settings),
             "population": self.population,
             "parameters": [vars(self.parameters[name]) for name in sorted(self.parameters)],
             "payoffs": [row.content for row in self.payoffs],
@@ -153,6 +158,17 @@ class Inputs:
         adds = {name: with_costs({name: 1.0}) - with_costs({}) for name in names}
         return dict(sorted(adds.items(), key=lambda item: -item[1]))
 
+    def filed(self, *, population: str | None = None, scenario: str | Path | None = None) -> Inputs:
+        """What the same files say, as they were when these inputs were read: of `population` (default: the same) and `scenario` (default:
+        the base case). Nothing that was changed since is in it.
+        """
+        return _inputs(self.folder, self.population if population is None else population, scenario)
+
+    @property
+    def scenario_names(self) -> list[str]:
+        """Names of the scenarios of the folder, in alphabetical order; see `Folder` for which these are."""
+        return self.folder.scenario_names
+
     def years(self, name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """`values` of the time parameter `name`, in its unit, as years."""
         return values * self.settings.years_per(self.parameters[name].unit)
@@ -185,7 +201,7 @@ class Inputs:
         """The same inputs with some settings set anew; raises `InputError` for what is not a setting or does not fit."""
         new, faults = changed_settings("changed settings", self.settings, settings, fixed=(*FIXED_BY_FILES, "life_table"))
         if new is not None:
-            faults += check_rows(self.payoffs, new, _units(self.parameters))
+            faults += [fault for fault in check_rows(self.payoffs, new, units_of(self.parameters)) if not fault.missing]
         if new is None or faults:
             raise InputError.together(faults)
         return replace(self, settings=new, changed=(*self.changed, *settings))
@@ -203,6 +219,15 @@ def _labels(rows_of: Iterable[Payoff]) -> dict[str, str]:
     for row in rows_of:
         found[row.component] = found.get(row.component) or row.label
     return {name: label or name.replace("_", " ").capitalize() for name, label in found.items()}
+
+
+def _content(settings: Settings) -> dict[str, Any]:
+    """What of the settings makes the hash: without the marks of schemes that are public, or of which nobody has said."""
+    content = settings.model_dump(mode="json")
+    for scheme in content["schemes"].values():
+        if scheme["confidentiality"] in (None, "none"):
+            del scheme["confidentiality"]
+    return content
 
 
 def _moved(parameter: Parameter, value: float) -> Parameter:
@@ -227,69 +252,79 @@ class _Names:
 def load_inputs(problem: str | Path = "relapsed", *, population: str | None = None, scenario: str | Path | None = None) -> Inputs:
     """Read one decision problem, for one population and one scenario, and check all of it.
 
-    `problem` is a name below `inputs/` or a folder of one's own with the same files; `population` is a name in its
-    `settings.toml` (default: the base case); `scenario` a name below `scenarios/` or a TOML file of one's own.
-    Raises one `InputError` that lists every fault of every file with its place; what other populations have is checked too.
+    `problem` is the name of a problem of the package, or the path of a folder of one's own with the same files (see `open_folder`);
+    `population` is a name in its `settings.toml` (default: the base case); `scenario` a name of its scenarios (see `Folder`) or a TOML
+    file. Raises one `InputError` that lists every fault of every file with its place; what other populations have is checked too.
     """
-    folder = _problem_folder(problem)
+    return _inputs(open_folder(problem), population, scenario)
+
+
+def as_filed(problem: str | Path | Inputs, population: str | None = None) -> Inputs:
+    """The base case of a problem, given by its name, its folder, or inputs read before, whose files are then meant as they were read.
+
+    Raises `InputError` for inputs that are not as their files are: what is asked of the files would leave the changes out.
+    """
+    if not isinstance(problem, Inputs):
+        return load_inputs(problem, population=population)
+    if problem.hash != problem.filed().hash:
+        remedy = "Give inputs.filed(), or put the changes into the files or a scenario"
+        raise InputError("inputs", "they were changed since they were read, and this starts from the files", remedy)
+    return problem.filed(population=population)
+
+
+def _inputs(folder: Folder, population: str | None, scenario: str | Path | None) -> Inputs:
     faults: list[Fault] = []
-    values = _read_toml(folder / "settings.toml", faults)
-    settings = _settings(place(folder / "settings.toml"), values, faults)
+    values = _read_toml(folder, folder.path / "settings.toml", faults)
+    settings = _settings(place(folder.path / "settings.toml"), values, faults)
     names = _names_in(values or {})
-    base, whole = _read_parameters(folder / "parameters.csv", faults)
+    base, whole = _read_parameters(folder, faults)
     names = replace(names, parameters=base if whole else None)
-    of_population = _read_populations(folder / "populations.csv", base, names, faults)
+    of_population = _read_populations(folder, base, names, faults)
     payoffs = _read_payoffs(folder, faults)
-    pairs = _read_correlations(folder / "correlations.csv", names, faults)
-    figures = _read_published(folder / "published.csv", names, faults)
+    pairs = _read_correlations(folder, names, faults)
+    figures = _read_published(folder, names, faults)
     chosen = _chosen_population(population, settings, names, faults)
-    faults += _contradictions(place(folder / "correlations.csv"), pairs, base, of_population, names)
+    faults += _contradictions(place(folder.path / "correlations.csv"), pairs, base, of_population, names)
     parameters, change = of_population.get(chosen, base), BASE_CASE
     if scenario is not None and str(scenario) != BASE_CASE.name:
-        settings, parameters, change = _apply_scenario(scenario, settings, parameters, chosen, names, faults)
+        settings, parameters, change = _apply_scenario(folder, scenario, settings, parameters, chosen, names, faults)
     table_name = settings.life_table if settings else (values or {}).get("life_table")
     life_table = _read_life_table(folder, table_name, faults)
     correlations = tuple(pair for owner, pair in pairs if owner in ("", chosen))
     if not faults and settings is not None:
         settings, parameters, correlations, faults = _with_fitted_curves(change, settings, parameters, correlations)
     if not faults and settings is not None:
-        faults += check_rows(payoffs, settings, _units(parameters))
+        # a parameter that is not there is told by the run, with all others that it needs
+        faults += [fault for fault in check_rows(payoffs, settings, units_of(parameters)) if not fault.missing]
     if not faults:
-        faults += contradiction(place(folder / "correlations.csv"), correlations, parameters)
+        faults += contradiction(place(folder.path / "correlations.csv"), correlations, parameters)
     if faults or settings is None or life_table is None:
         raise InputError.together(faults)
     published = tuple(figure for owner, figure in figures if owner == chosen)
     norm = load_rules().utility_norm
     return Inputs(
-        settings, chosen, change, MappingProxyType(parameters), correlations, life_table, norm, published, tuple(payoffs)
+        settings, chosen, change, MappingProxyType(parameters), correlations, life_table, norm, published, tuple(payoffs), folder
     )
 
 
-def _read_payoffs(folder: Path, faults: list[Fault]) -> list[Payoff]:
+def _read_payoffs(folder: Folder, faults: list[Fault]) -> list[Payoff]:
     """Costs and QALYs of the problem: its rows, and those that stand for its adverse events (a folder may have none)."""
-    rows_found = read_payoffs(_read_rows(folder / "payoffs.csv", PAYOFF_COLUMNS, faults), faults)
-    events = folder / "adverse_events.csv"
-    if is_file(events):
-        rows_found += read_events(_read_rows(events, EVENT_COLUMNS, faults, may_be_empty=True), faults)
-    return rows_found
+    found = read_payoffs(_read_rows(folder, folder.path / "payoffs.csv", PAYOFF_COLUMNS, faults), faults)
+    events = _read_rows(folder, folder.path / "adverse_events.csv", EVENT_COLUMNS, faults, may_be_empty=True)
+    return found + read_events(events, faults)
 
 
-def _units(parameters: Mapping[str, Parameter]) -> dict[str, str]:
+def units_of(parameters: Mapping[str, Parameter]) -> dict[str, str]:
+    """Unit of each parameter by name."""
     return {name: parameter.unit for name, parameter in parameters.items()}
 
 
-def scenario_names(problem: str = "relapsed") -> list[str]:
-    """Names of the scenarios of a decision problem, in alphabetical order: all but those of other known problems.
-
-    So one whose problem is misspelt, or whose file cannot be read, is met by those who run all scenarios, and mended.
-    """
-    others = [name for name in _problem_names() if name != problem]
-    names = []
-    for path in sorted(data_folder("scenarios").glob("*.toml")):
-        values = _read_toml(path, [])
-        if values is None or values.get("problem") not in others:
-            names.append(path.stem)
-    return names
+def scenario_names(problem: str | Path = "relapsed") -> list[str]:
+    """Names of the scenarios of a decision problem (a name or a folder of one's own); none where there is no such problem."""
+    try:
+        return open_folder(problem).scenario_names
+    except InputError:
+        return []
 
 
 def latent_correlations(inputs: Inputs) -> tuple[list[str], NDArray[np.float64]]:
@@ -312,39 +347,32 @@ def _contradictions(
     return found
 
 
-def _read_toml(path: Path, faults: list[Fault]) -> dict[str, Any] | None:
-    text = read_text(path, faults)
+def _read_toml(folder: Folder, path: Path, faults: list[Fault]) -> dict[str, Any] | None:
+    text = folder.text(path, faults)
     return None if text is None else toml_values(place(path), text, faults)
 
 
 def _read_rows(
-    path: Path, columns: Collection[str], faults: list[Fault], *, comments: bool = False, may_be_empty: bool = False
+    folder: Folder,
+    path: Path,
+    columns: Collection[str],
+    faults: list[Fault],
+    *,
+    comments: bool = False,
+    may_be_empty: bool = False,
 ) -> Table:
-    text = read_text(path, faults)
+    text = folder.text(path, faults)
     if text is None:
         return Table((), whole=False)
+    if path.name in OPTIONAL and not text:
+        return Table((), whole=True)
     return csv_rows(place(path), text, columns, faults, comments=comments, may_be_empty=may_be_empty)
-
-
-def _problem_names() -> list[str]:
-    return sorted(path.parent.name for path in data_folder("inputs").glob("*/settings.toml"))
-
-
-def _problem_folder(problem: str | Path) -> Path:
-    if isinstance(problem, (str, Path)) and str(problem):
-        folders = (Path(problem), data_folder("inputs") / problem)
-        for files in (("settings.toml",), ("parameters.csv", "populations.csv", "correlations.csv")):
-            for folder in folders:
-                if any(is_file(folder / name) for name in files):
-                    return folder
-    what = "there is no such decision problem and no folder with a settings.toml"
-    raise InputError(f"problem {shown(str(problem))}", what, nearest(problem, _problem_names()))
 
 
 def _settings(where: str, values: Mapping[str, Any] | None, faults: list[Fault]) -> Settings | None:
     if values is None:
         return None
-    settings, found = settings_from(where, values)
+    settings, found = settings_from(where, values, examples=example_settings())
     faults += found
     return settings
 
@@ -381,9 +409,10 @@ def _name_row(where: str, *names: str) -> str:
     return f"{where} ({', '.join(words)})" if all(w.isprintable() and 0 < len(w) <= 80 for w in words) else where
 
 
-def _read_parameters(path: Path, faults: list[Fault]) -> tuple[dict[str, Parameter], bool]:
+def _read_parameters(folder: Folder, faults: list[Fault]) -> tuple[dict[str, Parameter], bool]:
     """Parameters by name, and whether all rows could be read."""
-    table = _read_rows(path, rows.COLUMNS, faults)
+    path = folder.path / "parameters.csv"
+    table = _read_rows(folder, path, rows.COLUMNS, faults, may_be_empty=True)  # the model says what it lacks
     parameters: dict[str, Parameter] = {}
     for place_of_row, cells in table.rows:
         where = _name_row(place_of_row, cells["name"])
@@ -399,13 +428,14 @@ def _read_parameters(path: Path, faults: list[Fault]) -> tuple[dict[str, Paramet
 
 
 def _read_populations(
-    path: Path, base: Mapping[str, Parameter], names: _Names, faults: list[Fault]
+    folder: Folder, base: Mapping[str, Parameter], names: _Names, faults: list[Fault]
 ) -> dict[str, dict[str, Parameter]]:
     """Parameters of each population: the base with the population's rows in place."""
+    path = folder.path / "populations.csv"
     result: dict[str, dict[str, Parameter]] = {name: dict(base) for name in names.populations or ()}
     seen: set[tuple[str, str]] = set()
     is_alone = len(result) == 1  # of several populations one at least must differ from the base case
-    for place_of_row, cells in _read_rows(path, POPULATION_COLUMNS, faults, may_be_empty=is_alone).rows:
+    for place_of_row, cells in _read_rows(folder, path, POPULATION_COLUMNS, faults, may_be_empty=is_alone).rows:
         owner, name = cells["population"].strip(), cells["name"].strip()
         where = _name_row(place_of_row, owner, name)
         values, found = rows.parse(where, {column: cells[column] for column in rows.OVERRIDABLE})
@@ -424,11 +454,11 @@ def _read_populations(
     return result
 
 
-def _read_correlations(path: Path, names: _Names, faults: list[Fault]) -> list[tuple[str, Correlation]]:
+def _read_correlations(folder: Folder, names: _Names, faults: list[Fault]) -> list[tuple[str, Correlation]]:
     """Correlations, each with the population it holds for ("": all)."""
     found: list[tuple[str, Correlation]] = []
     seen: set[tuple[str, frozenset[str]]] = set()
-    for where, cells in _read_rows(path, CORRELATION_COLUMNS, faults).rows:
+    for where, cells in _read_rows(folder, folder.path / "correlations.csv", CORRELATION_COLUMNS, faults, may_be_empty=True).rows:
         text = {column: cell.strip() for column, cell in cells.items()}
         owner, first, second = text["population"], text["first"], text["second"]
         pair, value = frozenset((first, second)), rows.number(text["rank_correlation"])
@@ -453,11 +483,11 @@ def _read_correlations(path: Path, names: _Names, faults: list[Fault]) -> list[t
     return found
 
 
-def _read_published(path: Path, names: _Names, faults: list[Fault]) -> list[tuple[str, Published]]:
+def _read_published(folder: Folder, names: _Names, faults: list[Fault]) -> list[tuple[str, Published]]:
     """Published figures, each with its population."""
     figures: list[tuple[str, Published]] = []
     seen: set[tuple[str, str, str]] = set()
-    for where, cells in _read_rows(path, PUBLISHED_COLUMNS, faults).rows:
+    for where, cells in _read_rows(folder, folder.path / "published.csv", PUBLISHED_COLUMNS, faults, may_be_empty=True).rows:
         text = {column: cell.strip() for column, cell in cells.items()}
         values, found = rows.parse(where, {"value": cells["value"]})
         is_share, value = text["outcome"] in SHARES_PUBLISHED, values["value"]
@@ -483,25 +513,23 @@ def _read_published(path: Path, names: _Names, faults: list[Fault]) -> list[tupl
     return figures
 
 
-def _read_life_table(folder: Path, name: object, faults: list[Fault]) -> LifeTable | None:
-    """The life table that the settings name: beside the problem's folder or among those of the package."""
+def _read_life_table(folder: Folder, name: object, faults: list[Fault]) -> LifeTable | None:
+    """The life table that the settings name: inside the problem's folder, beside it, or among those of the package."""
     if not isinstance(name, str) or not name.strip():
         return None  # a fault of the settings already
-    folders = (folder.parent / "life_tables", data_folder("inputs") / "life_tables")
-    paths = [beside / name for beside in folders if Path(name).name == name and is_file(beside / name)]
-    if not paths:
-        known = {path.name for beside in folders for path in beside.glob("*.csv")}
-        where = f"{place(folder / 'settings.toml')} (life_table)"
-        faults.append(Fault(where, f"there is no life table {shown(name)}", nearest(name, known)))
+    path = folder.life_tables.get(name)
+    if path is None:
+        where = f"{place(folder.path / 'settings.toml')} (life_table)"
+        faults.append(Fault(where, f"there is no life table {shown(name)}", nearest(name, folder.life_tables)))
         return None
-    before, where = len(faults), place(paths[0])
-    numbers = _life_table_numbers(_read_rows(paths[0], LIFE_TABLE_COLUMNS, faults, comments=True), faults)
+    before, where = len(faults), place(path)
+    numbers = _life_table_numbers(_read_rows(folder, path, LIFE_TABLE_COLUMNS, faults, comments=True), faults)
     ages = [age for age, _, _ in numbers]
     if len(faults) == before and (ages != list(range(len(ages))) or len(ages) <= LAST_AGE):
         problem = f"the ages are not 0, 1, 2, ... to {LAST_AGE} or more without gaps"
         faults.append(Fault(where, problem, "Give one row for each age from 0"))
     _, male, female = np.array(numbers).reshape(-1, 3).T.copy()
-    return LifeTable(paths[0].stem, male, female) if len(faults) == before else None
+    return LifeTable(path.stem, male, female) if len(faults) == before else None
 
 
 def _life_table_numbers(table: Table, faults: list[Fault]) -> list[tuple[float, float, float]]:
@@ -535,18 +563,22 @@ def _with_fitted_curves(
     return new, parameters, correlations, list(dict.fromkeys(faults))
 
 
-def _scenario_file(scenario: str | Path, problem: str, faults: list[Fault]) -> Path | None:
-    if isinstance(scenario, (str, Path)):
-        for path in (Path(scenario), data_folder("scenarios") / f"{scenario}.toml"):
-            if is_file(path):
-                return path
-    valid = [BASE_CASE.name, *scenario_names(problem)]
+def _scenario_file(folder: Folder, scenario: str | Path, faults: list[Fault]) -> Path | None:
+    """The file of a scenario: by its name among those of the folder, or by its path."""
+    if isinstance(scenario, str) and scenario in folder.scenarios:
+        return folder.scenarios[scenario]
+    if isinstance(scenario, (str, Path)) and is_file(Path(scenario)):
+        return Path(scenario)
     name = str(scenario)
+    if name in folder.scenarios:
+        return folder.scenarios[name]
+    valid = [BASE_CASE.name, *folder.scenario_names]
     faults.append(Fault(f"scenario {shown(name)}", "there is no such scenario", nearest(name, valid)))
     return None
 
 
 def _apply_scenario(
+    folder: Folder,
     scenario: str | Path,
     settings: Settings | None,
     parameters: dict[str, Parameter],
@@ -555,8 +587,8 @@ def _apply_scenario(
     faults: list[Fault],
 ) -> tuple[Settings | None, dict[str, Parameter], Scenario]:
     """Settings and parameters with the scenario's in place; what holds for other populations only is not put in place."""
-    path = _scenario_file(scenario, settings.problem if settings else "relapsed", faults)
-    values = _read_toml(path, faults) if path else None
+    path = _scenario_file(folder, scenario, faults)
+    values = _read_toml(folder, path, faults) if path else None
     if path is None or values is None:
         return settings, parameters, BASE_CASE
     where = place(path)

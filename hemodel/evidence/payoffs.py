@@ -411,7 +411,12 @@ def check_amount(
             missing = [f"{name}_{s}" for s in own if not own[s]]
             wanted = f"{name}, or {' and '.join(missing[:3])}" if any(own.values()) else name
             faults.append(
-                Fault(where, f"the amount needs {wanted}, which is not among the parameters", nearest(name, _stems(units, own)))
+                Fault(
+                    where,
+                    f"the amount needs {wanted}, which is not among the parameters",
+                    nearest(name, _stems(units, own)),
+                    missing=tuple(missing) if any(own.values()) else (name,),
+                )
             )
     return faults
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hemodel.errors import Fault, InputError, nearest, shown
+from hemodel.evidence.dialects import decimal_mark, grid, text_in, with_point
 
 
 @dataclass(frozen=True)
@@ -27,12 +26,6 @@ def data_folder(name: str) -> Path:
     package = Path(str(resources.files("hemodel")))
     inside = package / name
     return inside if inside.is_dir() else package.parent / name
-
-
-def sources_text() -> str:
-    """The numbered sources, `inputs/sources.md` as it is; empty where there is no such file."""
-    path = data_folder("inputs") / "sources.md"
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def place(path: Path) -> str:
@@ -53,14 +46,18 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def read_text(path: Path, faults: list[Fault]) -> str | None:
-    """The text of a UTF-8 file (a byte-order mark is allowed), or None and a fault that says why there is none."""
+def read_text(path: Path, faults: list[Fault], *, table: bool = False) -> str | None:
+    """The text of a UTF-8 file (a byte-order mark is allowed), or None and a fault that says why there is none.
+
+    A `table` may be UTF-16 or Windows-1252, too.
+    """
     where = place(path)
     try:
         if path.exists() and not path.is_file():
             faults.append(Fault(where, "this is not a file", "Put the file of that name in its place"))
             return None
-        text = path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
+        text = text_in(content)[0] if table else content.decode("utf-8-sig")
     except FileNotFoundError:
         faults.append(Fault(where, "the file is not there", "Put it back; the problem `relapsed` shows what it holds"))
     except UnicodeDecodeError as error:
@@ -80,12 +77,15 @@ def read_text(path: Path, faults: list[Fault]) -> str | None:
     return None
 
 
-def decoded(file: str, content: bytes, remedy: str, problem: str = "this is not a text file") -> str:
-    """The text of an upload in UTF-8 (a byte-order mark is allowed); raises `InputError` where it is none."""
+def decoded(file: str, content: bytes, remedy: str, problem: str = "this is not a text file", *, table: bool = False) -> str:
+    """The text of an upload in UTF-8 (a byte-order mark is allowed), a `table` also in UTF-16 or Windows-1252; else raises `InputError`."""
     try:
-        return content.decode("utf-8-sig")
+        text = text_in(content)[0] if table else content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(file, problem, remedy) from None
+    if table and (not text or "\0" in text):
+        raise InputError(file, problem, remedy)
+    return text
 
 
 def toml_values(where: str, text: str, faults: list[Fault]) -> dict[str, Any] | None:
@@ -110,43 +110,28 @@ def csv_rows(
     r"""Rows of a CSV text with exactly `columns`, in any order. `comments`: lines that begin with # may come before the header.
     `may_be_empty`: the header alone will do.
 
+    Cells may be separated by semicolons or tabs, with decimal commas, and empty columns may follow, as Excel leaves them (`dialects`).
     Rows are counted as Excel counts them: the first line is row 1, and a cell that holds line breaks is still in one row.
 
-    >>> csv_rows("a.csv", "age,sex\n63,m\n", ("sex", "age"), []).rows
-    (('a.csv, row 2', {'age': '63', 'sex': 'm'}),)
+    >>> csv_rows("a.csv", "age;sex\n63,5;m\n", ("sex", "age"), []).rows
+    (('a.csv, row 2', {'age': '63.5', 'sex': 'm'}),)
     """
     before = len(faults)
-    lines = list(io.StringIO(text, newline=""))
-    skipped = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines)) if comments else 0
-    records = _records(where, lines[skipped:], skipped, faults)
-    header = [cell.strip() for cell in records[0]] if records else []
-    if records or len(faults) == before:
-        faults += _header_faults(f"{where}, row {skipped + 1}", header, columns)
-    if sorted(header) != sorted(columns):
+    wrong: list[Fault] = []
+    found = grid(where, text, lambda header: set(columns) <= set(header), wrong, comments=comments)
+    unreadable = not found.header and bool(wrong)
+    of_header = [] if unreadable else _header_faults(f"{where}, row {found.header_row}", list(found.header), columns)
+    if sorted(found.header) != sorted(columns):
+        faults += [*(fault for fault in wrong if "not CSV" in fault.problem), *of_header]
         return Table((), whole=False)
-    rows = []
-    for row, cells in enumerate(records[1:], start=skipped + 2):
-        if len(cells) == len(header):
-            if any(cell.strip() for cell in cells):
-                rows.append((f"{where}, row {row}", dict(zip(header, cells, strict=True))))
-        elif any(cell.strip() for cell in cells):
-            problem = f"has {len(cells)} cells instead of {len(header)}"
-            faults.append(Fault(f"{where}, row {row}", problem, "Put text that contains commas in quotation marks"))
+    faults += [*of_header, *wrong]
+    mark = decimal_mark(found.separator, ((place, cell) for place, cells in found.rows for cell in cells), faults)
+    rows = tuple(
+        (place, dict(zip(found.header, (with_point(cell, mark) for cell in cells), strict=True))) for place, cells in found.rows
+    )
     if not rows and not may_be_empty and len(faults) == before:
         faults.append(Fault(where, "the file has no rows", "Put its rows back"))
-    return Table(tuple(rows), whole=len(faults) == before)
-
-
-def _records(where: str, lines: list[str], skipped: int, faults: list[Fault]) -> list[list[str]]:
-    """Cells of each row up to the first that is not CSV."""
-    records: list[list[str]] = []
-    try:
-        for cells in csv.reader(lines, strict=True):
-            records.append(cells)  # one by one, so that the rows before an error are kept
-    except csv.Error as error:
-        row = f"{where}, row {skipped + len(records) + 1}"
-        faults.append(Fault(row, f"this is not CSV: {error}", "Look for an unclosed quotation mark"))
-    return records
+    return Table(rows, whole=len(faults) == before)
 
 
 def _header_faults(where: str, header: list[str], columns: Collection[str]) -> list[Fault]:

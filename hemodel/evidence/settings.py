@@ -222,6 +222,7 @@ class Scheme(_Strict):
     response_by_cycle: Cycles | None = None
     tiers: list[Tier] | None = Field(default=None, min_length=1)
     most_paid: float | None = Field(default=None, gt=0)  # per person, in money
+    confidentiality: Literal["none", "cic", "aic", "dpd", "cpas"] | None = None  # of its terms; missing: not known
 
     @model_validator(mode="after")
     def _has_its_own_terms(self) -> Scheme:
@@ -233,9 +234,8 @@ class Scheme(_Strict):
             "tiered_discount": {"tiers"},
             "total_cost_cap": {"most_paid"},
         }[self.kind]
-        given = {
-            name for name in type(self).model_fields if name not in ("kind", "drug", "label") and getattr(self, name) is not None
-        }
+        about = ("kind", "drug", "label", "confidentiality")
+        given = {name for name in type(self).model_fields if name not in about and getattr(self, name) is not None}
         if given != terms:
             given_terms = ", ".join(sorted(given)) or "no terms"
             problem = f"a scheme of the kind {self.kind} is given {given_terms}"
@@ -453,8 +453,12 @@ class Settings(_Strict):
         return THRESHOLD_PRESETS[self.thresholds]
 
 
-def settings_from(where: str, values: Mapping[str, Any], *, table: str = "") -> tuple[Settings | None, list[Fault]]:
+def settings_from(
+    where: str, values: Mapping[str, Any], *, table: str = "", examples: str = ""
+) -> tuple[Settings | None, list[Fault]]:
     """Settings from the values of a TOML file, or the faults found in them; `table` is where in the file they stand.
+
+    `examples`: the text of another problem's settings, whose lines show what is missing.
 
     >>> settings_from("settings.toml", {})[1][0].where
     'settings.toml (problem)'
@@ -462,7 +466,7 @@ def settings_from(where: str, values: Mapping[str, Any], *, table: str = "") -> 
     try:
         return Settings.model_validate(values), []
     except ValidationError as error:
-        return None, [_fault(where, table, details) for details in error.errors(include_url=False)]
+        return None, [_fault(where, table, details, examples) for details in error.errors(include_url=False)]
 
 
 def changed_settings(
@@ -510,14 +514,20 @@ _TABLES: dict[object, type[BaseModel]] = {
 }
 
 
-def _fault(where: str, table: str, details: Mapping[str, Any]) -> Fault:
+def _fault(where: str, table: str, details: Mapping[str, Any], examples: str = "") -> Fault:
     """The fault that one entry of pydantic's list of errors stands for, in the words of this package."""
     kind, path, given, terms = details["type"], details["loc"], details["input"], details.get("ctx", {})
     place = f"{where} ({table}{_place(path)})" if path or table else where
     if kind == "refused":
         return Fault(place, terms["problem"], terms["remedy"])
     if kind == "missing":
-        return Fault(place, "is missing", "Add it; the settings.toml of the problem `relapsed` shows how")
+        line = re.search(rf"^{re.escape(str(path[0]))} *=.*$", examples, re.MULTILINE) if len(path) == 1 else None
+        such = (
+            f"Add it, such as `{' '.join(line[0].split())}`"
+            if line
+            else "Add it; the settings.toml of the problem `relapsed` shows how"
+        )
+        return Fault(place, "is missing", such)
     if kind == "extra_forbidden":
         fields = _TABLES[path[0]].model_fields if len(path) > 1 else Settings.model_fields
         return Fault(place, "is not a known setting", nearest(path[-1], fields))

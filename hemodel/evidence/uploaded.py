@@ -31,6 +31,8 @@ PRICE_ARRANGEMENT = "price_arrangement"
 HASH_LABEL = "Exported from inputs"
 NAME, UNIT, VALUE = 1, 2, 3  # columns of the sheet, from 0
 MOST_BYTES = 20_000_000
+NO_STORED_VALUE = "a formula without a stored value"
+"""What a cell is taken for that a program wrote and no spreadsheet has calculated."""
 _TERMS = {
     "drug_cost_cap_cycles": ("cycles charged", "cycles"),
     "free_cycles": ("cycles free", "cycles"),
@@ -51,6 +53,7 @@ class Choice:
     low: float = 0.0
     high: float = 1.0
     allowed: tuple[str, ...] = ()
+    confidentiality: str = ""  # the mark of the scheme whose term it is
 
 
 def choices(settings: Settings) -> tuple[Choice, ...]:
@@ -78,7 +81,9 @@ def choices(settings: Settings) -> tuple[Choice, ...]:
             value = getattr(s.schemes[arrangement], term) if arrangement != "list" else None
             if value is not None:
                 limits = (1.0, 10_000.0) if unit == "cycles" else (0.0, 1.0)
-                found.append(Choice(f"{arrangement}_{term}", f"Scheme ({arrangement}): {label}", unit, float(value), *limits))
+                mark = s.schemes[arrangement].confidentiality
+                choice = Choice(f"{arrangement}_{term}", f"Scheme ({arrangement}): {label}", unit, float(value), *limits)
+                found.append(replace(choice, confidentiality="" if mark in (None, "none") else str(mark)))
     if _counts_either_way(s):
         found.append(Choice("scheme_counts", "The scheme counts", "rule", s.scheme_counts, allowed=("calendar", "dispensed")))
     for strategy in s.strategies:
@@ -127,7 +132,7 @@ def read_uploaded(content: bytes, inputs: Inputs) -> tuple[Inputs, str]:
             moved[name] = parameter
             number = _number(given)
             if number is None:
-                faults.append(Fault(_where(name), f"{shown(given)} is not a number", "Give a plain number such as 0.67"))
+                faults.append(no_number(_where(name), given, "Give a plain number such as 0.67"))
             elif number != inputs.parameters[name].value or unit != inputs.parameters[name].unit:
                 values[name] = number
     new = replace(inputs, parameters=MappingProxyType(moved))
@@ -163,6 +168,17 @@ def content_of(workbook: str | Path | bytes) -> bytes:
         raise InputError(str(workbook), f"the file cannot be read ({error.strerror or error})", "Check the path") from error
 
 
+def no_number(where: str, given: object, remedy: str) -> Fault:
+    """The fault of a cell of a workbook that has no number in it: empty, a formula that nothing has calculated, or something else."""
+    if given == NO_STORED_VALUE:
+        return Fault(
+            where, f"the cell holds {given}", "Open the workbook in a spreadsheet program and save it, or give the number"
+        )
+    if given is None or given == "":
+        return Fault(where, "the cell is empty, not a number", remedy)
+    return Fault(where, f"{shown(given)} is not a number", remedy)
+
+
 def _tried(faults: list[Fault], step: Any, otherwise: Inputs) -> Inputs:
     """The result of a step, or `otherwise` and its faults."""
     try:
@@ -177,7 +193,8 @@ def _where(name: str) -> str:
     return f"workbook, sheet {SHEET} ({name})"
 
 
-def _opened(content: bytes) -> Any:
+def _opened(content: bytes, *, formulas: bool = False) -> Any:
+    """The workbook with the values that were stored of its formulas, or with the `formulas`."""
     if len(content) > MOST_BYTES:
         raise InputError("workbook", f"it has {len(content) / 1e6:.0f} MB", f"Give one of at most {MOST_BYTES / 1e6:.0f} MB")
     try:
@@ -189,7 +206,7 @@ def _opened(content: bytes) -> Any:
         raise InputError("workbook", "it unpacks to more than a workbook of this model holds", "Export it again")
     with _damage_told(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of openpyxl, about parts that it leaves out
-        return load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        return load_workbook(io.BytesIO(content), read_only=True, data_only=not formulas)
 
 
 @contextlib.contextmanager
@@ -234,6 +251,12 @@ def _cells(content: bytes, inputs: Inputs, known: Mapping[str, Choice], faults: 
         raise InputError("workbook", problem, "Load the problem, population and scenario that the file names on its cover")
     missing = [name for name in valid if name not in found and name != PRICE_ARRANGEMENT]
     faults += [Fault(_where(name), "its row is missing", "Put it back") for name in sorted(missing)]
+    if any(value is None for _, value in found.values()):
+        formulas = {name for _, name, _, value in _rows(_opened(content, formulas=True)[SHEET]) if value is not None}
+        found = {
+            name: (unit, NO_STORED_VALUE if value is None and name in formulas else value)
+            for name, (unit, value) in found.items()
+        }
     return found
 
 
@@ -257,11 +280,17 @@ def _choice(choice: Choice, given: object, faults: list[Fault]) -> float | str |
         text = f"{given:g}" if isinstance(given, (int, float)) and not isinstance(given, bool) else str(given).strip()
         if text in choice.allowed:
             return text
-        faults.append(Fault(_where(choice.name), f"{shown(given)} is not a choice", nearest(text, choice.allowed)))
+        if given is None or given == NO_STORED_VALUE:
+            faults.append(no_number(_where(choice.name), given, f"Give one of {', '.join(choice.allowed)}"))
+        else:
+            faults.append(Fault(_where(choice.name), f"{shown(given)} is not a choice", nearest(text, choice.allowed)))
         return None
     number = _number(given)
     whole = choice.unit == "cycles"
     if number is None or not choice.low <= number <= choice.high or (whole and number != int(number)):
+        if given is None or given == NO_STORED_VALUE:
+            faults.append(no_number(_where(choice.name), given, "Give a plain number"))
+            return None
         kind = "a whole number" if whole else "a number"
         limits = f"from {choice.low:g} to {choice.high:g}"
         faults.append(Fault(_where(choice.name), f"{shown(given)} is not {kind} {limits}", f"Give {kind} {limits}"))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import math
+import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +22,7 @@ from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
-from hemodel.evidence.confidential import called
+from hemodel.evidence.confidential import announced
 from hemodel.files import refuse_target, write_whole
 from hemodel.report import labels, readings, tables
 from hemodel.report.colours import INTERVENTION_COLOURS
@@ -29,8 +31,14 @@ from hemodel.report.manifest import manifest, manifest_lines, refuse_other_input
 _DATE = datetime.datetime(1980, 1, 1)  # a fixed date, so that the same run gives the same bytes
 _HEADER_FILL = "E8EDEE"
 _TEXT_WIDTH = 25.7  # cm, of A4 landscape
-_PICTURE = (17.0, 13.0)  # cm, at most
-_LONGEST_WHOLE = 20  # rows of a table that is not cut between pages
+_SIZES = (9.0, 8.0, 7.0, 6.5)  # points; the first in which the words of a table have room
+_MARGIN = 0.13  # cm, on either side of the text in a cell
+_WIDEST = 13.0  # cm, a column of words
+_WORDS = 8.0  # cm, left to columns of words beyond their longest word, or the type is made smaller
+_NARROW, _WIDE = "iljtfrI.,:;'|!()[]-/ ", "mwMW%@+"
+_BESIDE = (12.6, 7.4)  # cm, at most: a picture that shares its page
+_WIDEST_PICTURE, _WHOLE_PAGE = 20.0, 14.5  # cm, at most
+_LONGEST_WHOLE = 24  # rows of a table that is not cut between pages
 ASSUMPTIONS = (
     ("A cycle is 28 days; everyone starts progression-free and on treatment.", "One pack of lenalidomide is 28 days."),
     ("Time in a state is the mean of start and end of each cycle.", "People leave a state all through a cycle, not at its end."),
@@ -99,7 +107,7 @@ def report_document(
         _table(document, cheers)
     document.add_heading("How to make this report again", 1)
     for what, value in manifest_lines(record):
-        document.add_paragraph(f"{what}: {value}")
+        document.add_paragraph(f"{what}: {value}").paragraph_format.space_after = 0
     return _bytes(document)
 
 
@@ -136,7 +144,7 @@ def _front(document: Any, base: BaseCase, record: dict[str, Any]) -> None:
     inputs, settings = base.inputs, base.inputs.settings
     population = settings.populations[inputs.population]
     document.add_heading("Cost-effectiveness report", 0)
-    document.add_paragraph(settings.question)
+    _say(document.add_paragraph(), settings.question)
     lines = [
         ("Population", f"{population.label}. {population.why}"),
         ("Scenario", f"{inputs.scenario.label}. {inputs.scenario.why}"),
@@ -145,9 +153,8 @@ def _front(document: Any, base: BaseCase, record: dict[str, Any]) -> None:
     ]
     if inputs.changed:
         lines.append(("Changed by hand", f"{', '.join(record['changed'])}: not as in the files"))
-    marked = len(called(inputs))
-    if marked:
-        lines.append(("Confidential", f"{marked} parameters are marked confidential; nothing here is redacted"))
+    if confidential := announced(inputs):
+        lines.append(("Confidential", confidential))
     for row in base.table.to_dict("records"):
         if row["strategy"] != settings.comparator:
             arrangement = labels.arrangement_label(settings, row["price_arrangement"])
@@ -158,8 +165,8 @@ def _front(document: Any, base: BaseCase, record: dict[str, Any]) -> None:
             lines.append((f"ICER, {labels.strategy_label(settings, row['strategy'])}", answer))
     for what, words in lines:
         paragraph = document.add_paragraph()
-        paragraph.add_run(f"{what}: ").bold = True
-        paragraph.add_run(words)
+        _say(paragraph, f"{what}: ", bold=True)
+        _say(paragraph, words)
         paragraph.paragraph_format.space_after = 0
 
 
@@ -197,9 +204,9 @@ def _base_case(document: Any, base: BaseCase) -> None:
         _table(document, tables.life_years_by_state_table(base, strategy=strategy), tables.ROUNDING_NOTE)
     from hemodel.report import charts
 
-    _figure(document, charts.costs_by_component({a: base.costs_by_component(a) for a in settings.price_arrangements}, settings))
-    for strategy in settings.strategy_names:
-        _figure(document, charts.cohort_trace(base.trace, settings, strategy))
+    costs = {a: base.costs_by_component(a) for a in settings.price_arrangements}
+    _figures(document, [charts.cohort_trace(base.trace, settings, strategy) for strategy in settings.strategy_names])
+    _figure(document, charts.costs_by_component(costs, settings), _WHOLE_PAGE)
 
 
 def _probabilistic(document: Any, base: BaseCase, psa: PSA) -> None:
@@ -219,15 +226,19 @@ def _one_way(document: Any, one_way: OneWay) -> None:
     from hemodel.report import charts
 
     document.add_heading("3.11 One parameter at a time", 1)
-    _figure(document, charts.tornado(one_way, readings.NET_BENEFIT))
+    _figure(document, charts.tornado(one_way, readings.NET_BENEFIT), _WHOLE_PAGE)
     _table(document, tables.tornado_table(one_way).head(15), f"The 15 that move it most. {tables.TORNADO_FOOTER}")
 
 
 def _scenarios(document: Any, base: BaseCase, scenarios: Scenarios) -> None:
+    settings = base.inputs.settings
     document.add_heading("3.11 Scenarios", 1)
-    for arrangement in base.outcomes.price_arrangements:
-        document.add_heading(labels.arrangement_label(base.inputs.settings, arrangement), 2)
-        _table(document, tables.scenario_table(scenarios, arrangement), tables.SCENARIO_FOOTER)
+    names = (labels.arrangement_label(settings, a) for a in base.outcomes.price_arrangements if a != "list")
+    footer = " ".join([tables.SCENARIO_PRICES_FOOTER, *(f"{name}." for name in names)])
+    for strategy in tables.interventions(settings):
+        if len(settings.strategies) > 2:
+            document.add_heading(labels.strategy_label(settings, strategy), 2)
+        _table(document, tables.scenario_prices_table(scenarios, strategy), footer)
 
 
 def _table(document: Any, frame: pd.DataFrame, footer: str = "") -> None:
@@ -240,10 +251,11 @@ def _table(document: Any, frame: pd.DataFrame, footer: str = "") -> None:
 
     text, names = tables.rounded(frame), [str(name) for name in frame.columns]
     numeric = [any(isinstance(x, (int, float)) for x in frame.iloc[:, place]) for place in range(len(names))]
-    widths = _widths(text, names)
+    size, widths = _fitting(text, names)
     made = document.add_table(rows=1 + len(text), cols=len(names))
     made.style, made.alignment, made.autofit = "Table Grid", WD_TABLE_ALIGNMENT.LEFT, False
-    size = Pt(8 if len(names) > 6 else 9)
+    _set_margins(made)
+    style = _cell_style(document, size)
     for column, width in zip(made.columns, widths, strict=True):
         column.width = Cm(width)
     content = [names, *text.to_numpy().tolist()]
@@ -255,10 +267,9 @@ def _table(document: Any, frame: pd.DataFrame, footer: str = "") -> None:
         for place, (cell, words) in enumerate(zip(row.cells, values, strict=True)):
             cell.width = Cm(widths[place])
             paragraph = cell.paragraphs[0]
-            paragraph.paragraph_format.space_after = 0
+            paragraph.style = style
             paragraph.paragraph_format.keep_with_next = together or r == 0
-            run = paragraph.add_run(words)
-            run.font.size, run.bold = size, bold
+            _say(paragraph, words, bold=bold)
             if numeric[place]:
                 paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
             if r == 0:
@@ -269,30 +280,136 @@ def _table(document: Any, frame: pd.DataFrame, footer: str = "") -> None:
     repeat = OxmlElement("w:tblHeader")
     made.rows[0]._tr.get_or_add_trPr().append(repeat)
     note = document.add_paragraph()
-    note.add_run(footer).font.size = Pt(8)
+    note.paragraph_format.space_before, note.paragraph_format.space_after = Pt(2), Pt(8)
+    _say(note, footer, size=8)
 
 
-def _widths(text: pd.DataFrame, names: Sequence[str]) -> list[float]:
-    """Widths in cm that fill the page, by the longest text of each column within reason."""
-    longest = []
-    for place, name in enumerate(names):
-        words = max((len(w) for w in name.split()), default=1)
-        cells = max((len(x) for x in text.iloc[:, place]), default=1)
-        longest.append(float(min(max(words + 2, cells, 11), 44)))
-    return [_TEXT_WIDTH * x / sum(longest) for x in longest]
+def _cell_style(document: Any, size: float) -> Any:
+    """The style of the text in cells, of one size of type for full and for empty ones, so that all rows are of one height."""
+    from docx.enum.style import WD_STYLE_TYPE
+    from docx.shared import Pt
+
+    name = f"Cell {size:g}"
+    if name in (style.name for style in document.styles):
+        return document.styles[name]
+    style = document.styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH)
+    style.base_style, style.font.size = document.styles["Normal"], Pt(size)
+    style.paragraph_format.space_before = style.paragraph_format.space_after = Pt(1)
+    return style
 
 
-def _figure(document: Any, figure: Any) -> None:
-    """A chart of the app as a picture, with its sentence; the description is there for those who cannot see it."""
-    import vl_convert
+def _set_margins(table: Any) -> None:
+    """Room at the sides of the text in every cell, the same for all tables, as `_fitting` reckons with it."""
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
     from docx.shared import Cm
+
+    margins = OxmlElement("w:tblCellMar")
+    for side in ("left", "right"):
+        margin = OxmlElement(f"w:{side}")
+        margin.set(qn("w:w"), str(Cm(_MARGIN).twips))
+        margin.set(qn("w:type"), "dxa")
+        margins.append(margin)
+    table._tbl.tblPr.find(qn("w:tblLook")).addprevious(margins)  # the order of the schema
+
+
+def _say(paragraph: Any, text: str, *, bold: bool = False, size: float | None = None) -> None:
+    """Text at the end of a paragraph; a line does not end between a minus, or the hyphen of a range, and the number after it."""
+    from docx.oxml import OxmlElement
+    from docx.shared import Pt
+
+    run = paragraph.add_run()
+    run.bold, run.font.size = bold, None if size is None else Pt(size)
+    for k, part in enumerate(re.split(r"-(?=[£\d])", text)):
+        if k:
+            run._r.append(OxmlElement("w:noBreakHyphen"))
+        run.add_text(part)
+
+
+def _fitting(text: pd.DataFrame, names: Sequence[str]) -> tuple[float, list[float]]:
+    """Type size in points and widths of the columns in cm, at most the page's together: no word and no number is broken over two lines,
+    and columns of words share what is left by how much they hold.
+    """
+    columns = [(name, text.iloc[:, place].to_list()) for place, name in enumerate(names)]
+    for size in _SIZES:
+        least = [max(_in_lines(name, 3, size), _longest(" ".join(cells).split(), size)) for name, cells in columns]
+        wanted = [max(low, min(_longest(cells, size), _WIDEST)) for low, (_, cells) in zip(least, columns, strict=True)]
+        roomy = [max(most, _in_lines(name, 2, size)) for most, name in zip(wanted, names, strict=True)]
+        if sum(roomy) <= _TEXT_WIDTH:
+            return size, roomy
+        if sum(least) <= _TEXT_WIDTH - _WORDS or size == _SIZES[-1]:
+            break
+    more = [most - low for low, most in zip(least, wanted, strict=True)]
+    share = (_TEXT_WIDTH - sum(least)) / sum(more) if sum(more) else 0.0
+    return size, [low + share * x for low, x in zip(least, more, strict=True)]
+
+
+def _in_lines(heading: str, most: int, size: float) -> float:
+    """Width of the narrowest column in cm in which a heading takes at most so many lines."""
+    words = heading.split()
+    parts = [" ".join(words[a:b]) for a in range(len(words)) for b in range(a + 1, len(words) + 1)]
+    widths = sorted(_longest([part], size, bold=True) for part in parts)
+    return next((width for width in widths if _lines(words, width, size) <= most), 0.0)
+
+
+def _lines(words: Sequence[str], width: float, size: float) -> float:
+    """How many lines words take in a column, one after the other; infinite where one of them does not fit."""
+    lines: list[str] = []
+    for word in words:
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and _longest([longer], size, bold=True) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return len(lines) if _longest(lines, size, bold=True) <= width else math.inf
+
+
+def _longest(lines: Sequence[str], size: float, *, bold: bool = False) -> float:
+    """Width of a column in cm that holds each of these lines in one."""
+    return 2 * _MARGIN + max((_width(line, size, bold=bold) for line in lines), default=0.0)
+
+
+def _width(text: str, size: float, *, bold: bool = False) -> float:
+    """An upper bound of the width of a text in cm, in the widest of the usual sans-serif types, DejaVu Sans."""
+    ems = sum(0.4 if c in _NARROW else 1.0 if c in _WIDE else 0.75 if c.isupper() else 0.65 for c in text)
+    return ems * size * (1.15 if bold else 1.0) * 2.54 / 72
+
+
+def _figures(document: Any, figures: Sequence[Any]) -> None:
+    """Charts that belong together, side by side."""
+    from docx.shared import Cm
+
+    paragraph = document.add_paragraph()
+    paragraph.paragraph_format.keep_with_next = True
+    for figure in figures:
+        picture, ratio = _picture(figure)
+        width = min(_TEXT_WIDTH / len(figures) - 1.0, _BESIDE[0], _BESIDE[1] * ratio)
+        added = paragraph.add_run().add_picture(picture, width=Cm(width))
+        added._inline.docPr.set("descr", figure.alt)
+    for figure in figures:
+        _say(document.add_paragraph(), figure.sentence)
+
+
+def _figure(document: Any, figure: Any, high: float = _BESIDE[1]) -> None:
+    """A chart of the app as a picture of at most this height (cm), with its sentence; the description is there for those who cannot see
+    it.
+    """
+    from docx.shared import Cm
+
+    picture, ratio = _picture(figure)
+    added = document.add_picture(picture, width=Cm(min(_WIDEST_PICTURE, high * ratio)))
+    added._inline.docPr.set("descr", figure.alt)
+    document.paragraphs[-1].paragraph_format.keep_with_next = True
+    _say(document.add_paragraph(), figure.sentence)
+
+
+def _picture(figure: Any) -> tuple[io.BytesIO, float]:
+    """A chart as a PNG, and its width over its height."""
+    import vl_convert
 
     picture = vl_convert.vegalite_to_png(json.dumps(figure.chart.to_dict()), scale=2.0)
     wide, high = (int.from_bytes(picture[at : at + 4], "big") for at in (16, 20))  # the header of a PNG
-    added = document.add_picture(io.BytesIO(picture), width=Cm(min(_PICTURE[0], _PICTURE[1] * wide / high)))
-    added._inline.docPr.set("descr", figure.alt)
-    document.paragraphs[-1].paragraph_format.keep_with_next = True
-    document.add_paragraph(figure.sentence)
+    return io.BytesIO(picture), wide / high
 
 
 def _bytes(document: Any) -> bytes:

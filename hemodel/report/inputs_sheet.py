@@ -23,6 +23,7 @@ from openpyxl.utils.cell import coordinate_to_tuple
 from hemodel.errors import Fault, InputError, shown
 from hemodel.evidence.parameters import QUANTITIES, finite, number
 from hemodel.evidence.reading import csv_rows, decoded
+from hemodel.evidence.uploaded import NO_STORED_VALUE, no_number
 
 SHEET = "Inputs"
 MOST_BYTES = 5_000_000
@@ -90,7 +91,7 @@ def _read_row(where: str, row: dict[str, object], found: Sheet) -> list[Fault]:
             found.choices[name] = row.get("value")
         return []
     if value is None:
-        return [Fault(where, f"the value is {shown(row.get('value'))}, not a number", "Give a plain number such as 0.81")]
+        return [no_number(where, row.get("value"), "Give a plain number such as 0.81")]
     found.values[name] = value
     return []
 
@@ -180,7 +181,7 @@ def _cell(cell: Element, texts: Sequence[str], dates: set[int]) -> object:
     if kind == "inlineStr":
         return "".join(_text(item) for item in cell.findall("{*}is"))
     if not text:
-        return None
+        return None if cell.find("{*}f") is None else NO_STORED_VALUE
     if kind == "s":
         return texts[range(len(texts))[int(text)]]
     if kind == "b":
@@ -193,7 +194,7 @@ def _cell(cell: Element, texts: Sequence[str], dates: set[int]) -> object:
 def _csv(file: str, content: bytes) -> list[tuple[object, ...]]:
     """Rows of a CSV text, its header among them."""
     remedy = "Give the workbook as it was downloaded, without a password"
-    text = decoded(file, content, remedy, "this is neither a workbook (.xlsx) nor a text file")
+    text = decoded(file, content, remedy, "this is neither a workbook (.xlsx) nor a text file", table=True)
     if max(text.count("\n"), text.count("\r")) > _MOST_ROWS:
         raise InputError(file, f"it has more than {_MOST_ROWS:,} rows", "Give the names and values of this model alone")
     faults: list[Fault] = []

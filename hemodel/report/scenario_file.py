@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from hemodel.evidence.fitted import estimates_of
-from hemodel.evidence.inputs import Inputs, load_inputs
+from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import OVERRIDABLE
 from hemodel.evidence.settings import FIXED_BY_FILES
 
@@ -16,11 +16,11 @@ _SPREAD = ("value", "se", "low", "high")
 def scenario_toml(inputs: Inputs, *, name: str, label: str, why: str, without: Collection[str] = ()) -> str:
     """The scenario file that gives `inputs` again: every setting, parameter and fitted curve in which they differ from the problem's files.
 
-    The problem is one of the package. `name` is that of the file. `without`: parameters and price arrangements to leave out; a fitted curve
-    is left out where its first coefficient is.
+    The files are those that `inputs` were read from. `name` is that of the file. `without`: parameters and price
+    arrangements to leave out; a fitted curve is left out where its first coefficient is.
     """
     settings = inputs.settings
-    filed = load_inputs(settings.problem, population=inputs.population)
+    filed = inputs.filed()
     lines = [
         f"{key} = {_toml(value)}"
         for key, value in (("name", name), ("problem", settings.problem), ("label", label), ("why", why))
@@ -28,7 +28,7 @@ def scenario_toml(inputs: Inputs, *, name: str, label: str, why: str, without: C
     lines.append(f"populations = {_toml([inputs.population])}")
     before, after = filed.settings.model_dump(mode="json"), settings.model_dump(mode="json")
     after["schemes"] = {n: terms for n, terms in after["schemes"].items() if n not in without}
-    after["price_arrangements"] = [n for n in after["price_arrangements"] if n not in without]
+    after["price_arrangements"] = [n for n in after["price_arrangements"] if n not in without] or ["list"]
     elsewhere = (*FIXED_BY_FILES, "fitted_curves")
     changed = {k: v for k, v in after.items() if v != before[k] and k not in elsewhere and v is not None}
     if changed:

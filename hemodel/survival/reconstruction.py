@@ -6,6 +6,7 @@ curve and its numbers at risk, and know nothing else about the patients.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,13 @@ class Reconstruction:
 
 
 def reconstruct(
-    times: ArrayLike, survival: ArrayLike, risk_times: ArrayLike, numbers_at_risk: ArrayLike, total_events: int | None = None
+    times: ArrayLike,
+    survival: ArrayLike,
+    risk_times: ArrayLike,
+    numbers_at_risk: ArrayLike,
+    total_events: int | None = None,
+    *,
+    places: tuple[Sequence[str], Sequence[str]] | None = None,
 ) -> Reconstruction:
     """Individual data that give the digitised Kaplan-Meier curve and its table of numbers at risk.
 
@@ -45,13 +52,14 @@ def reconstruct(
     people are censored there as fast as before. Within each interval of the table censorings are spread evenly, deaths at a point are
     the whole number nearest to n (1 - S / the last S reached), and the number censored is moved until the next number at risk is met.
     Deaths fall on the digitised times, censorings half-way to the next. Those left at the end of the curve are censored there.
+    `places`: what messages call each point and each number at risk, such as its row in a file; else they are counted from 1.
     Raises InputError for points that rise, a curve that does not start at 1, and tables that rise or leave the curve.
 
     >>> found = reconstruct([0, 1, 2], [1.0, 0.5, 0.25], [0, 2], [4, 2])
     >>> found.times, found.events
     (array([1., 1., 2., 2.]), array([1., 1., 1., 0.]))
     """
-    when, alive, table_times, table = _checked(times, survival, risk_times, numbers_at_risk, total_events)
+    when, alive, table_times, table = _checked(times, survival, risk_times, numbers_at_risk, total_events, places)
     first = np.searchsorted(when, table_times, side="left")  # the first point at or after each time of the table
     edges = np.append(first, len(when))
     deaths, censored = np.zeros(len(when), dtype=np.int64), np.zeros(len(when), dtype=np.int64)
@@ -113,7 +121,12 @@ def _lost_at_the_end(when: Array, first: NDArray[np.intp], censored: Counts, n: 
 
 
 def _checked(
-    times: ArrayLike, survival: ArrayLike, risk_times: ArrayLike, numbers_at_risk: ArrayLike, total_events: int | None
+    times: ArrayLike,
+    survival: ArrayLike,
+    risk_times: ArrayLike,
+    numbers_at_risk: ArrayLike,
+    total_events: int | None,
+    places: tuple[Sequence[str], Sequence[str]] | None,
 ) -> tuple[Array, Array, Array, Counts]:
     when, alive = np.asarray(times, dtype=np.float64), np.asarray(survival, dtype=np.float64)
     table_times, table = np.asarray(risk_times, dtype=np.float64), np.asarray(numbers_at_risk, dtype=np.float64)
@@ -127,35 +140,38 @@ def _checked(
         raise InputError(
             "risk_times and numbers_at_risk", f"their shapes are {table_times.shape} and {table.shape}", "Give one number a time"
         )
-    faults = []
+    faults: list[Fault] = []
 
-    def refuse(where: str, wrong: NDArray[np.bool_], say: str, remedy: str) -> None:
-        for place in np.flatnonzero(wrong)[:1]:
-            faults.append(Fault(f"{where} {int(place) + 1}", say.format(place=int(place)), remedy))
+    def point(k: int) -> str:
+        return f"{places[0][k] if places else f'point {k + 1}'} (time {when[k]:g})"
 
-    refuse("point", ~(np.isfinite(when) & np.isfinite(alive)), "not a number", "Digitise it again, or leave it out")
+    def entry(k: int) -> str:
+        return f"{places[1][k] if places else f'number at risk {k + 1}'} (time {table_times[k]:g})"
+
+    def refuse(where: Callable[[int], str], wrong: NDArray[np.bool_], say: str, remedy: str) -> None:
+        faults.extend(Fault(where(int(k)), say, remedy) for k in np.flatnonzero(wrong)[:1])
+
+    refuse(point, ~(np.isfinite(when) & np.isfinite(alive)), "not a number", "Digitise it again, or leave it out")
     if not faults:
         if when[0] != 0 or alive[0] != 1:
-            faults.append(Fault("point 1", f"the curve starts at ({when[0]:g}, {alive[0]:g})", "Begin with the point (0, 1)"))
-        refuse("point", (alive < 0) | (alive > 1), "its survival is outside 0 to 1", "Give shares, not per cent")
+            faults.append(Fault(point(0), f"the curve starts at ({when[0]:g}, {alive[0]:g})", "Begin with the point (0, 1)"))
+        refuse(point, (alive < 0) | (alive > 1), "its survival is outside 0 to 1", "Give shares, not per cent")
         steps = np.append(0.0, np.diff(alive))
-        refuse("point", steps > 0, "survival rises there", "Digitise it again, or give it the survival of the point before it")
+        refuse(point, steps > 0, "survival rises there", "Digitise it again, or give it the survival of the point before it")
         refuse(
-            "point", np.append(1.0, np.diff(when)) <= 0, "its time is not after the one before it", "Sort the points; one a time"
+            point, np.append(1.0, np.diff(when)) <= 0, "its time is not after the one before it", "Sort the points; one a time"
         )
     refuse(
-        "number at risk",
+        entry,
         ~((table >= 1) & (table == np.round(table))),
         "not a whole number from 1",
         "Leave out times with nobody at risk",
     )
-    refuse("number at risk", np.append(0.0, np.diff(table)) > 0, "it rises", "Copy the table again: people only leave")
-    refuse("risk time", np.append(1.0, np.diff(table_times)) <= 0, "it is not after the one before it", "Sort the table")
+    refuse(entry, np.append(0.0, np.diff(table)) > 0, "it rises", "Copy the table again: people only leave")
+    refuse(entry, np.append(1.0, np.diff(table_times)) <= 0, "its time is not after the one before it", "Sort the table")
     if table_times[0] != 0:
-        faults.append(Fault("risk time 1", f"the table starts at {table_times[0]:g}", "Begin with time 0 and everybody"))
-    refuse(
-        "risk time", ~(table_times <= when[-1]), "it is after the last point of the curve", "Digitise to there, or leave it out"
-    )
+        faults.append(Fault(entry(0), f"the table starts at {table_times[0]:g}", "Begin with time 0 and everybody"))
+    refuse(entry, ~(table_times <= when[-1]), "it is after the last point of the curve", "Digitise to there, or leave it out")
     if total_events is not None and not 1 <= total_events <= table[0]:
         faults.append(Fault("total_events", f"{total_events} events among {table[0]:g} people", "Give 1 to all of them"))
     if faults:

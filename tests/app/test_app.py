@@ -68,7 +68,15 @@ def used():
 @pytest.fixture
 def fresh(used):
     """The app in use, put back to the base case on the page Summary."""
-    for key, value in (("wanted", None), ("edits", {}), ("fitted", None), ("own", None), ("runs", {}), ("before", None)):
+    for key, value in (
+        ("wanted", None),
+        ("edits", {}),
+        ("fitted", None),
+        ("own", None),
+        ("runs", {}),
+        ("before", None),
+        ("scheme_marks", {}),
+    ):
         if key == "wanted":
             if key in used.session_state:
                 del used.session_state[key]
@@ -629,6 +637,67 @@ def test_a_fitted_curve_goes_into_a_scenario_file_only_if_that_is_asked_for(fres
     assert told.startswith(r"Not in the link\: the curve fitted to data of your own") and "the scenario of your own" in told
 
 
+OFFER = """name = "offer"
+problem = "relapsed"
+label = "The offer"
+why = "What was offered."
+[settings.schemes.pas]
+label = "A cap of 19 cycles"
+kind = "drug_cost_cap"
+drug_cost_cap_cycles = 19
+"""
+
+
+def offered(app):
+    """The app with a scenario file loaded whose scheme has no mark."""
+    go(app, "Scenarios").session_state["scenarios_tab"] = "Save, load and share"
+    app.run()
+    return uploaded(app, "load_scenario", "offer.toml", OFFER.encode())
+
+
+def downloads(app):
+    return [button.label for button in app.download_button if "redacted" in (button.label or "")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_covered"), [("Yes: commercial in confidence", True), ("No: they are public", False)], ids=["cic", "none"]
+)
+def test_a_scheme_without_a_mark_is_asked_about_before_anything_is_called_redacted(fresh, answer, is_covered):
+    offered(fresh)
+    assert "Confidential" in text(ran(go(fresh, "Summary")))
+    go(fresh, "Export")
+    assert downloads(fresh) == []
+    (asked,) = [radio for radio in fresh.radio if "confidential" in radio.label]
+    assert "A cap of 19 cycles" in asked.label.replace("\\", "") and asked.value is None
+    ran(asked.set_value(answer).run())
+    assert not [radio for radio in fresh.radio if "confidential" in radio.label]
+    assert bool(downloads(fresh)) == is_covered
+    assert ("Confidential" in text(go(fresh, "Summary"))) == is_covered
+
+
+def test_the_terms_of_a_confidential_scheme_are_in_no_link_scenario_file_code_or_file_name():
+    base = hm.load_inputs("relapsed")
+    scheme = base.settings.schemes["pas"].model_dump() | {"confidentiality": "cpas", "label": "Cap of 19"}
+    inputs = base.with_settings(schemes={"pas": scheme | {"drug_cost_cap_cycles": 19}})
+    edits = {"drug_cost_cap_cycles": 17, "u_progressed": 0.6}
+    now = choices.applied(inputs, edits)
+    assert choices.is_private(now) and now.settings.schemes["pas"].drug_cost_cap_cycles == 17
+    assert sharing.link_query(now, edits) == {"problem": "relapsed", "u_progressed": "0.6"}
+    assert len(sharing.left_out(now, edits)) == 2
+    told = sharing.scenario_text(now, name="x", label="x", why="x")
+    again = sharing.read_scenario("x.toml", told.encode(), "relapsed", "two_or_more_prior")
+    assert again.settings.price_arrangements == ["list"] and again.parameters["u_progressed"].value == 0.6
+    for words in (told, choices.recipe(now, edits)):
+        assert "17" not in words and "19" not in words.replace("c_lenalidomide", "") and "Cap of" not in words
+
+
+def test_a_public_scheme_goes_with_its_mark_into_a_scenario_file():
+    inputs = choices.applied(hm.load_inputs("relapsed"), {"drug_cost_cap_cycles": 20})
+    told = sharing.scenario_text(inputs, name="x", label="x", why="x")
+    again = sharing.read_scenario("x.toml", told.encode(), "relapsed", "two_or_more_prior")
+    assert again.hash == inputs.hash and not choices.is_private(again)
+
+
 def test_data_of_ones_own_make_the_inputs_private(fits_data):
     file, times, events = fits_data
     fitted = choices.FittedData("pfs", LD, "weibull", "months", times, events, file)
@@ -671,7 +740,7 @@ def test_a_scenario_that_is_loaded_is_shown_and_named(fresh):
 def test_a_scenario_saved_under_the_name_of_one_in_the_list_is_not_taken_for_that():
     inputs = choices.applied(hm.load_inputs("relapsed"), {"u_progressed": 0.5})
     for label, name in (("Horizon 10 years", "my_horizon_10_years"), ("Base case", "my_base_case")):
-        assert sharing.file_name(label, "relapsed") == name
+        assert sharing.file_name(label, hm.load_inputs("relapsed")) == name
         told = sharing.scenario_text(inputs, name=name, label=label, why="Because")
         again = sharing.read_scenario(f"{name}.toml", told.encode(), "relapsed", "two_or_more_prior")
         assert again.hash == inputs.hash

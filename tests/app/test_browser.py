@@ -9,6 +9,7 @@ machine; one session that sees another's; a server that answers to a foreign hos
 import importlib.util
 import os
 import re
+import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -238,6 +239,38 @@ def test_every_download_comes_with_a_confidential_price_and_the_redacted_ones_do
     redacted = found["Workbook of values, redacted"]
     assert holds(redacted, result.icer("pas")) and not any(holds(redacted, number) for number in followed)
     assert "43.21" not in saved(page, "Scenario file", tmp_path).read_text(encoding="utf-8")
+
+
+def test_the_redacted_workbook_of_a_scenario_of_ones_own_holds_nothing_of_its_confidential_discount(page, tmp_path):
+    file = tmp_path / "offer_3719.toml"
+    file.write_text(
+        'name = "offer_3719"\nproblem = "relapsed"\nlabel = "Offer of 37.19 %"\nwhy = "37.19 % off."\n[settings.schemes.pas]\n'
+        'label = "37.19 % off"\nkind = "price_discount"\nprice_discount = 0.3719\n'
+    )
+    result = hm.run_base_case(hm.load_inputs("relapsed", scenario=file))
+    go(page, "Scenarios")
+    page.get_by_role("tab", name="Save, load and share").click()
+    quiet(page)
+    page.get_by_test_id("stFileUploader").locator("input").set_input_files(file)
+    page.get_by_text("Offer of 37.19 %").first.wait_for()
+    quiet(page)
+    assert "3719" not in urlsplit(page.url).query
+    go(page, "Export")
+    assert page.get_by_role("button", name="Workbook of values, redacted").count() == 0
+    page.get_by_text("Yes: commercial in confidence").click()
+    page.get_by_role("button", name="Workbook of values, redacted").wait_for()
+    quiet(page)
+    with page.expect_download(timeout=180_000) as started:
+        page.get_by_role("button", name="Workbook of values, redacted").click()
+    assert "3719" not in started.value.suggested_filename
+    redacted = tmp_path / "redacted.xlsx"
+    started.value.save_as(redacted)
+    followed = [0.3719, 0.6281, 37.19, 4368 * (1 - 0.3719), result.icer("pas"), *result.outcomes.total_costs("pas")[0]]
+    assert holds(redacted, result.icer("list")) and not any(holds(redacted, number) for number in followed)
+    with zipfile.ZipFile(redacted) as archive:
+        whole = "\n".join(archive.read(name).decode("utf-8", "replace") for name in archive.namelist())
+    words = ("37.19", "37.19 %", "37.19 % off", "offer_3719", "0.3719", result.inputs.hash)
+    assert not [word for word in words if re.search(rf"(?<![\d.]){re.escape(word)}(?!\d)", whole)]
 
 
 def test_every_download_comes_with_a_curve_of_ones_own_and_the_redacted_one_does_not_give_it_away(page, tmp_path):

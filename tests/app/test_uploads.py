@@ -381,18 +381,31 @@ def written(kind, content):
         return {
             str(name).strip(): plain_number(str(value)) for name, value in cells if str(name).strip() in base().inputs.parameters
         }
-    text = content.decode("utf-8-sig")
+    text = decoded_anyhow(content)
     if kind == "scenario file":
         cells = tomllib.loads(text).get("parameters", {})
         return {name: float(changes["value"]) for name, changes in cells.items() if "value" in changes}
     lines = io.StringIO(text, newline="").readlines()
     while kind == "survival data" and lines[0].startswith("#"):
         lines = lines[1:]
-    rows = [{str(k).strip(): v for k, v in row.items()} for row in csv.DictReader(lines)]
+    mark = next((mark for mark in ";\t" if mark in lines[0] and "," not in lines[0]), ",")
+    rows = [{str(k).strip().lower(): v for k, v in row.items()} for row in csv.DictReader(lines, delimiter=mark)]
     if kind == "survival data":
         rows = [row for row in rows if (row["time"] or "").strip() or (row["event"] or "").strip()]
-        return [float(row["time"]) for row in rows], [float(row["event"]) for row in rows]
+        return [float(row["time"]) for row in rows], [
+            float({"TRUE": 1, "FALSE": 0}.get(event := row["event"].strip().upper(), event)) for row in rows
+        ]
     return {row["name"].strip(): plain_number(row["value"]) for row in rows if (row["name"] or "").strip()}
+
+
+def decoded_anyhow(content):
+    """Text in the encoding that its first bytes or its letters show."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252")
 
 
 def agrees(kind, found, content):

@@ -39,7 +39,12 @@ def with_drug(inputs, *, schedule=SIX_OF_21, rule=None, days=None, schemes=None,
     rows = [
         replace(row, component="second_drug", label="Second", owner=Owner("drug", "second_drug")),
         replace(
-            row, component="early", label="Early", owner=Owner("drug", "second_drug"), measure=Measure("pack", "", 1, 1), amount=parse("1")
+            row,
+            component="early",
+            label="Early",
+            owner=Owner("drug", "second_drug"),
+            measure=Measure("pack", "", 1, 1),
+            amount=parse("1"),
         ),
     ]
     more = replace(
@@ -136,7 +141,10 @@ def by_hand(result, charge, *, rate=1.0):
         ({"kind": "free_start", "free_cycles": 2}, lambda n, k: k >= 2),
         ({"kind": "price_discount", "price_discount": 0.3}, lambda n, k: 0.7),
         (
-            {"kind": "tiered_discount", "tiers": [{"from_cycle": 3, "price_discount": 0.2}, {"from_cycle": 6, "price_discount": 0.9}]},
+            {
+                "kind": "tiered_discount",
+                "tiers": [{"from_cycle": 3, "price_discount": 0.2}, {"from_cycle": 6, "price_discount": 0.9}],
+            },
             lambda n, k: 1 if k < 2 else 0.8 if k < 5 else 0.1,
         ),
         # 10 givings of 700 and half of the eleventh
@@ -263,7 +271,9 @@ def test_combinations_waste_least_and_open_fewest():
 
 def test_entries_to_progression_are_counted_at_mid_cycle(relapsed):
     row = next(r for r in relapsed.payoffs if r.component == "terminal_care")
-    entry = replace(row, component="relapse", label="Relapse", measure=Measure("entry to", "progressed"), amount=parse("c_terminal_care"))
+    entry = replace(
+        row, component="relapse", label="Relapse", measure=Measure("entry to", "progressed"), amount=parse("c_terminal_care")
+    )
     result = hm.run_base_case(replace(relapsed, payoffs=(*relapsed.payoffs, entry)))
     dead, progressed, free = (result.trace[s][:, 0] for s in ("dead", "progressed", "progression_free"))
     rate = result.inputs.parameters["r_death_progressed_lenalidomide_dexamethasone"].value
@@ -280,7 +290,10 @@ def test_entries_to_progression_are_counted_at_mid_cycle(relapsed):
         ({"schedule": [{"cycle_days": 21.0, "days": [4.0, 1.0]}]}, "not days of a cycle of 21 in order"),
         ({"schedule": [{"cycle_days": 21.0, "days": [22.0]}]}, "not days of a cycle of 21"),
         ({"schedule": [{"cycle_days": 21.0}, {"cycle_days": 28.0}]}, "a phase of second_drug before the last has no end"),
-        ({"schemes": scheme(kind="drug_cost_cap", drug_cost_cap_cycles=2), "settings": {"scheme_counts": "dispensed"}}, "its own cycle"),
+        (
+            {"schemes": scheme(kind="drug_cost_cap", drug_cost_cap_cycles=2), "settings": {"scheme_counts": "dispensed"}},
+            "its own cycle",
+        ),
         ({"price": "c_second_drug / 0"}, "divides by 0"),
         ({"price": "c_second_drugs"}, "c_second_drugs, which is not among the parameters. Did you mean"),
         ({"price": "c_second_drug * c_pe"}, r"is in GBP\^2"),

@@ -130,6 +130,29 @@ def test_spellings_of_a_text_file_that_mean_the_same_are_read_alike(folder: Path
     assert load_inputs(folder).hash == load_inputs("relapsed").hash
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_tables_saved_by_a_german_excel_are_the_same_inputs(folder: Path, encoding: str, separator: str) -> None:
+    for name in TABLES:
+        rows = read_cells(folder / name)
+        cells = [[c.replace(".", ",") if re.fullmatch(r"[+-]?\d*\.\d+", c) else c for c in row] for row in rows]
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=separator).writerows([*row, "", ""] for row in cells)
+        (folder / name).write_bytes(text.getvalue().encode(encoding))
+    assert load_inputs(folder).hash == load_inputs("relapsed").hash
+
+
+def test_a_decimal_point_in_a_table_of_decimal_commas_is_refused(folder: Path) -> None:
+    path = folder / "parameters.csv"
+    rows = read_cells(path)
+    row = row_of(path, "c_pe")
+    cells = [[c.replace(".", ",") if re.fullmatch(r"[+-]?\d*\.\d+", c) else c for c in one] for one in rows]
+    cells[row - 1][rows[0].index("value")] = "1.234"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=";").writerows(cells)
+    assert any(f"relapsed/parameters.csv, row {row}: '1.234' and" in line for line in faults(folder))
+
+
 def test_the_order_of_columns_and_rows_does_not_matter(folder: Path) -> None:
     for name in TABLES:
         header, *cells = [row[::-1] for row in read_cells(folder / name)]
@@ -165,7 +188,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     assert "no folder with a settings.toml" in only_fault(tmp_path)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", FILES[:3])  # the others need not be there
 def test_a_file_that_is_missing_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     assert only_fault(folder).startswith(f"relapsed/{name}: the file is not there. Put it back")
@@ -177,7 +200,6 @@ def test_all_missing_files_are_named_at_once(folder: Path) -> None:
     assert [line.split(":")[0] for line in faults(folder)] == [
         "relapsed/settings.toml",
         "relapsed/populations.csv",
-        "relapsed/published.csv",
     ]
 
 
@@ -188,13 +210,15 @@ def test_all_missing_files_are_named_at_once(folder: Path) -> None:
         (b"", "the file is empty"),
         (b" \n\r\n\t", "the file is empty"),
         (b"\xef\xbb\xbf", "the file is empty"),
-        (b"name\nlab\xe9l\n", "the file is not UTF-8 (line 2)"),
-        ("name,value\n".encode("utf-16"), "the file is not UTF-8 (line 1)"),
+        (b"name \xc3\xa9\nlab\xe9l\n", "the file is not UTF-8 (line 2)"),
+        (b"\xff\xfe\x00", "the file is not UTF-8 (line 1)"),
         (b"name\n\n\0", "the file holds a NUL byte (line 3)"),
     ],
-    ids=["empty", "blank", "only a byte-order mark", "Latin-1", "UTF-16", "NUL"],
+    ids=["empty", "blank", "only a byte-order mark", "Latin-1 and UTF-8", "half of UTF-16", "NUL"],
 )
 def test_a_file_that_is_no_text_is_one_fault(folder: Path, name: str, contents: bytes, problem: str) -> None:
+    if problem == "the file is empty" and name in FILES[3:]:
+        pytest.skip("it may be empty")
     path = (folder / name).resolve()
     path.write_bytes(contents)
     assert only_fault(folder).startswith(f"{path.parent.name}/{path.name}: {problem}. ")
@@ -336,10 +360,9 @@ def test_a_problem_with_one_population_needs_no_rows_that_differ(folder: Path) -
     assert load_inputs(folder).parameters.keys() == BASE.parameters.keys()
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_a_table_with_only_a_header_is_refused(folder: Path, name: str) -> None:
-    write_cells(folder / name, read_cells(folder / name)[:1])
-    assert f"relapsed/{name}: the file has no rows. Put its rows back." in faults(folder)
+def test_populations_with_only_a_header_are_refused_where_there_are_several(folder: Path) -> None:
+    write_cells(folder / "populations.csv", read_cells(folder / "populations.csv")[:1])
+    assert "relapsed/populations.csv: the file has no rows. Put its rows back." in faults(folder)
 
 
 @pytest.mark.parametrize(
@@ -359,7 +382,7 @@ def test_a_table_with_only_a_header_is_refused(folder: Path, name: str) -> None:
             ],
         ),
         ("population,first,second,second,rank_correlation,source,status,note", ["the column second is there twice"]),
-        ("\ufeffpopulation,first,second,rank_correlation,source,status,note,", ["'' is not a column of this file"]),
+        ("\ufeffpopulation,,first,second,rank_correlation,source,status,note", ["'' is not a column of this file"]),
     ],
 )
 def test_a_header_that_is_wrong_is_told_in_one_place(folder: Path, header: str, found: list[str]) -> None:
@@ -782,7 +805,7 @@ def test_a_life_table_that_is_not_among_them_is_refused(folder: Path, name: str)
         ("horizon_years = 30.0", "horizon_years = 0.01", "(horizon_years): 0.01 years are less than a cycle of 28 days. Give 0.08 years or more."),
         ("horizon_years = 30.0", "horizon_years = 1e9", "(horizon_years): 1000000000.0 is too large. Give 100 or less."),
         ("horizon_years = 30.0", "horizon_years = nan", "(horizon_years): nan is not a finite number. Write a plain number such as 0.035."),
-        ("horizon_years = 30.0", "", "(horizon_years): is missing. Add it; the settings.toml of the problem `relapsed` shows how."),
+        ("horizon_years = 30.0", "", "(horizon_years): is missing. Add it, such as `horizon_years = 30.0 # lifetime: fewer than 1 in 1,000 are alive then (a check reports it)`."),
         ("horizon_years = 30.0", "horizon_years = 30.0\nhorison = 3", "(horison): is not a known setting. Did you mean horizon_years?"),
         ('structure = "state_transition"', 'structure = "markov"', "(structure): 'markov' is not a choice. Valid: partitioned_survival, state_transition."),
         ('structure = "state_transition"', 'structure = "state_transitions"', "(structure): 'state_transitions' is not a choice. Did you mean state_transition?"),
@@ -981,7 +1004,7 @@ def test_a_scenario_with_a_misspelt_problem_is_listed_so_that_it_is_met_and_mend
             SCENARIO.replace("mine", name).replace("relapsed", problem), encoding="utf-8"
         )
     (tmp_path / "scenarios" / "unreadable.toml").write_text("a = ", encoding="utf-8")
-    monkeypatch.setattr("hemodel.evidence.inputs.data_folder", lambda name: tmp_path / name)
+    monkeypatch.setattr("hemodel.evidence.folder.data_folder", lambda name: tmp_path / name)
     assert scenario_names("relapsed") == ["mine", "misspelt", "unreadable"]
     assert "the scenario is of the problem 'relapsd'" in only_fault("relapsed", scenario="misspelt")
 

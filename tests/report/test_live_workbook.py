@@ -243,6 +243,13 @@ def test_all_faults_of_an_edited_workbook_are_told_together():
         assert words in text, words
 
 
+def test_a_cell_without_a_number_is_empty_or_a_formula_that_nothing_has_calculated():
+    told = "\n".join(faults(edited(("c_blood_test", None), ("c_pe", "=1+1"), ("discount_rate_effects", "=0.035"))))
+    assert "(c_blood_test): the cell is empty, not a number" in told
+    assert "(c_pe): the cell holds a formula without a stored value. Open the workbook" in told
+    assert "(discount_rate_effects): the cell holds a formula without a stored value" in told
+
+
 def test_what_is_no_such_workbook_is_refused():
     assert "not an Excel workbook" in faults(b"PK no")[0]
     other = inputs().with_values(u_progressed=0.5)

@@ -13,6 +13,7 @@ import io
 import math
 import os
 import re
+import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -262,12 +263,15 @@ def test_every_parameter_and_every_source_is_in_the_file() -> None:
     assert [entry for entry in entries if entry not in text] == []
 
 
-def test_own_problems_do_not_get_somebody_elses_sources() -> None:
-    settings = base().inputs.settings.model_copy(update={"problem": "mine"})
-    mine = run_base_case(replace(base().inputs, settings=settings))
-    text = [cell.value for cell in opened(workbook_bytes(mine))["Sources"]["A"] if cell.value]
-    assert len(text) == 2
-    assert "a file of its own" in text[1]
+def test_own_problems_do_not_get_somebody_elses_sources(tmp_path: Path) -> None:
+    filed = tmp_path / "mine"
+    shutil.copytree(data_folder("inputs") / "relapsed", filed)
+    text = (filed / "settings.toml").read_text(encoding="utf-8").replace('problem = "relapsed"', 'problem = "mine"')
+    (filed / "settings.toml").write_text(text, encoding="utf-8")
+    mine = run_base_case(load_inputs(filed))
+    lines = [cell.value for cell in opened(workbook_bytes(mine))["Sources"]["A"] if cell.value]
+    assert len(lines) == 2
+    assert "a file of its own" in lines[1]
 
 
 # --- text ------------------------------------------------------------------------------------------------------------------
@@ -454,7 +458,7 @@ def test_changes_by_hand_and_confidential_values_are_announced() -> None:
     sheet = opened(workbook_bytes(run_base_case(replace(inputs, parameters=MappingProxyType(parameters)))))["Summary"]
     beside = {sheet.cell(row, 1).value: sheet.cell(row, 2).value for row in range(1, sheet.max_row + 1)}
     assert "u_progressed" in beside["Changed by hand"]
-    assert beside["Confidential"].startswith("1 parameters are marked confidential")
+    assert beside["Confidential"].startswith("1 parameter is marked confidential")
     plain = opened()["Summary"]
     assert not {"Changed by hand", "Confidential"} & {cell.value for cell in plain["A"]}
 

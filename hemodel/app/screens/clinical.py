@@ -14,8 +14,7 @@ from hemodel.app.show import explain, figure, figures, page, plain, plain_name, 
 from hemodel.app.sidebar import Screen, screen
 from hemodel.errors import InputError
 from hemodel.evidence.parameters import TIME_UNITS
-from hemodel.evidence.reading import decoded
-from hemodel.evidence.survival_data import times_in
+from hemodel.evidence.survival_data import SurvivalData, refuse_long_times, times_in
 from hemodel.report import charts, labels, tables
 from hemodel.report.charts.clinical import fitted_curves, hazard_curves, survival_curves
 
@@ -75,7 +74,7 @@ def _own_data(shown: Screen) -> None:
             st.session_state["fitted"] = None
             st.rerun()
     uploaded = st.file_uploader(
-        "Individual survival times: a CSV file with the columns time and event (1: it happened, 0: censored)",
+        "Individual survival times: a CSV file with the columns time and event or status (1: it happened, 0: censored)",
         type=["csv"],
         max_upload_size=1,
         key="survival_upload",
@@ -86,11 +85,12 @@ def _own_data(shown: Screen) -> None:
     if uploaded is None:
         return
     try:
-        fits = _fits(plain_name(uploaded.name), uploaded.getvalue())
+        fits, data = _fits(plain_name(uploaded.name), uploaded.getvalue())
     except InputError as error:
         explain(error)
         st.info("Nothing was changed.")
         return
+    st.caption(plain(data.how))
     columns = st.columns(3)
     curve = columns[0].selectbox("The times are", ("pfs", "os"), format_func=_CURVES.__getitem__, key="fit_curve")
     strategy = columns[1].selectbox(
@@ -100,6 +100,11 @@ def _own_data(shown: Screen) -> None:
         key=f"fit_strategy/{settings.problem}",
     )
     unit = columns[2].selectbox("in", list(TIME_UNITS), index=list(TIME_UNITS).index("months"), key="fit_unit")
+    try:
+        refuse_long_times(data, unit)
+    except InputError as error:
+        explain(error)
+        return
     best = fits.best.family.name
     figure(fitted_curves(fits.curves(), best, unit))
     figure(fitted_curves(fits.curves(), best, unit, what="hazard"))
@@ -123,27 +128,27 @@ def _own_data(shown: Screen) -> None:
 _CURVES = {"pfs": "times to progression or death (PFS)", "os": "times to death (OS)"}
 
 
-def _fits(file: str, content: bytes) -> Fits:
-    """The fits of an uploaded file, made once for each file of the session."""
+def _fits(file: str, content: bytes) -> tuple[Fits, SurvivalData]:
+    """The fits of an uploaded file and its data, made once for each file of the session."""
     held = st.session_state.get("fits")
     if held is not None and held[0] == (file, content):
-        found: Fits = held[1]
+        found: tuple[Fits, SurvivalData] = held[1]
         return found
-    times, events = survival_times(file, content)
+    data = survival_times(file, content)
     with st.spinner("Fitting the curves ..."):
-        found = run_fits(times, events)
+        found = run_fits(data.times, data.values), data
     st.session_state["fits"] = ((file, content), found)
     return found
 
 
-def survival_times(file: str, content: bytes) -> tuple[np.ndarray, np.ndarray]:
+def survival_times(file: str, content: bytes) -> SurvivalData:
     """Times and events of an uploaded file; raises `InputError` where it is too large, no such file, or too little to fit."""
     if len(content) > MOST_BYTES:
         raise InputError(file, f"the file has {len(content):,} bytes", f"Give at most {MOST_BYTES:,}")
-    text = decoded(file, content, 'Save it as "CSV UTF-8"')
-    if max(text.count("\n"), text.count("\r")) > 2 * MOST_PEOPLE:  # blank lines and comments are none
+    if max(content.count(b"\n"), content.count(b"\r")) > 2 * MOST_PEOPLE:  # blank lines and comments are none
         raise InputError(file, f"it has more than {2 * MOST_PEOPLE:,} rows", f"Give at most {MOST_PEOPLE:,} people")
-    times, events = times_in(file, text)
+    data = times_in(file, content)
+    times, events = data
     if len(times) > MOST_PEOPLE or events.sum() < FEWEST_EVENTS:
         problem = f"it has {len(times):,} people with {events.sum():,.0f} events"
         raise InputError(file, problem, f"Give at most {MOST_PEOPLE:,} people, and {FEWEST_EVENTS} events or more")
@@ -153,7 +158,7 @@ def survival_times(file: str, content: bytes) -> tuple[np.ndarray, np.ndarray]:
     if len(np.unique(times[events > 0])) < FEWEST_EVENTS:
         problem = f"its events are at fewer than {FEWEST_EVENTS} different times"
         raise InputError(file, problem, "Give times as they were measured, not rounded")
-    return times, events
+    return data
 
 
 def _fit_table(fits: Fits) -> pd.DataFrame:

@@ -10,7 +10,6 @@ import streamlit as st
 from hemodel.app import results
 from hemodel.app.show import page, plain, table
 from hemodel.app.sidebar import screen
-from hemodel.evidence.reading import sources_text
 from hemodel.report import labels, tables
 from hemodel.report.cheers import cheers_table
 from hemodel.report.manifest import manifest, manifest_lines
@@ -66,7 +65,7 @@ def draw() -> None:
         st.markdown(METHOD.rstrip() + SURVIVAL[inputs.settings.structure])
         table(tables.settings_table(inputs.settings), "Choices about the model")
     with sources:
-        st.markdown(_sources())
+        st.markdown(_sources(inputs.folder.sources))
     with words:
         known = {f"{short}": long for short, long in labels.ABBREVIATIONS.items()}
         table(pd.DataFrame((GLOSSARY | known).items(), columns=["Word", "Meaning"]), "Glossary", heading=False)
@@ -78,10 +77,10 @@ def draw() -> None:
         table(pd.DataFrame(record, columns=["What", "Value"]), "Record of this run", heading=False)
 
 
-def _sources() -> str:
+def _sources(sources: str) -> str:
     """The numbered sources, with the headings small, stresses as such, and everything else as it is written."""
     lines = []
-    for line in sources_text().splitlines():
+    for line in sources.splitlines():
         if line.startswith("# "):
             continue
         text = re.sub(r"\\\*(\w[^*]*?)\\\*", r"*\1*", plain(line.lstrip("#- ").strip()))  # what is stressed stays so

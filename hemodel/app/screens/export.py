@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
@@ -10,14 +12,15 @@ from hemodel.app import background, choices, results, sharing
 from hemodel.app.show import page, part, plain
 from hemodel.app.sidebar import Screen, screen
 from hemodel.errors import InputError
-from hemodel.evidence.confidential import marked
-from hemodel.evidence.inputs import Inputs, load_inputs
+from hemodel.evidence.confidential import marked, unmarked, without_schemes
+from hemodel.evidence.inputs import Inputs
 from hemodel.files import csv_text
 from hemodel.report import tables
 from hemodel.report.workbook import Analyses, workbook_bytes
 
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LIVE = "hemodel.report.live"
+_ANSWERS = {"Yes: commercial in confidence": "cic", "No: they are public": "none"}
 
 
 def draw() -> None:
@@ -32,7 +35,7 @@ def draw() -> None:
     _workbooks(inputs, f"{prefix}{name}")
     _live(inputs, f"{prefix}{name}")
     if secret:
-        _redacted(shown, name)
+        _redacted(shown)
     st.markdown("#### Tables as CSV")
     left, middle, right = st.columns(3)
     base, psa = results.base_case(inputs), results.psa(inputs)  # not in the buttons, which are outside the run of this page
@@ -53,7 +56,7 @@ def draw() -> None:
     if shown.fitted is not None or missing:
         st.caption("The code leaves out what is confidential or came from data of your own.")
     own = inputs.scenario.name
-    if not sharing.is_listed(own, inputs.settings.problem):
+    if not sharing.is_listed(own, inputs):
         st.caption(plain(f"The code reads the scenario file that you loaded: keep it as {own}.toml beside the code."))
     st.code(choices.recipe(_public(shown), shown.edits), language=None, wrap_lines=True)
 
@@ -94,17 +97,36 @@ def _live(inputs: Inputs, name: str) -> None:
         st.caption("The whole model in formulas: change an input in Excel and the answer follows.")
 
 
-def _redacted(shown: Screen, name: str) -> None:
+def _redacted(shown: Screen) -> None:
     """What may be handed on: results where none of them rests on a marked value, else the inputs alone with those values covered."""
     st.markdown("#### Redacted")
-    if marked(shown.inputs):
+    unknown, public = unmarked(shown.inputs), without_schemes(_public(shown))
+    name = f"redacted_{_name(public)}"
+    if unknown:
+        _ask(shown.inputs, unknown)
+    elif marked(shown.inputs):
         frame = choices.redacted(tables.parameter_table(shown.inputs), shown.inputs)
-        _button("Inputs, redacted", lambda: _csv(frame), f"redacted_{name}_inputs.csv", "text/csv", key="redacted")
+        _button("Inputs, redacted", lambda: _csv(frame), f"{name}_inputs.csv", "text/csv", key="redacted")
         st.caption("No results: every one of them rests on the covered values, which could be worked out from it.")
     else:
-        public = _public(shown)
-        _button("Workbook of values, redacted", results.workbook(public), f"redacted_{name}.xlsx", EXCEL, key="redacted")
+        _button("Workbook of values, redacted", results.workbook(public), f"{name}.xlsx", EXCEL, key="redacted")
         st.caption("The same run without the confidential price: nothing in it was worked out with that price.")
+
+
+def _ask(inputs: Inputs, unknown: Sequence[str]) -> None:
+    """Whether schemes are confidential whose file does not say so: nothing is called redacted before that is known."""
+    st.caption("Nothing can be called redacted before it is known what is confidential.")
+    for name in unknown:
+        terms = inputs.settings.schemes[name]
+        answer = st.radio(
+            plain(f"Are the terms of this scheme confidential? {terms.label}"),
+            list(_ANSWERS),
+            index=None,
+            key=f"scheme_mark/{name}/{st.session_state['round']}",
+        )
+        if answer is not None:
+            st.session_state["scheme_marks"] = st.session_state.get("scheme_marks", {}) | {terms: _ANSWERS[answer]}
+            st.rerun()
 
 
 def _public(shown: Screen) -> Inputs:
@@ -115,7 +137,7 @@ def _public(shown: Screen) -> Inputs:
     schemes = {n: terms for n, terms in settings.schemes.items() if n != choices.CONFIDENTIAL}
     arrangements = [n for n in settings.price_arrangements if n != choices.CONFIDENTIAL]
     try:
-        base = load_inputs(settings.problem, population=shown.inputs.population, scenario=shown.inputs.scenario.name)
+        base = shown.inputs.filed(scenario=shown.inputs.scenario.name)
         again = results.edited(base.with_settings(thresholds=settings.thresholds), shown.edits)
         if again.settings.schemes == schemes and again.settings.price_arrangements == arrangements:
             return again

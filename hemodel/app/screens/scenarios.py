@@ -112,7 +112,7 @@ def _travel(shown: Screen) -> None:
         key="scenario_with_curves",
     )
     _told("the file", sharing.left_out(inputs, shown.edits, with_curves=with_curves))
-    name = f"{'confidential_' if with_curves else ''}{sharing.file_name(label, inputs.settings.problem)}"
+    name = f"{'confidential_' if with_curves else ''}{sharing.file_name(label, inputs)}"
     st.download_button(
         "Save the scenario",
         data=lambda: sharing.scenario_text(
@@ -160,14 +160,14 @@ def _told(where: str, missing: list[str]) -> None:
 
 
 def _populations(shown: Screen) -> None:
-    problem = shown.filed.settings.problem
+    filed = shown.filed
     count = len(shown.filed.settings.populations)
     found = background.request(
         "comparison",
         "Every scenario in every population",
-        problem,
+        filed.hash,
         count,
-        lambda progress: run_comparison(problem, progress=progress),
+        lambda progress: run_comparison(filed, progress=progress),
         button="Run every scenario in every population (a few seconds)",
     )
     if found is not None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,10 @@ from hemodel.cohort.model.plan import Plan, scheme_of
 from hemodel.cohort.model.treatment import ON_TREATMENT, Record, with_treatment
 from hemodel.cohort.model.valuation import Valuation
 from hemodel.cohort.structures import DEAD, LATER, PROGRESSED, PROGRESSION_FREE
+from hemodel.errors import InputError
 from hemodel.evidence.draws import Draws, NotedDraws, base_case_draws
 from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.parameters import Parameter
 from hemodel.outcomes import Outcomes
 from hemodel.survival.background import hazard_increments
 
@@ -40,6 +43,7 @@ __all__ = [
     "evaluate",
     "follow",
     "live",
+    "missing_parameters",
     "names_read",
     "scheme_of",
     "trace",
@@ -141,6 +145,31 @@ def trace(draws: Draws, inputs: Inputs) -> dict[str, Array]:
 def names_read(inputs: Inputs) -> frozenset[str]:
     """Names of the parameters that a run with these settings reads; the others change nothing in it."""
     return frozenset(_read_by(lambda draws: evaluate(draws, inputs), inputs))
+
+
+def missing_parameters(
+    inputs: Inputs, example: Callable[[str], Parameter], known: Mapping[str, Parameter] = MappingProxyType({})
+) -> dict[str, Parameter]:
+    """Parameters that a run with these settings needs and the inputs do not hold, all of them, each with its example.
+
+    Found by running with the examples in place of what was missed until nothing is: so what is asked for is what the model reads. `known`:
+    examples that are in place from the start, of what other runs missed. Where
+    the run is refused for another reason with an example in place, that reason may be the example's: it is told when the rows are there.
+    """
+    found: dict[str, Parameter] = {}
+    while True:
+        held = replace(inputs, parameters=MappingProxyType({**known, **inputs.parameters, **found}))
+        try:
+            evaluate(base_case_draws(held), held)
+        except InputError as error:
+            missed = [name for fault in error.faults for name in fault.missing if name not in found]
+            if not missed and not found and not known:
+                raise
+            if not missed:
+                return found
+            found |= {name: example(name) for name in missed}
+        else:
+            return found
 
 
 def _read_by(work: Callable[[Draws], object], inputs: Inputs) -> dict[str, None]:

@@ -42,6 +42,7 @@ def refuse_partial(inputs: Inputs) -> None:
             f"parameters {quantity}_...",
             f"given for {', '.join(sorted(owners))}, not for {', '.join(missing)}",
             f"Give {' and '.join(f'{quantity}_{strategy}' for strategy in missing)} too (0 is a value), or leave all of them out",
+            missing=tuple(f"{quantity}_{strategy}" for strategy in missing),
         )
         for quantity, owners in given.items()
         if quantity not in _OF_SOME

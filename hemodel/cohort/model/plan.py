@@ -16,8 +16,8 @@ from hemodel.errors import InputError
 from hemodel.evidence import amounts
 from hemodel.evidence.amounts import Amount
 from hemodel.evidence.draws import Draws
-from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.payoffs import PRICE, Payoff, column_of
+from hemodel.evidence.inputs import Inputs, units_of
+from hemodel.evidence.payoffs import PRICE, Payoff, check_rows, column_of
 from hemodel.evidence.settings import Phase, Strategy
 from hemodel.evidence.settings import Scheme as SchemeTerms
 
@@ -55,7 +55,8 @@ class Plan:
 
     @classmethod
     def of(cls, inputs: Inputs) -> Plan:
-        """The plan of these inputs."""
+        """The plan of these inputs; raises `InputError` where a row or a drug needs parameters that are not there, with their names."""
+        _refuse_missing(inputs)
         settings = inputs.settings
         drugs = settings.drugs
         return cls(
@@ -207,6 +208,25 @@ def _of_name(name: str, draws: Draws, inputs: Inputs, price: Array | None) -> Ar
     if name.startswith("u_") and inputs.settings.utility_age_adjustment != "none":
         return np.minimum(draws[name], inputs.utility_norm.at(draws["age_start"], draws["p_male"]))
     return draws[name]
+
+
+def _refuse_missing(inputs: Inputs) -> None:
+    """Refuse rows and drugs whose amounts need parameters that are not there, each by its place; the places are looked at only then."""
+    settings = inputs.settings
+    needed = {row.amount for row in inputs.payoffs if row.is_active(settings)}
+    own = [name for row in needed for name in row.names]
+    for terms in settings.drugs.values():
+        texts = (
+            [terms.price, terms.dispensed] if terms.vials is None else [terms.vials.dose, terms.vials.size, terms.vials.spread]
+        )
+        own += [name for text in texts if text is not None for name in amounts.parse(text).names]
+        own += [] if terms.vials is None else terms.vials.prices.values()
+    is_there = inputs.parameters.keys()
+    if all(name in is_there or name == PRICE or f"{name}_{settings.strategy_names[0]}" in is_there for name in own):
+        return
+    missing = [fault for fault in check_rows(inputs.payoffs, settings, units_of(inputs.parameters)) if fault.missing]
+    if missing:
+        raise InputError.together(missing)
 
 
 def _row(payoff: Payoff, inputs: Inputs) -> Row:

@@ -13,6 +13,7 @@ from typing import Literal
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
 from hemodel.errors import InputError
+from hemodel.evidence.confidential import without_schemes
 from hemodel.evidence.inputs import Inputs
 from hemodel.files import refuse_target, write_whole
 from hemodel.report.live.compare import compare_with_engine, read_back
@@ -47,7 +48,7 @@ def live_workbook(
     if confidential == "redacted":
         if psa is not None or scenarios is not None or analyses is not None:
             raise InputError("confidential", "other analyses are not redacted", "Leave them out of the redacted workbook")
-        return written(redacted_program(inputs), redacted_record(manifest(inputs)))
+        return written(redacted_program(inputs), redacted_record(manifest(without_schemes(inputs))))
     analyses = analyses or Analyses()
     if scenarios is not None:
         refuse_other_inputs("scenarios", scenarios.results[0].inputs, inputs)

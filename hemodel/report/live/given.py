@@ -80,6 +80,8 @@ def _choice_row(sheet: Sheet, choice: Choice, exported: float | str) -> None:
     sheet.names[choice.name] = (row, _VALUE)
     value, before = (f"{column}{row + 1}" for column in "DE")
     sheet.calc(row, _CHANGED, f'IF({value}={before},"","{CHANGED}")', "" if choice.value == exported else CHANGED, "words")
+    if choice.confidentiality:
+        sheet.put(row, _CONFIDENTIAL, choice.confidentiality, "text aside")
     if choice.allowed:
         sheet.choices.append((row, _VALUE, choice.allowed))
         valid = ",".join(f'{value}&""="{word}"' for word in choice.allowed)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from hemodel.analyses.psa import PSA
 from hemodel.errors import Fault, InputError
-from hemodel.evidence.confidential import called
+from hemodel.evidence.confidential import announced
 from hemodel.evidence.inputs import Inputs
 from hemodel.report import labels, tables
 from hemodel.report.live import checks, cycles, given, results, trace
@@ -144,9 +144,8 @@ def cover_sheet(engine: Engine, sheets: Sequence[Sheet], places: tuple[Sequence[
         ("Price year", settings.price_year),
     ):
         _entry(sheet, what, words)
-    marked = len(called(inputs))
-    if marked:
-        _entry(sheet, "Confidential", f"{marked} inputs are marked confidential; nothing in this file is redacted", "warning")
+    if confidential := announced(inputs):
+        _entry(sheet, "Confidential", confidential, "warning")
     sheet.row += 1
     sheet.line("The answer now (£/QALY, against the comparator)", "heading")
     sheet.header(("", *(labels.arrangement_short(settings, a) for a in settings.price_arrangements)))

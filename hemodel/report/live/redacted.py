@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from hemodel.errors import InputError
-from hemodel.evidence.confidential import marked
+from hemodel.errors import Fault, InputError
+from hemodel.evidence.confidential import REDACTED, announced, covers, marked, refuse_unmarked, under
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import Parameter
-from hemodel.report.live.cells import Cell, Program
+from hemodel.evidence.settings import Scheme
+from hemodel.report.live.cells import TOLERANCE, Cell, Program, Sheet, Value
 from hemodel.report.live.program import USE, live_program
 
-REDACTED = "[REDACTED]"
 _NOTICE = (
     "Values only, without formulas. What is confidential is redacted, and so is every number that would be another if it were."
 )
+_COVERED = "What is marked confidential is redacted."
 _STEP = 0.07  # by how much a confidential value is moved, up and down, to see what follows from it
+_CYCLES = (13, 1, 6, 19, 26, 39, 52, 10_000)  # the second and the last: (nearly) nothing is inside, everything is
+_OF_PRICES = re.compile("discount|scheme|price|rebate|refund|arrangement", re.IGNORECASE)
+_SHARES = (0.5, 0.0, 0.25, 0.75, 1.0)
 
 
 def redacted_program(inputs: Inputs) -> Program:
@@ -26,24 +31,73 @@ def redacted_program(inputs: Inputs) -> Program:
 
     The model is public, so any number that moves with a confidential input lets it be solved for. Each marked input, and each death rate
     that is derived from one, is moved up and down, alone, and every cell that differs in any of these runs is redacted, hashes included;
-    so are all cells in its row but its name and label. Notes of other inputs are taken as they are. Raises `InputError` where nothing is
-    marked.
+    so are all cells in its row but its name and label. Of a confidential scheme the program knows the kind only: it is run under other
+    terms of that kind, and what differs between these, or from the scheme itself, is redacted. Notes of other inputs are taken as they
+    are. Raises `InputError` where nothing is marked, where it is not known whether a scheme is confidential, and where some other text
+    says the terms of one that is.
     """
+    refuse_unmarked(inputs)
+    hidden = {name: terms for name, terms in inputs.settings.schemes.items() if covers(inputs, name)}
+    used = {name: terms for name, terms in hidden.items() if name in inputs.settings.price_arrangements}
     names = marked(inputs)
-    if not names:
-        raise InputError(
-            "confidential", "no input is marked confidential", 'Mark them in parameters.csv, or leave out "redacted"'
-        )
-    program = live_program(inputs)
-    shown = {_place(cell): cell.value for cell in program.cells}
+    if not names and not used:
+        remedy = 'Mark parameters in parameters.csv and schemes in settings.toml, or leave out "redacted"'
+        raise InputError("confidential", "no input is marked confidential", remedy)
+    shown, *others = [under(inputs, {**used, **terms}) for terms in _other_terms(used)]
+    program = live_program(shown)
     secret = {place for name in names for place in _row_of(program, name)}
-    for other in _others(inputs, names):
-        secret |= {_place(cell) for cell in live_program(other).cells if shown.get(_place(cell)) != cell.value}
+    for other in others:  # what is shown was not worked out with their terms: a rounding error at the end of it says nothing
+        values = _values(other)
+        secret |= {place for cell in program.cells if cell.distance(values.get(place := _place(cell))) > TOLERANCE}
+    for other in _others(shown, names):
+        values = _values(other)
+        secret |= {place for cell in program.cells if values.get(place := _place(cell)) != cell.value}
     sheets = []
     for sheet in program.sheets:
-        cells = [_public(cell, secret) for cell in sheet.cells]
+        cells = [replace(cell, value=_COVERED) if cell.value and cell.value == announced(shown) else cell for cell in sheet.cells]
+        cells = [_public(cell, secret) for cell in cells]
         sheets.append(replace(sheet, cells=cells, names={}, choices=[], bounds=[]))
+    _refuse_told(sheets, hidden)
     return Program(tuple(sheets))
+
+
+def _values(inputs: Inputs) -> dict[tuple[str, int, int], Value]:
+    return {_place(cell): cell.value for cell in live_program(inputs).cells}
+
+
+def _other_terms(hidden: Mapping[str, Scheme]) -> list[dict[str, Scheme]]:
+    """Terms in place of those of confidential schemes: first those to be shown, then each scheme alone with others, and last their own."""
+    found = {name: _alternatives(terms) for name, terms in hidden.items()}
+    first = {name: alternatives[0] for name, alternatives in found.items()}
+    return [first, *({**first, name: terms} for name in hidden for terms in found[name][1:]), *([dict(hidden)] if hidden else [])]
+
+
+def _alternatives(terms: Scheme) -> list[Scheme]:
+    """Other terms of the same kind, which do not depend on these."""
+    term = {"drug_cost_cap": "drug_cost_cap_cycles", "free_start": "free_cycles", "price_discount": "price_discount"}
+    if terms.kind == "response_refund":
+        pairs = [(_CYCLES[0], p) for p in _SHARES] + [(cycles, _SHARES[0]) for cycles in _CYCLES[1:]]
+        return [terms.model_copy(update={"response_by_cycle": cycles, "p_response": p}) for cycles, p in pairs]
+    values = _SHARES if terms.kind == "price_discount" else _CYCLES
+    return [terms.model_copy(update={term[terms.kind]: value}) for value in values]
+
+
+def _refuse_told(sheets: Iterable[Sheet], hidden: Mapping[str, Scheme]) -> None:
+    """Raise `InputError` where a text about prices that is not redacted says a confidential share: a note, a label, a reason."""
+    faults = []
+    for name, terms in hidden.items():
+        for share in (terms.price_discount, terms.p_response):
+            if not share:
+                continue
+            said = re.compile(rf"(?<![\d.,])({re.escape(f'{share:g}')}(?!\d)|{re.escape(f'{100 * share:.10g}')}\s?(%|per ?cent))")
+            told = [(sheet.name, cell) for sheet in sheets for cell in sheet.cells if isinstance(cell.value, str)]
+            faults += [
+                Fault(f"sheet {sheet}, {cell.place}", f"the text may say the terms of the scheme {name}", "Word it otherwise")
+                for sheet, cell in told
+                if said.search(str(cell.value)) and _OF_PRICES.search(str(cell.value))
+            ]
+    if faults:
+        raise InputError.together(faults)
 
 
 def redacted_record(record: dict[str, Any]) -> dict[str, Any]:

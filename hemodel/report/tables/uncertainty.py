@@ -31,7 +31,7 @@ from hemodel.report.tables.cells import (
     icer_cell,
     per_qaly,
 )
-from hemodel.report.tables.results import BASE_CASE_COLUMNS
+from hemodel.report.tables.results import BASE_CASE_COLUMNS, NOT_APPLICABLE
 
 PSA_FOOTER = (
     f"{labels.abbreviations('ICER', 'LYG', 'PSA', 'QALYs')} {DISCOUNTING_NOTE} Increments against the comparator, draw by draw. "
@@ -39,6 +39,7 @@ PSA_FOOTER = (
     "would remove. The ICER is the ratio of the mean increments."
 )
 EVPI_FOOTER = f"{labels.abbreviations('EVPI', 'QALY')} EVPI per person to whom the decision applies."
+SCENARIO_PRICES_FOOTER = f"{labels.abbreviations('ICER', 'LYG', 'QALYs')} {DISCOUNTING_NOTE} Against the comparator."
 SCENARIO_FOOTER = f"{labels.abbreviations('ICER', 'LYG', 'NHB', 'QALYs')} {DISCOUNTING_NOTE} Against the comparator."
 TORNADO_FOOTER = (
     "Each parameter alone at the ends of its 95% interval, all others at their value; what is correlated with it moves to where it "
@@ -181,6 +182,33 @@ def scenario_table(scenarios: Scenarios, price_arrangement: str) -> pd.DataFrame
         )
     frame["Why"] = table["why"].to_list()
     return drop_lone_technology(frame, settings)
+
+
+def scenario_prices_table(scenarios: Scenarios, strategy: str) -> pd.DataFrame:
+    """Every scenario in one row, with its costs and ICER under each price arrangement and its reason; one strategy against the comparator.
+
+    The change in the ICER is as in `scenario_table`. A price arrangement that a scenario does not have is not applicable there.
+    """
+    settings = scenarios.results[0].inputs.settings
+    table = scenarios.table[scenarios.table["strategy"] == strategy]
+    whole = _increments_and_icer(table, settings).drop(columns=TECHNOLOGIES).set_index(table["scenario"].to_numpy())
+    first = ~whole.index.duplicated()
+    frame = whole.loc[first, ["Incremental LYG", "Incremental QALYs"]]
+    frame.insert(0, "Scenario", table["label"].to_numpy()[first])
+    names = settings.price_arrangements
+    short = {name: "list price" if name == "list" else labels.arrangement_short(settings, name) for name in names}
+    if len(names) == 2 and "list" in names:
+        short |= {name: "scheme" for name in names if name != "list"}
+    for name in names:
+        of_price = whole[(table["price_arrangement"] == name).to_numpy()]
+        for column in ("Incremental costs (£)", "ICER (£/QALY)", "Change in ICER (£/QALY)"):
+            cells = of_price[column].reindex(frame.index).astype(object)
+            heading = "Change in ICER (£)" if column.startswith("Change") else column
+            frame[f"{heading}, {short[name]}"] = [
+                cell if scenario in of_price.index else NOT_APPLICABLE for scenario, cell in cells.items()
+            ]
+    frame["Why"] = table["why"].to_numpy()[first]
+    return frame.reset_index(drop=True)
 
 
 def comparison_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:

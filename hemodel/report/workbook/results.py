@@ -10,9 +10,8 @@ import pandas as pd
 from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
-from hemodel.evidence.confidential import called
+from hemodel.evidence.confidential import announced
 from hemodel.evidence.inputs import Inputs
-from hemodel.evidence.reading import data_folder, sources_text
 from hemodel.report import labels, tables
 from hemodel.report.manifest import manifest_lines
 from hemodel.report.workbook.pages import WIDTH, Book, Page
@@ -54,9 +53,8 @@ def _identity(page: Page, base: BaseCase) -> None:
     page.entry("Scenario", f"{inputs.scenario.label}. {inputs.scenario.why}")
     if inputs.changed:
         page.entry("Changed by hand", f"{', '.join(dict.fromkeys(inputs.changed))}: not as in the files", "warning")
-    marked = len(called(inputs))
-    if marked:
-        page.entry("Confidential", f"{marked} parameters are marked confidential; nothing here is redacted", "warning")
+    if confidential := announced(inputs):
+        page.entry("Confidential", confidential, "warning")
     page.entry("Comparator", labels.strategy_label(settings, settings.comparator))
     page.entry(
         "Model",
@@ -145,11 +143,10 @@ def sources_sheet(book: Book, inputs: Inputs) -> None:
     page = book.page("Sources", (60, 60))
     page.title("Sources")
     page.frozen(columns=0)
-    sources = sources_text() if (data_folder("inputs") / inputs.settings.problem).is_dir() else ""
-    if not sources:
+    if not inputs.folder.sources:
         page.line("The list of sources lies with the inputs of this problem, in a file of its own.")
         return
-    for text in sources.splitlines():
+    for text in inputs.folder.sources.splitlines():
         if text.startswith("## "):
             page.row += 1
             page.line(text.lstrip("# "), "heading")
