@@ -14,6 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
     from rich.table import Table as RichTable
 
     from hemodel.analyses.psa import PSA
@@ -116,23 +117,35 @@ def print_table(shown: pd.DataFrame, title: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
     text = shown.astype(str).rename(
         columns=lambda heading: str(heading).replace("Incremental", "Incr.").replace("incremental", "incr.")
     )
+    console = Console(highlight=False)
     console.print(Text(title, style="bold"))
+    _print_fitting(console, text)
+    console.print()
+
+
+def _print_fitting(console: Console, text: pd.DataFrame) -> None:
+    """As it is; on its side; part by part where the first column repeats itself; or row by row."""
+    from rich.text import Text
+
+    first, *others = text.columns
+    on_its_side = _on_its_side(text)
     if _least_width(text) <= console.width:
         console.print(_grid(text))
-    elif (on_its_side := _on_its_side(text)) is not None and _least_width(on_its_side) <= console.width:
+    elif on_its_side is not None and _least_width(on_its_side) <= console.width:
         console.print(_grid(on_its_side))
+    elif text[first].duplicated().any() and len(others) > 1:
+        for value, part in text.groupby(first, sort=False):
+            console.print(Text(str(value), style="bold"))
+            _print_fitting(console, part.drop(columns=first))
     else:
-        first, *others = text.columns
         for row in text.to_dict("records"):
             console.print(Text(row[first], style="bold"))
             for name in others:
                 if row[name]:
                     console.print(Text(f"  {name}: {row[name]}"))
-    console.print()
 
 
 def _on_its_side(text: pd.DataFrame) -> pd.DataFrame | None:
@@ -148,7 +161,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _least_width(text: pd.DataFrame) -> int:
-    return sum(_column_width(text, name) for name in text.columns) + 2 * (len(text.columns) - 1)
+    return sum(_column_width(text, name) for name in text.columns) + 2 * len(text.columns)
 
 
 def _column_width(text: pd.DataFrame, name: str) -> int:

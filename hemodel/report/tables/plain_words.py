@@ -60,7 +60,7 @@ def in_words(frame: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
 
 
 def _heading(name: str) -> str:
-    at = re.fullmatch(r"(.*)_(\d{4,6})", name)
+    at = re.fullmatch(r"(.*(?:benefit|probability.*))_(\d{4,6})", name)
     if at:
         where = f" at {labels.gbp(float(at[2]))}/QALY"
         return f"{_heading(at[1])}{where}".replace("net health benefit", "NHB")
