@@ -190,6 +190,7 @@ class _OnceEach(TyperCommand):
     """A command that refuses an option given twice which takes one value, where the last would win without a word."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of the command line, after a look at what is given twice."""
         _, _, order = self.make_parser(ctx).parse_args(args=list(args))
         counts = Counter(p.name for p in order if isinstance(p, TyperOption) and not (p.multiple or p.is_flag or p.count))
         names = {p.name: p.opts[0] for p in order}

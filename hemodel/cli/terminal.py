@@ -133,9 +133,9 @@ def _print_fitting(console: Console, text: pd.DataFrame) -> None:
     first, *others = text.columns
     on_its_side = _on_its_side(text)
     if _least_width(text) <= console.width:
-        console.print(_grid(text))
+        console.print(_grid(text, console.width))
     elif on_its_side is not None and _least_width(on_its_side) <= console.width:
-        console.print(_grid(on_its_side))
+        console.print(_grid(on_its_side, console.width))
     elif text[first].duplicated().any() and len(others) > 1:
         for value, part in text.groupby(first, sort=False):
             console.print(Text(str(value), style="bold"))
@@ -172,13 +172,23 @@ def _column_width(text: pd.DataFrame, name: str) -> int:
     return max([*map(len, name.split()), *whole, min(longest, 18)], default=1)
 
 
-def _grid(text: pd.DataFrame) -> RichTable:
+def _widths(text: pd.DataFrame, room: int) -> dict[str, int]:
+    """Width of each column: the least it needs, and of what is left up to its longest line."""
+    widths = {name: _column_width(text, name) for name in text.columns}
+    spare = room - sum(widths.values()) - 2 * len(widths)
+    for name in widths:
+        more = min(max(spare, 0), max(len(name), *map(len, text[name])) - widths[name])
+        widths[name], spare = widths[name] + more, spare - more
+    return widths
+
+
+def _grid(text: pd.DataFrame, room: int) -> RichTable:
     from rich.table import Table as Grid
 
     grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="underline")
-    for name in text.columns:
+    for name, width in _widths(text, room).items():
         right = all(_is_number(cell) for cell in text[name])
-        grid.add_column(name, justify="right" if right else "left", min_width=_column_width(text, name), overflow="fold")
+        grid.add_column(name, justify="right" if right else "left", width=width, overflow="fold")
     for row in text.itertuples(index=False):
         grid.add_row(*row)
     return grid
