@@ -77,7 +77,8 @@ def nearest(name: object, valid: Iterable[str]) -> str:
     close = get_close_matches(name, names, n=1, cutoff=0.5) if isinstance(name, str) else []
     if close:
         return f"Did you mean {close[0]}?"
-    return f"Valid: {', '.join(names[:30])}{', ...' if len(names) > 30 else ''}"
+    more = f" and {len(names) - 30} more" if len(names) > 30 else ""
+    return f"Valid: {', '.join(names[:30])}{more}"
 
 
 def shown(value: object) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import re
 import uuid
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -66,8 +68,8 @@ def write_whole(path: str | Path, content: bytes, *, force: bool = False) -> Pat
     return path
 
 
-def csv_text(frame: pd.DataFrame) -> str:
-    """`frame` as CSV, without its index; text that a spreadsheet would run as a formula gets an apostrophe in front.
+def csv_text(frame: pd.DataFrame, separator: str = ",") -> str:
+    """`frame` as CSV (or with another separator), without its index; text that would run as a formula gets an apostrophe.
 
     Numbers are left alone and unrounded, missing values are empty. For Excel, encode it as "utf-8-sig": without the mark at the
     start Excel misreads the pound sign.
@@ -79,7 +81,16 @@ def csv_text(frame: pd.DataFrame) -> str:
     """
     safe = frame.astype(object).map(_harmless)
     safe.columns = pd.Index([_harmless(name) for name in frame.columns])
-    return safe.to_csv(index=False, lineterminator="\n")
+    return safe.to_csv(index=False, sep=separator, lineterminator="\n")
+
+
+def parquet_bytes(frame: pd.DataFrame) -> bytes:
+    """`frame` as compressed Parquet, without its index."""
+    if find_spec("pyarrow") is None:
+        raise InputError("a .parquet file", "pyarrow is not installed", 'Install it with: pip install "hemodel[distributed]"')
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False, compression="zstd")
+    return buffer.getvalue()
 
 
 def _harmless(cell: object) -> object:

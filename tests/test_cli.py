@@ -29,9 +29,16 @@ from hemodel.report.manifest import manifest
 DATA = str(Path(__file__).parent / "published" / "gbsg2.csv")
 
 
-def hemodel(*arguments):
+class Terminal(io.StringIO):
+    """Standard output that a person reads."""
+
+    def isatty(self):
+        return True
+
+
+def hemodel(*arguments, to=io.StringIO):
     """The command in this process, through its own entry point: exit status, standard output and standard error."""
-    out, err, status = io.StringIO(), io.StringIO(), 0
+    out, err, status = to(), io.StringIO(), 0
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", ["hemodel", *map(str, arguments)])
         try:
@@ -68,9 +75,9 @@ def test_run_as_json_gives_the_numbers_of_the_python_api():
 
 def test_run_prints_nices_tables_and_writes_the_workbook(tmp_path):
     out = tmp_path / "answer.xlsx"
-    done = hemodel("run", "relapsed", "--draws", 500, "--out", out)
+    done = hemodel("run", "relapsed", "--draws", 500, "--out", out, to=Terminal)
     assert done.returncode == 0
-    for text in ("Technologies", "Total QALYs", "£42,822", "£48,045", "two or more prior therapies"):
+    for text in ("Technologies", "Total QALYs", "£42,822", "£48,045", "£40,345", "two or more prior therapies"):
         assert text in done.stdout
     assert str(out) in done.stderr
     assert "Summary" in openpyxl.load_workbook(out, read_only=True).sheetnames
@@ -140,7 +147,7 @@ def test_psa_writes_a_row_per_draw(tmp_path):
     out = tmp_path / "draws.csv"
     assert hemodel("psa", "relapsed", "--draws", 250, "--seed", 3, "--out", out, "--json", "--quiet").returncode == 0
     frame = pd.read_csv(out, dtype=str).astype(float)  # by Python's float: pandas 2 reads numbers to the last bit but one
-    expected = hm.run_psa(hm.load_inputs("relapsed"), 250, seed=3).results()
+    expected = hm.run_psa(hm.load_inputs("relapsed"), 250, seed=3).draws_and_results()
     pd.testing.assert_frame_equal(frame, expected, check_exact=True, check_dtype=False)
 
 
@@ -345,7 +352,7 @@ def test_requests_that_cannot_be_met_are_told_with_status_2(arguments, words, tm
         ["batch"],
         ["batch", "many"],
         ["batch", "-5"],
-        ["batch", "1e6"],
+        ["batch", "1.5"],
         ["batch", "5000", "5000"],
         ["export", "--live"],
         ["report", "--out", "r.docx", "--draws", "ten"],
@@ -367,9 +374,9 @@ def test_a_command_line_that_cannot_be_read_ends_with_status_2_and_writes_nothin
 
 
 def test_odd_requests_that_mean_something_are_answered(tmp_path, monkeypatch):
-    """The last of an option given twice, spaces around a name, a file with a name that looks like an option."""
+    """Spaces around a name, a file with a name that looks like an option."""
     monkeypatch.chdir(tmp_path)
-    twice = json.loads(hemodel("run", "--json", "--draws", 5, "--draws", 0, "--set", " u_progressed =0.6").stdout)
+    twice = json.loads(hemodel("run", "--json", "--draws", 0, "--set", " u_progressed =0.6").stdout)
     assert twice["results"] == json.loads(hemodel("run", "--json", "--draws", 0, "--set", "u_progressed=0.6").stdout)["results"]
     assert "probabilistic" not in twice or not twice["probabilistic"]
     assert hemodel("compare", "--scenario", "no_scheme", "--population", "one_prior", "--out", "-é $(x).csv").returncode == 0
@@ -465,3 +472,38 @@ def test_a_mark_that_is_not_one_is_refused_with_those_that_are(tmp_path):
     done = hemodel("validate", folder_with_a_discount(tmp_path, 'confidentiality = "secret"'))
     assert done.returncode == 2
     assert "settings.toml (schemes.pas.confidentiality): 'secret' is not a choice" in done.stderr and "cpas" in done.stderr
+
+
+def test_an_option_of_one_value_given_twice_is_refused_and_never_answered_by_the_last():
+    done = hemodel("run", "--scenario", "horizon_10_years", "--scenario", "partitioned_survival", "--draws", 0)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--scenario: it is given 2 times and takes one value" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("maintenance",), ("--problem", "maintenance")])
+def test_the_problem_is_the_first_word_of_every_command_and_problem_its_alias(words):
+    answer = json.loads(hemodel("threshold", *words, "pack_price", "--json").stdout)
+    assert answer["manifest"]["problem"] == "maintenance"
+    assert "both maintenance and --problem relapsed" in hemodel("run", "maintenance", "--problem", "relapsed").stderr
+
+
+def test_set_takes_settings_and_terms_of_a_scheme():
+    icer = json.loads(hemodel("run", "--draws", 0, "--json", "--set", "horizon_years=10").stdout)["results"][2]["icer"]
+    assert icer == hm.run_base_case(hm.load_inputs().with_settings(horizon_years=10.0)).icer("pas")
+    capped = hemodel("run", "--draws", 0, "--json", "--set", "schemes.pas.drug_cost_cap_cycles=20")
+    assert json.loads(capped.stdout)["results"][2]["icer"] < 42_822
+    assert "horizon_years" in hemodel("run", "--set", "horizon_yers=10").stderr
+
+
+def test_in_a_pipe_the_answer_is_tabs_and_holds_the_probabilistic_icer_worked_out_on_means():
+    table = pd.read_csv(io.StringIO(hemodel("run", "--draws", "5e2").stdout), sep="\t")
+    psa = hm.run_psa(hm.load_inputs(), 500).table
+    found = table.query("analysis == 'probabilistic' and price_arrangement == 'pas'")["icer_incremental"].max()
+    assert found == pytest.approx(psa["icer"].iloc[2], rel=1e-12)
+
+
+def test_parameters_of_each_draw_stand_beside_its_results_in_parquet(tmp_path):
+    assert hemodel("psa", "--draws", 100, "--out", tmp_path / "draws.parquet").returncode == 0
+    found, psa = pd.read_parquet(tmp_path / "draws.parquet"), hm.run_psa(hm.load_inputs(), 100)
+    assert found["u_progressed"].tolist() == psa.draws()["u_progressed"].tolist()
+    assert found["qalys_dexamethasone"].tolist() == psa.results()["qalys_dexamethasone"].tolist()

@@ -11,6 +11,7 @@ import pickle
 
 import pytest
 
+from hemodel import errors
 from hemodel.errors import Fault, InputError, nearest, shown
 
 FAULT = Fault("relapsed/parameters.csv, row 14 (u_progressed)", "1.4 is not a utility", "Give a value from -1 to 1")
@@ -73,7 +74,7 @@ def test_the_nearest_valid_name_is_suggested_or_all_are_listed(name: object, val
 def test_a_long_list_of_valid_names_is_cut_off() -> None:
     advice = nearest("xyz", [f"name_{i:03}" for i in range(100)])
     assert advice.startswith("Valid: name_000, name_001")
-    assert advice.endswith("name_029, ...")
+    assert advice.endswith("name_029 and 70 more")
 
 
 @pytest.mark.parametrize(
@@ -88,3 +89,8 @@ def test_a_value_is_quoted_on_one_line(value: object, text: str) -> None:
 def test_a_long_value_is_cut_off() -> None:
     assert shown("x" * 100) == f"'{'x' * 56}..."
     assert len(shown({"a": list(range(1_000))})) == 60
+
+
+def test_a_long_list_of_valid_names_says_how_many_more_there_are():
+    fault = errors.Fault("name", "is none", errors.nearest("zzz", [f"n{i:02}" for i in range(42)]))
+    assert str(fault).endswith("n29 and 12 more.")

@@ -72,6 +72,11 @@ class BaseCase:
         chosen = (table["price_arrangement"] == price_arrangement) & (table["strategy"] == (strategy or names[0]))
         return float(table.loc[chosen, "icer"].iloc[0])
 
+    @property
+    def price_arrangements(self) -> tuple[str, ...]:
+        """Names of the price arrangements."""
+        return tuple(self.outcomes.price_arrangements)
+
     def incremental(self, price_arrangement: str) -> pd.DataFrame:
         """Fully incremental analysis with dominance and extended dominance, by increasing cost."""
         costs, qalys = self.outcomes.total_costs(price_arrangement)[:, 0], self.outcomes.total_qalys[:, 0]

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from hemodel.analyses.refusals import first_refused, told
 from hemodel.cohort import model
 from hemodel.decision import acceptability, information, intervals
+from hemodel.decision.incremental import incremental_analysis
 from hemodel.decision.net_benefit import net_monetary_benefit
 from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import Draws, Sampler, sampler
@@ -72,6 +73,15 @@ class PSA:
         for name, values in (("life_years", self.life_years), ("qalys", self.qalys)):
             columns |= {f"{name}_{s}": values[i] for i, s in enumerate(self.strategies)}
         return pd.DataFrame(columns).rename_axis("draw").reset_index()
+
+    def draws_and_results(self) -> pd.DataFrame:
+        """The parameters of every draw and what came of them, one row per draw: `draws` beside `results`."""
+        return pd.concat([self.results(), self.draws()], axis=1)
+
+    def incremental(self, price_arrangement: str) -> pd.DataFrame:
+        """Fully incremental analysis of the mean costs and QALYs of the draws, with dominance, by increasing cost."""
+        costs, qalys = self.costs[price_arrangement].mean(axis=1), self.qalys.mean(axis=1)
+        return incremental_analysis(self.strategies, costs, qalys)
 
     @property
     def table(self) -> pd.DataFrame:

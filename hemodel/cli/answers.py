@@ -10,10 +10,12 @@ import typer
 
 from hemodel.cli.options import (
     DEFAULT_DRAWS,
+    DEFAULT_PROBLEM,
     DEFAULT_SEED,
     AsJson,
     Case,
     Design,
+    DrawReport,
     Draws,
     NamedCase,
     Problem,
@@ -25,23 +27,29 @@ from hemodel.cli.options import (
     named_numbers,
     read_inputs,
     refuse_target,
+    whole_number,
 )
 from hemodel.cli.terminal import (
     case_title,
     deliver,
+    for_people,
     left_out_lines,
     manifest,
-    plain,
     print_frame,
     print_json,
+    print_rows,
+    print_table,
     progress,
     records,
     say,
     write_csv,
+    write_draws,
 )
 from hemodel.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from hemodel.analyses.base_case import BaseCase
     from hemodel.analyses.psa import PSA
     from hemodel.analyses.scenarios import Scenarios
@@ -51,7 +59,9 @@ if TYPE_CHECKING:
 def run(
     case: Case,
     delivery: Report,
-    draws: Annotated[int, typer.Option(help="Draws of the probabilistic analysis; 0 leaves it out.")] = DEFAULT_DRAWS,
+    draws: Annotated[
+        int, typer.Option(parser=whole_number, metavar="INTEGER", help="Draws of the probabilistic analysis; 0 leaves it out.")
+    ] = DEFAULT_DRAWS,
     seed: Seed = DEFAULT_SEED,
     full: Annotated[bool, typer.Option("--full", help="With --out: a sheet for every sensitivity analysis too.")] = False,
 ) -> None:
@@ -83,13 +93,13 @@ def run(
 @command()
 def psa(
     case: Case,
-    delivery: Report,
+    delivery: DrawReport,
     draws: Draws = DEFAULT_DRAWS,
     seed: Seed = DEFAULT_SEED,
     design: Design = "monte_carlo",
     threads: Annotated[int | None, typer.Option(help="Threads; default: one for a small run, else all cores.")] = None,
 ) -> None:
-    """Probabilistic analysis alone, of any number of draws; `--out draws.csv` writes a row per draw."""
+    """Probabilistic analysis alone, of any number of draws; `--out draws.parquet` (or .csv) writes a row per draw."""
     from hemodel.analyses.base_case import run_base_case
     from hemodel.analyses.psa import run_psa
     from hemodel.report import labels, tables
@@ -102,20 +112,23 @@ def psa(
     if delivery.out and delivery.out.suffix == ".xlsx":
         _write_workbook(delivery, base, result, None)
     elif delivery.out:
-        write_csv(delivery.out, result.results(), delivery)
+        write_draws(delivery.out, result.draws_and_results(), delivery)
     if delivery.as_json:
         print_json({"results": records(result.table), "manifest": manifest(inputs, result)})
         return
+    if not for_people():
+        print_rows(result.table)
+        return
     for arrangement in result.price_arrangements:
         title = f"{labels.arrangement_label(inputs.settings, arrangement)} ({draws:,} draws, seed {seed})"
-        print_frame(tables.rounded(tables.psa_table(result, arrangement, base)), title)
-    print_frame(tables.rounded(tables.probability_table(result)), "Probability of being cost-effective")
+        print_table(_psa_text(tables.psa_table(result, arrangement, base)), title)
+    print_table(tables.rounded(tables.probability_table(result)), "Probability of being cost-effective")
 
 
 @command()
 def scenarios(
     delivery: Report,
-    problem: Problem = "relapsed",
+    problem: Problem = DEFAULT_PROBLEM,
     population: Annotated[str | None, typer.Option(help="Population; default: the one of the base case.")] = None,
 ) -> None:
     """Every scenario beside the base case."""
@@ -133,9 +146,11 @@ def scenarios(
     if delivery.as_json:
         print_json({"results": records(result.table), "not_applicable": result.not_applicable, "manifest": manifest(inputs)})
         return
-    for arrangement in result.results[0].outcomes.price_arrangements:
+    if not for_people():
+        print_rows(result.table)
+    for arrangement in result.results[0].outcomes.price_arrangements if for_people() else ():
         title = f"{labels.arrangement_label(inputs.settings, arrangement)}: {case_title(inputs)}"
-        print_frame(tables.rounded(tables.scenario_table(result, arrangement)).drop(columns="Why"), title)
+        print_table(tables.rounded(tables.scenario_table(result, arrangement)).drop(columns="Why"), title)
     if result.not_applicable:
         say(f"Left out, as their numbers hold for other populations: {', '.join(result.not_applicable)}", delivery.quiet)
 
@@ -143,7 +158,7 @@ def scenarios(
 @command()
 def compare(
     delivery: Table,
-    problem: Problem = "relapsed",
+    problem: Problem = DEFAULT_PROBLEM,
     populations: Annotated[
         list[str] | None, typer.Option("--population", help="Populations, as often as needed; default: all.")
     ] = None,
@@ -167,7 +182,7 @@ def compare(
 def weighted(
     delivery: Table,
     weights: Annotated[list[str], typer.Option("--weight", help="Share of people, POPULATION=NUMBER, as often as needed.")],
-    problem: Problem = "relapsed",
+    problem: Problem = DEFAULT_PROBLEM,
     scenario: Annotated[str | None, typer.Option(help="Scenario, applied to each population.")] = None,
 ) -> None:
     """A weighted average over populations: the ICER of the mix."""
@@ -186,6 +201,7 @@ def modifiers(case: Case, as_json: AsJson = False) -> None:
 
     from hemodel.analyses.base_case import run_base_case
     from hemodel.analyses.severity import run_modifiers
+    from hemodel.report import tables
 
     inputs = case.inputs()
     result = run_modifiers(run_base_case(inputs))
@@ -193,9 +209,9 @@ def modifiers(case: Case, as_json: AsJson = False) -> None:
         judged = {"severity": asdict(result.severity), "end_of_life": asdict(result.end_of_life)}
         print_json({"results": records(result.table), **judged, "manifest": manifest(inputs)})
         return
-    typer.echo(result.severity.reading)
-    typer.echo(result.end_of_life.reading)
-    print_frame(result.table.map(plain), case_title(inputs))
+    for words in (result.severity.reading, result.end_of_life.reading):
+        typer.echo(words, err=not for_people())
+    print_frame(result.table, tables.in_words(result.table, inputs), case_title(inputs))
 
 
 @command()
@@ -218,7 +234,12 @@ def budget(
 @command()
 def batch(
     case: NamedCase,
-    draws: Annotated[int, typer.Argument(help="Number of draws, or the most where --until stops earlier.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[PROBLEM] DRAWS", help="Number of draws, or the most where --until stops earlier; 1e6 is a million."
+        ),
+    ],
     folder: Annotated[Path | None, typer.Option(help="Makes the batch resumable: what is done is kept here.")] = None,
     keep_draws: Annotated[bool, typer.Option("--keep-draws", help="Keep every draw there too, as Parquet.")] = False,
     until: Annotated[float | None, typer.Option(help="Stop once the standard error of net benefit is below so many GBP.")] = None,
@@ -229,8 +250,14 @@ def batch(
 ) -> None:
     """Probabilistic analysis of any size in little memory; a killed batch goes on where it was."""
     from hemodel.analyses.batch import run_batch
+    from hemodel.report import tables
 
-    inputs = case.inputs()
+    named, (number,) = case.words_of(words, "DRAWS")
+    try:
+        draws = whole_number(number)
+    except ValueError:
+        raise InputError("DRAWS", f"{number!r} is not a whole number", "Write for example 1000000, or 1e6") from None
+    inputs = named.inputs()
     with progress("Draws", draws, quiet) as advance:
         result = run_batch(
             inputs,
@@ -248,7 +275,8 @@ def batch(
         return
     columns = ["price_arrangement", "strategy", "costs", "se_costs", "qalys", "se_qalys", "icer", "se_icer"]
     columns += [c for c in result.table.columns if c.startswith("probability_")]
-    print_frame(result.table[columns].map(plain), f"{result.n_draws:,} draws, seed {seed}: {result.stopped}")
+    shown = tables.in_words(result.table[[*columns, "reading"]], inputs)
+    print_frame(result.table, shown, f"{result.n_draws:,} draws, seed {seed}: {result.stopped}")
 
 
 @command("app")
@@ -285,9 +313,7 @@ def open_app(port: Annotated[int, typer.Option(help="Port on this machine.", min
     raise typer.Exit(subprocess.run(run_streamlit, check=False).returncode)
 
 
-def _write_workbook(
-    delivery: Report, base: BaseCase, psa: PSA | None, scenarios: Scenarios | None, *, full: bool = False
-) -> None:
+def _write_workbook(delivery: Table, base: BaseCase, psa: PSA | None, scenarios: Scenarios | None, *, full: bool = False) -> None:
     from hemodel.analyses.everything import left_out, recipes, run_everything
     from hemodel.report.workbook import Analyses, write_workbook
 
@@ -309,10 +335,18 @@ def _answer(base: BaseCase, psa: PSA | None) -> dict[str, Any]:
         "scenario": base.inputs.scenario.name,
         "results": records(base.table),
         "probabilistic": [] if psa is None else records(psa.table),
+        "probabilistic_incremental": [] if psa is None else _incremental_records(psa),
+        "incremental": _incremental_records(base),
         "model_against_source": records(base.against_source),
         "rules_applied": records(base.rules_applied),
         "manifest": manifest(base.inputs, psa),
     }
+
+
+def _incremental_records(result: BaseCase | PSA) -> list[dict[str, Any]]:
+    """Fully incremental results under each price arrangement."""
+    found = [(a, result.incremental(a)) for a in result.price_arrangements]
+    return [{"price_arrangement": a} | row for a, frame in found for row in records(frame)]
 
 
 def _print_answer(base: BaseCase, psa: PSA | None) -> None:
@@ -320,12 +354,44 @@ def _print_answer(base: BaseCase, psa: PSA | None) -> None:
     from hemodel.report.manifest import manifest_text
 
     settings = base.inputs.settings
-    typer.echo(f"{settings.question}\n{case_title(base.inputs)}.\n")
-    for arrangement in base.outcomes.price_arrangements:
-        table = tables.rounded(tables.base_case_table(base, arrangement))
-        print_frame(table, labels.arrangement_label(settings, arrangement))
+    typer.echo(f"{settings.question}\n{case_title(base.inputs)}.\n", err=not for_people())
+    if not for_people():
+        print_rows(_answer_rows(base, psa))
+        return
+    for arrangement in base.price_arrangements:
+        label = labels.arrangement_label(settings, arrangement)
+        print_table(tables.rounded(tables.base_case_table(base, arrangement)), label)
+        if psa is not None:
+            title = f"{labels.arrangement_short(settings, arrangement)}, probabilistic: means of {psa.n_draws:,} draws"
+            print_table(tables.rounded(tables.base_case_table(psa, arrangement)), title)
     for row in base.rules_applied.to_dict("records"):
         say(f"Note: {row['rule']}, {labels.strategy_label(settings, str(row['strategy']))}: {row['value']:.4g}")
     if psa is not None:
-        print_frame(tables.rounded(tables.probability_table(psa)), f"Probabilistic: {psa.n_draws:,} draws, seed {psa.seed}")
+        print_table(tables.rounded(tables.probability_table(psa)), f"Probabilistic: {psa.n_draws:,} draws, seed {psa.seed}")
     typer.echo(manifest_text(manifest(base.inputs, psa)))
+
+
+def _answer_rows(base: BaseCase, psa: PSA | None) -> pd.DataFrame:
+    """Base case and probabilistic analysis, NICE's columns under the names of the analyses, unrounded, for programs."""
+    import pandas as pd
+
+    parts = []
+    for analysis, result in (("deterministic", base), ("probabilistic", psa)):
+        if result is None:
+            continue
+        steps = [result.incremental(a).assign(price_arrangement=a) for a in result.price_arrangements]
+        step = pd.concat(steps)[["price_arrangement", "strategy", "icer", "status"]]
+        keys = ["price_arrangement", "strategy"]
+        found = step.rename(columns={"icer": "icer_incremental"}).merge(result.table, on=keys, how="left")
+        parts.append(found.assign(analysis=analysis))
+    columns = ["analysis", "price_arrangement", "strategy", "costs", "life_years", "qalys", "incremental_costs"]
+    columns += ["incremental_life_years", "incremental_qalys", "icer", "icer_incremental", "status", "reading"]
+    return pd.concat(parts, ignore_index=True)[columns]
+
+
+def _psa_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table of a probabilistic analysis as text whose first column tells its rows apart."""
+    from hemodel.report import tables
+
+    text = tables.rounded(frame).drop(columns=[c for c in frame if str(c).startswith("Probability")])
+    return text.assign(Analysis=text["Analysis"].str.removeprefix("Probabilistic: "))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hemodel.cli.options import DEFAULT_SEED, Case, Force, NamedCase, Quiet, Seed, Table, command, refuse_target
+from hemodel.cli.options import DEFAULT_SEED, Case, Force, NamedCase, Quiet, Seed, Table, command, refuse_target, whole_number
 from hemodel.cli.terminal import case_title, deliver, progress, say
 from hemodel.errors import InputError
 
@@ -18,7 +18,9 @@ _LIVE_DRAWS = 500
 def export(
     case: Case,
     live: Annotated[Path, typer.Option(help="Write the workbook of live formulas here (.xlsx).")],
-    draws: Annotated[int, typer.Option(help="Draws shown with live acceptability; 0 leaves them out.")] = _LIVE_DRAWS,
+    draws: Annotated[
+        int, typer.Option(parser=whole_number, metavar="INTEGER", help="Draws shown with live acceptability; 0 leaves them out.")
+    ] = _LIVE_DRAWS,
     seed: Seed = DEFAULT_SEED,
     redacted: Annotated[
         bool, typer.Option("--redacted", help="Values only, without what is confidential or follows from it.")
@@ -48,7 +50,12 @@ def export(
 
 @command("read-back")
 def read_back(
-    workbook: Annotated[Path, typer.Argument(help="A workbook that `hemodel export` wrote and somebody has edited and saved.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[PROBLEM] WORKBOOK", help="A workbook that `hemodel export` wrote and somebody has edited and saved."
+        ),
+    ],
     case: NamedCase,
     delivery: Table,
 ) -> None:
@@ -56,8 +63,9 @@ def read_back(
     from hemodel.report.live import compare_with_engine
 
     delivery.refuse_target()
-    inputs = case.inputs()
-    frame = compare_with_engine(workbook, inputs)
+    named, (workbook,) = case.words_of(words, "WORKBOOK")
+    inputs = named.inputs()
+    frame = compare_with_engine(Path(workbook), inputs)
     found = frame.attrs
     title = f"{case_title(inputs)}: {found['formulas']:,} formulas, {len(found['disagree'])} differ from the engine"
     deliver(inputs, delivery, frame, title, changed=found["changed"], disagree=found["disagree"])
@@ -75,7 +83,9 @@ def read_back(
 def report(
     case: Case,
     out: Annotated[Path, typer.Option(help="Write the Word report here (.docx).")],
-    draws: Annotated[int, typer.Option(help="Draws of the probabilistic analysis; 0 leaves it out.")] = 10_000,
+    draws: Annotated[
+        int, typer.Option(parser=whole_number, metavar="INTEGER", help="Draws of the probabilistic analysis; 0 leaves it out.")
+    ] = 10_000,
     seed: Seed = DEFAULT_SEED,
     force: Force = False,
     quiet: Quiet = False,

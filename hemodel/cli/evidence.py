@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hemodel.cli.options import AsJson, Case, NamedCase, Problem, Table, command, read_inputs, refuse_target
+from hemodel.cli.options import DEFAULT_PROBLEM, AsJson, Case, NamedCase, Problem, Table, command, read_inputs, refuse_target
 from hemodel.cli.terminal import (
     case_title,
     deliver,
+    for_people,
     left_out_lines,
     manifest,
     plain,
     print_frame,
     print_json,
+    print_table,
     progress,
     records,
     say,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @command()
-def validate(problem: Problem = "relapsed", as_json: AsJson = False) -> None:
+def validate(problem: Problem = DEFAULT_PROBLEM, as_json: AsJson = False) -> None:
     """Check the inputs of every population and every scenario; lists all faults, and the rows that the model needs and does not find."""
     from hemodel.analyses.everything import left_out
     from hemodel.analyses.scenarios import where_it_holds
@@ -108,13 +110,14 @@ def info(
 def calibrate(case: Case, as_json: AsJson = False) -> None:
     """Derive the death rates after progression anew from the targets of overall survival, and compare them with the inputs."""
     from hemodel.analyses.calibration import derive_rates, differences
+    from hemodel.report import tables
 
     inputs = case.inputs()
     table = differences(inputs, derive_rates(inputs))
     if as_json:
         print_json({"results": records(table)})
     else:
-        print_frame(table.map(plain), f"Death rate after progression: {case_title(inputs)}")
+        print_frame(table, tables.in_words(table, inputs), f"Death rate after progression: {case_title(inputs)}")
     if not table["agrees"].all():
         say("The inputs hold other rates than these: copy value and se into the rows named.")
         raise typer.Exit(1)
@@ -132,7 +135,7 @@ def verify(case: Case, delivery: Table) -> None:
     with progress("Checks", len(CHECKS), delivery.quiet) as advance:
         result = run_checks(inputs, progress=advance)
     counts = ", ".join(f"{n} {verdict}" for verdict, n in result.counts.items())
-    shown = tables.verification_table(result)
+    shown = tables.rounded(tables.verification_table(result))
     deliver(inputs, delivery, result.table, f"{case_title(inputs)}: {counts}", shown=shown, passed=result.passed)
     if not result.passed:
         raise typer.Exit(1)
@@ -140,9 +143,12 @@ def verify(case: Case, delivery: Table) -> None:
 
 @command()
 def fit(
-    data: Annotated[
-        Path,
-        typer.Argument(help="CSV with the columns time,event (or status; 1 event, 0 censored), or time,survival with --risk."),
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[PROBLEM] DATA",
+            help="CSV with the columns time,event (or status; 1 event, 0 censored), or time,survival with --risk.",
+        ),
     ],
     case: NamedCase,
     delivery: Table,
@@ -172,6 +178,7 @@ def fit(
     from hemodel.analyses.fitting import FAMILIES, run_fits, with_fitted_curve
     from hemodel.evidence.survival_data import Columns
     from hemodel.files import write_whole
+    from hemodel.report import labels, tables
     from hemodel.report.scenario_file import scenario_toml
 
     delivery.refuse_target()
@@ -180,7 +187,8 @@ def fit(
     if save is not None and curve is None:
         raise InputError("--save", "there is no curve to save", "Give --curve and --strategy too")
     refuse_target(save, delivery.force, ".toml", option="--save")
-    inputs = case.inputs()
+    named, (file,) = case.words_of(words, "DATA")
+    inputs, data = named.inputs(), Path(file)
     if risk is not None and (event_column is not None or event_value is not None):
         raise InputError("--event-column and --event-value", "a digitised curve has no events", "Leave them out with --risk")
     columns = Columns(time=time_column, event=event_column, event_value=event_value, where=where)
@@ -207,8 +215,9 @@ def fit(
         label = f"Curve fitted to {data.name}: {curve.upper()}, {best}"
         text = scenario_toml(fitted, name=save.stem, label=label, why=f"{title}.")
         say(f"Wrote {write_whole(save, text.encode(), force=delivery.force)}", delivery.quiet)
-    if not delivery.as_json:
-        print_frame(table.drop(columns="life_years_discounted").map(plain), f"The model with this {curve.upper()} curve ({best})")
+    if not delivery.as_json and for_people():
+        shown = tables.in_words(table.drop(columns="life_years_discounted"), fitted)
+        print_table(shown, f"The model with this {curve.upper()} curve ({labels.setting_value_label(best)})")
 
 
 def _people(

@@ -20,14 +20,16 @@ from hemodel.cli.options import (
     Top,
     command,
     named_numbers,
+    whole_number,
 )
 from hemodel.cli.terminal import (
     case_title,
     deliver,
+    for_people,
     manifest,
     missing_to_none,
-    plain,
     print_json,
+    print_rows,
     progress,
     records,
     say,
@@ -44,23 +46,28 @@ def one_way(
     top: Top = 15,
 ) -> None:
     """Tornado: every uncertain parameter at the ends of its 95 % interval."""
+    import pandas as pd
+
     from hemodel.analyses.one_way import run_one_way
+    from hemodel.report import labels, tables
 
     delivery.refuse_target()
     inputs = case.inputs()
     result = run_one_way(inputs, **question.asked)
     frame = result.tornado(outcome)
-    columns = ["label", "unit", "low", "high", f"{outcome}_low", f"{outcome}_high", "reading_low", "reading_high"]
-    title = f"{outcome} ({result.price_arrangement}), base case {plain(result.base[outcome])}"
-    deliver(inputs, delivery, frame, title, shown=frame.head(top)[columns], base=result.base, excluded=result.excluded)
+    price = labels.arrangement_short(inputs.settings, result.price_arrangement)
+    name = labels.INCREMENTS[outcome]
+    base = str(tables.rounded(pd.DataFrame({name: [result.base[outcome]]})).iloc[0, 0])
+    title = f"{name.partition(' (')[0]} ({price}), base case {base}: each parameter at the ends of its 95% interval"
+    shown = tables.rounded(tables.tornado_table(result, outcome, top=top))
+    deliver(inputs, delivery, frame, title, shown=shown, base=result.base, excluded=result.excluded)
     if result.excluded:
         say(f"Left out, as they cannot move alone: {', '.join(result.excluded)}", delivery.quiet)
 
 
 @command("two-way")
 def two_way(
-    first: Annotated[str, typer.Argument(help="A parameter.")],
-    second: Annotated[str, typer.Argument(help="Another.")],
+    words: Annotated[list[str], typer.Argument(metavar="[PROBLEM] A B", help="Two parameters.")],
     case: NamedCase,
     question: Question,
     delivery: Table,
@@ -68,15 +75,19 @@ def two_way(
 ) -> None:
     """A grid over the intervals of two parameters."""
     from hemodel.analyses.one_way import run_two_way
+    from hemodel.report import tables
 
     delivery.refuse_target()
-    inputs = case.inputs()
-    deliver(inputs, delivery, run_two_way(inputs, first, second, steps=steps, **question.asked), case_title(inputs))
+    named, (first, second) = case.words_of(words, "A", "B")
+    inputs = named.inputs()
+    frame = run_two_way(inputs, first, second, steps=steps, **question.asked)
+    title = f"{tables.two_way_footer(frame, inputs)}\n{case_title(inputs)}"
+    deliver(inputs, delivery, frame, title, shown=tables.rounded(tables.two_way_table(frame, inputs)))
 
 
 @command()
 def threshold(
-    what: Annotated[str, typer.Argument(help="A parameter, pack_price, or charged_cycles.")],
+    words: Annotated[list[str], typer.Argument(metavar="[PROBLEM] WHAT", help="A parameter, pack_price, or charged_cycles.")],
     case: NamedCase,
     arrangement: Annotated[str | None, typer.Option(help="Price arrangement; default: the scheme.")] = None,
     strategy: Annotated[str | None, typer.Option(help="Compared with the comparator; default: the first that is not it.")] = None,
@@ -86,9 +97,13 @@ def threshold(
     """The value of a parameter, the price of the pack, or the number of charged cycles at which the ICER meets a threshold."""
     from dataclasses import asdict
 
-    from hemodel.analyses.thresholds import charged_cycles, threshold_value
+    import pandas as pd
 
-    inputs = case.inputs()
+    from hemodel.analyses.thresholds import charged_cycles, threshold_value
+    from hemodel.report import labels
+
+    named, (what,) = case.words_of(words, "WHAT")
+    inputs = named.inputs()
     if what == "charged_cycles":
         arrangement = arrangement or inputs.settings.price_arrangements[-1]
         found = charged_cycles(inputs, price_arrangement=arrangement, strategy=strategy, threshold=at)
@@ -96,21 +111,24 @@ def threshold(
         found = threshold_value(inputs, what, price_arrangement=arrangement, strategy=strategy, threshold=at)
     if as_json:
         print_json({"results": [{k: missing_to_none(v) for k, v in asdict(found).items()}], "manifest": manifest(inputs)})
+    elif for_people():
+        typer.echo(labels.in_pounds(found.reading))
     else:
-        typer.echo(found.reading)
+        print_rows(pd.DataFrame([asdict(found)]))
 
 
 @command()
 def drivers(case: Case, question: Question, delivery: Table) -> None:
     """What would change the decision: the value at which each parameter flips it, and how many standard errors away that is."""
     from hemodel.analyses.thresholds import decision_drivers
+    from hemodel.report import tables
 
     delivery.refuse_target()
     inputs = case.inputs()
     frame = decision_drivers(inputs, **question.asked)
     reached = frame[frame["flips_at"].notna()]
     title = f"What would change the decision: {case_title(inputs)}"
-    deliver(inputs, delivery, frame, title, shown=reached.drop(columns="parameter"))
+    deliver(inputs, delivery, frame, title, shown=tables.rounded(tables.drivers_table(reached)))
     say(
         f"None of the other {len(frame) - len(reached)} uncertain parameters would, alone, within 8 normal scores.",
         delivery.quiet,
@@ -122,8 +140,13 @@ def evppi(
     case: NamedCase,
     question: Question,
     delivery: Table,
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Parameters known together; default: each uncertain one alone.")
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PROBLEM] [NAMES]...",
+            help="Parameters known together; default: each uncertain one alone.",
+            show_default=False,
+        ),
     ] = None,
     draws: Draws = DEFAULT_DRAWS,
     seed: Seed = DEFAULT_SEED,
@@ -133,21 +156,23 @@ def evppi(
     from hemodel.analyses.psa import run_psa
     from hemodel.analyses.value_of_information import evppi_table, persons
     from hemodel.cohort.model import names_read
+    from hemodel.report import tables
 
     delivery.refuse_target()
-    inputs = case.inputs()
+    named, names = case.words_of(words)
+    inputs = named.inputs()
     result = run_psa(inputs, draws, seed=seed)
     count = 1 if names else sum(inputs.parameters[name].is_uncertain for name in names_read(inputs))
     asked: dict[str, Any] = {"price_arrangement": question.arrangement, "threshold": question.threshold}
     with progress("Parameters", count, delivery.quiet) as advance:
         frame = evppi_table(result, [names] if names else None, progress=advance, **asked)
     title = f"EVPPI, GBP per person and for all {persons(inputs):,.0f} (discounted): {case_title(inputs)}"
-    deliver(inputs, delivery, frame, title, shown=frame.head(top), psa=result)
+    deliver(inputs, delivery, frame, title, shown=tables.rounded(tables.evppi_table(frame, inputs)).head(top), psa=result)
 
 
 @command()
 def evsi(
-    names: Annotated[list[str], typer.Argument(help="Parameters that the study observes.")],
+    words: Annotated[list[str], typer.Argument(metavar="[PROBLEM] NAMES...", help="Parameters that the study observes.")],
     case: NamedCase,
     question: Question,
     delivery: Table,
@@ -164,9 +189,13 @@ def evsi(
     """What a study would be worth by its size: EVSI per person and for everyone, and the net benefit beyond its cost."""
     from hemodel.analyses.psa import run_psa
     from hemodel.analyses.value_of_information import evsi_table
+    from hemodel.report import labels, tables
 
     delivery.refuse_target()
-    inputs, spread = case.inputs(), named_numbers("--sd", deviations)
+    named, names = case.words_of(words)
+    if not names:
+        raise InputError("NAMES", "no parameter is given", "Write [PROBLEM] NAMES..., the parameters that the study observes")
+    inputs, spread = named.inputs(), named_numbers("--sd", deviations)
     if not all(n.strip().isdecimal() for n in sizes.split(",")):
         problem = "these are not whole numbers with commas between them"
         raise InputError(f"--sizes {sizes}", problem, "Write for example 50,100,200")
@@ -182,7 +211,8 @@ def evsi(
         threshold=question.threshold,
         price_arrangement=question.arrangement,
     )
-    deliver(inputs, delivery, frame, f"A study of {', '.join(names)}, GBP: {case_title(inputs)}", psa=result)
+    title = f"A study of {labels.parameters_label(inputs.parameters, names)}: {case_title(inputs)}"
+    deliver(inputs, delivery, frame, title, shown=tables.rounded(tables.evsi_table(frame)), psa=result)
     if not fixed_cost and not cost_per_person:
         say("The study is taken to cost nothing: give --fixed-cost and --cost-per-person.", delivery.quiet)
 
@@ -200,6 +230,7 @@ def convergence(
     """Have there been enough draws? Running means with their Monte Carlo error, or replicates of the whole design."""
     from hemodel.analyses.convergence import run_replicates, running_means
     from hemodel.analyses.psa import run_psa
+    from hemodel.report import tables
 
     delivery.refuse_target()
     inputs = case.inputs()
@@ -213,7 +244,8 @@ def convergence(
     result = run_psa(inputs, draws, seed=seed, design=design)
     frame = running_means(result, **question.asked)
     every = max(1, len(frame) // 10)
-    deliver(inputs, delivery, frame, f"After so many draws: {case_title(inputs)}", shown=frame.iloc[::-every][::-1], psa=result)
+    shown = tables.rounded(tables.convergence_table(frame)).iloc[::-every][::-1]
+    deliver(inputs, delivery, frame, f"After so many draws: {case_title(inputs)}", shown=shown, psa=result)
 
 
 @command("global")
@@ -222,7 +254,12 @@ def global_(
     question: Question,
     delivery: Table,
     method: Annotated[str, typer.Option(help="sobol, morris, fast, rbd_fast; from an ordinary analysis: delta, pawn.")] = "sobol",
-    size: Annotated[int, typer.Option(help="Size of the design (for sobol a power of 2), or number of draws.")] = 1024,
+    size: Annotated[
+        int,
+        typer.Option(
+            parser=whole_number, metavar="INTEGER", help="Size of the design (for sobol a power of 2), or number of draws."
+        ),
+    ] = 1024,
     outcome: Annotated[str, typer.Option(help="The outcome whose spread is explained.")] = "incremental_net_monetary_benefit",
     second_order: Annotated[bool, typer.Option("--second-order", help="With sobol: interactions of pairs too.")] = False,
     seed: Seed = DEFAULT_SEED,
@@ -231,6 +268,7 @@ def global_(
     """Global sensitivity analysis through SALib."""
     from hemodel.analyses.global_sensitivity import GIVEN_DATA_METHODS, run_given_data, run_global
     from hemodel.analyses.psa import run_psa
+    from hemodel.report import tables
 
     delivery.refuse_target()
     inputs = case.inputs()
@@ -242,7 +280,7 @@ def global_(
     more: dict[str, Any] = {"evaluations": result.evaluations}
     if result.second_order is not None:
         more["second_order"] = records(result.second_order.rename_axis("name").reset_index())
-    title, shown = f"{method}: {result.evaluations:,} evaluations", result.table.drop(columns="members").head(top)
+    title, shown = f"{method}: {result.evaluations:,} evaluations", tables.rounded(tables.global_table(result, inputs)).head(top)
     deliver(inputs, delivery, result.table, title, shown=shown, **more)
     for name in result.groups:
         say(f"One group, as its members are correlated or shares of one whole: {name}", delivery.quiet)

@@ -6,6 +6,7 @@ number would mislead: dominant, dominated, saved per QALY forgone. `results`: th
 """
 
 from hemodel.report.tables.cells import DISCOUNTING_NOTE, NAN, TECHNOLOGIES, TOTAL, interventions
+from hemodel.report.tables.plain_words import in_words
 from hemodel.report.tables.results import (
     AGAINST_SOURCE_FOOTER,
     BASE_CASE_COLUMNS,
@@ -116,6 +117,7 @@ __all__ = [
     "evppi_table",
     "evsi_table",
     "global_table",
+    "in_words",
     "interventions",
     "kind_of",
     "life_years_by_state_table",

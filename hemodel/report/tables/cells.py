@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from hemodel.analyses.base_case import BaseCase
+from hemodel.analyses.psa import PSA
 from hemodel.evidence.settings import Settings
 from hemodel.report import labels
 
@@ -22,7 +23,7 @@ def interventions(settings: Settings) -> list[str]:
     return [name for name in settings.strategy_names if name != settings.comparator]
 
 
-def by_strategy(base: BaseCase, arrangement: str) -> dict[str, dict[str, Any]]:
+def by_strategy(base: BaseCase | PSA, arrangement: str) -> dict[str, dict[str, Any]]:
     """Strategy -> its row in the table of the base case under one price arrangement; empty where that was not run."""
     rows = base.table.to_dict("records")
     return {row["strategy"]: {str(k): v for k, v in row.items()} for row in rows if row["price_arrangement"] == arrangement}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from hemodel.analyses.base_case import BaseCase
+from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
 from hemodel.cohort.model import ON_TREATMENT, names_read
 from hemodel.decision.incremental import DOMINATED, EXTENDEDLY_DOMINATED
@@ -66,11 +67,11 @@ TRACE_FOOTER = (
 )
 
 
-def base_case_table(base: BaseCase, price_arrangement: str) -> pd.DataFrame:
+def base_case_table(base: BaseCase | PSA, price_arrangement: str) -> pd.DataFrame:
     """Base-case results in NICE's columns: fully incremental, by increasing cost; dominated rows have words for increments.
 
     LYG are undiscounted, costs and QALYs discounted. Increments and incremental ICER are against the frontier row before;
-    "ICER versus baseline" is against the comparator.
+    "ICER versus baseline" is against the comparator. Of a probabilistic analysis the same, worked out on the means of its draws.
     """
     pairs = by_strategy(base, price_arrangement)
     rows: list[tuple[object, ...]] = []
