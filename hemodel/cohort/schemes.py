@@ -1,7 +1,8 @@
 """Patient access schemes: what is charged of a drug's packs. List price and every scheme come out of the same trace.
 
 A scheme is the price as a step function of the treatment cycle: from some cycle on, some share of the list price. A cap is full price
-up to cycle K and nothing from then; a free start the other way round; a discount one step; tiers any steps. A cap on what is paid for one person needs a count of its own (`share_paid`). A refund takes back what
+up to cycle K and nothing from then; a free start the other way round; a discount one step; tiers any steps. A cap on what is paid for
+one person needs a count of its own (`share_paid`). A refund takes back what
 non-responders' packs of the first K cycles cost. What is charged is a linear function of packs up to the steps, so the expectation is
 exact and no scheme lengthens the loop over cycles. Schemes touch the price of their drug and nothing else.
 """

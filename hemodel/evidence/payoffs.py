@@ -51,7 +51,8 @@ Kind = Literal[
     "death",
 ]
 _MEASURE = re.compile(
-    r"(?P<kind>start mid-cycle|start|cycle on treatment|year on treatment|charged pack|pack|death|(?:year|cycle|event) in|cycle after|entry to)"
+    r"(?P<kind>start mid-cycle|start|cycle on treatment|year on treatment|charged pack|pack|death|(?:year|cycle|event) in"
+    r"|cycle after|entry to)"
     r"(?: (?P<state>[a-z][a-z0-9_]*))?(?: (?P<first>[0-9]{1,5})(?P<dash>-)?(?P<last>[0-9]{1,5})?)?"
 )
 _OF_A_STATE = ("year in", "cycle in", "event in", "cycle after", "entry to")
@@ -237,7 +238,10 @@ def _measure(where: str, text: str, faults: list[Fault]) -> Measure | None:
     elif match["first"] and (int(match["first"]) < 1 or (match["last"] and int(match["last"]) < int(match["first"]))):
         problem = f"{shown(text)} has no cycles: they are counted from one"
     if match is None or problem:
-        kinds = "start, start mid-cycle, cycle on treatment, year on treatment, pack, charged pack, year in, cycle in, event in, entry to, death"
+        kinds = (
+            "start, start mid-cycle, cycle on treatment, year on treatment, pack, charged pack, year in, cycle in, event in, "
+            "cycle after, entry to, death"
+        )
         faults.append(Fault(where, problem, f"Use one of {kinds}; such as `cycle on treatment 1-4` or `year in progressed`"))
         return None
     first = int(match["first"] or 1)

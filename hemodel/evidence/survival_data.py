@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence.dialects import SEPARATORS, Grid, decimal_mark, grid, text_in, with_point
-from hemodel.evidence.parameters import YEARS_PER, number
+from hemodel.evidence.parameters import TIME_UNITS, number, years_per
 
 Array = NDArray[np.float64]
 
@@ -86,9 +86,9 @@ def times_in(where: str, content: bytes, columns: Columns = Columns()) -> Surviv
 
 def refuse_long_times(data: SurvivalData, unit: str) -> None:
     """Refuse times that are longer than a life in their unit, such as the numbers that Excel keeps for dates."""
-    if unit not in YEARS_PER or not len(data.times):
+    if unit not in TIME_UNITS or not len(data.times):
         return
-    years = data.times * YEARS_PER[unit]
+    years = data.times * years_per(unit)
     whole = bool(np.all(data.times == np.round(data.times)))
     dates = whole and bool(np.all((data.times >= _FIRST_DATE) & (data.times < 4 * _FIRST_DATE)))
     if not dates and years.max() <= LONGEST_YEARS:

@@ -69,7 +69,8 @@ def cohort_trace(trace: Mapping[str, Array], settings: Settings, strategy: str) 
     name = labels.strategy_label(settings, strategy)
     free, alive = trace["progression_free"][:, i], 1.0 - trace["dead"][:, i]
     sentence = (
-        f"On {labels.in_sentence(name)}, half are still alive and free of progression at {_months(median_time(free, settings.cycle_years))} "
+        f"On {labels.in_sentence(name)}, half are still alive and free of progression at "
+        f"{_months(median_time(free, settings.cycle_years))} "
         f"and half are still alive at {_months(median_time(alive, settings.cycle_years))}."
     )
     alt_text = f"Cohort trace, {name}: stacked areas of the shares progression-free, progressed and dead. {sentence}"
