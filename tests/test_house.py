@@ -8,6 +8,7 @@ FLOORS = {
     "errors": 0,
     "files": 1,
     "outcomes": 1,
+    "threads": 1,
     "evidence": 2,
     "survival": 2,
     "decision": 2,
@@ -24,6 +25,7 @@ DOORS = {
     "openpyxl": {"report", "evidence/uploaded.py"},
     "typer": {"cli"},
     "pydantic": {"evidence"},
+    "threadpoolctl": {"threads.py"},
 }
 
 

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from types import MappingProxyType
@@ -88,7 +89,7 @@ class Inputs:
     folder: Folder = field(repr=False, compare=False)
     changed: tuple[str, ...] = field(default=())
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """SHA-256 over all that can move a result, in hexadecimal: the same inputs have the same hash on every machine."""
         content = {

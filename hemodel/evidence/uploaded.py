@@ -126,14 +126,14 @@ def read_uploaded(content: bytes, inputs: Inputs) -> tuple[Inputs, str]:
     for name, (unit, given) in cells.items():
         if name in known:
             value = _choice(known[name], given, faults)
-            if value is not None and value != known[name].value:
+            if value is not None and not _same(value, known[name].value):
                 chosen[name] = value
         elif (parameter := _in_unit(inputs.parameters[name], unit, inputs.settings, faults)) is not None:
             moved[name] = parameter
             number = _number(given)
             if number is None:
                 faults.append(no_number(_where(name), given, "Give a plain number such as 0.67"))
-            elif number != inputs.parameters[name].value or unit != inputs.parameters[name].unit:
+            elif not _same(number, inputs.parameters[name].value) or unit != inputs.parameters[name].unit:
                 values[name] = number
     new = replace(inputs, parameters=MappingProxyType(moved))
     new = _tried(faults, lambda: new.with_values(**values) if values else new, new)
@@ -141,6 +141,13 @@ def read_uploaded(content: bytes, inputs: Inputs) -> tuple[Inputs, str]:
     if faults:
         raise InputError.together(faults)
     return new, str(shown_arrangement)
+
+
+def _same(given: float | str, exported: float | str) -> bool:
+    """Whether a cell holds what was exported, but for the last digits, which programs that write workbooks do not all keep."""
+    if isinstance(given, str) or isinstance(exported, str):
+        return given == exported
+    return math.isclose(given, exported, rel_tol=1e-12)
 
 
 def saved_values(content: bytes) -> dict[str, dict[tuple[int, int], object]]:

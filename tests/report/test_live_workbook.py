@@ -23,8 +23,9 @@ from hemodel.analyses.fitting import with_fitted_curve
 from hemodel.analyses.one_way import run_one_way
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import load_inputs
+from hemodel.report import inputs_sheet
 from hemodel.report.live import compare_with_engine, live_program, live_workbook, read_back, write_live_workbook
-from hemodel.report.workbook import Analyses
+from hemodel.report.workbook import Analyses, workbook_bytes
 
 DEX = "dexamethasone"
 FORBIDDEN = (
@@ -315,3 +316,24 @@ def test_a_redacted_workbook_is_the_same_whatever_a_confidential_curve_is(curve)
         )
         files.append(live_workbook(calibrated(fitted), confidential="redacted"))
     assert files[0] == files[1]
+
+
+def test_numbers_whose_last_digit_no_workbook_keeps_come_back_unchanged():
+    """Workbooks hold 16 digits: 1.3333333333333333 visits come back as 1.333333333333333, and nobody changed them."""
+    rows = {
+        name: replace(p, value=third, se=None, low=None, high=None, distribution="fixed")
+        for name, p in inputs().parameters.items()
+        if name.startswith(("n_", "c_")) and (third := (round(3 * p.value) + 1) / 3)
+    }
+    odd = replace(inputs(), parameters=MappingProxyType({**inputs().parameters, **rows})).with_settings(
+        discount_rate_costs=0.1 / 3, effect_waning={"from_years": 4 / 3, "to_years": 16 / 3}
+    )
+    lost = [p.value for p in rows.values() if float(f"{p.value:.16g}") != p.value]
+    assert len(lost) > 5
+    again = read_back(live_workbook(odd), odd)
+    assert (again.hash, again.changed) == (odd.hash, odd.changed)
+    now = {name: p.value for name, p in odd.parameters.items()}
+    for book in (live_workbook(odd), workbook_bytes(run_base_case(odd))):
+        sheet = inputs_sheet.read_sheet("mine.xlsx", book)
+        assert inputs_sheet.changes(sheet.values, now, "") == {}
+        assert sheet.choices == {}

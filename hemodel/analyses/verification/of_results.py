@@ -31,6 +31,7 @@ from hemodel.analyses.verification.subject import PLAIN, Array, Subject, everyth
 from hemodel.cohort import model
 from hemodel.decision import severity as modifiers
 from hemodel.decision.incremental import incremental_analysis, pairwise
+from hemodel.evidence.draws import NamedDraws
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.rules import load_rules
 from hemodel.outcomes import Outcomes
@@ -85,18 +86,20 @@ def twins(subject: Subject) -> tuple[dict[str, Array], Inputs]:
             for other in subject.names:
                 if f"{quantity}{other}" in subject.base:
                     changes[f"{quantity}{other}"] = subject.base[name] * _unit(inputs, name) / _unit(inputs, f"{quantity}{other}")
-    for name in subject.base:
-        owner = _owner(name, subject.names)
-        if (
-            owner
-            and owner != reference
-            and name.removesuffix(owner) + reference not in subject.base
-            and not name.startswith("hr_")
-        ):
-            changes[name] = np.zeros(1)  # what the comparator has none of
     like = inputs.settings.strategies[subject.reference]
     same = [s.model_dump() | {"drugs": like.drugs, "treatment_cycles": like.treatment_cycles} for s in inputs.settings.strategies]
-    return changes, inputs.with_settings(strategies=same)
+    return _with_prices_of(dict.fromkeys(subject.names, reference), changes, inputs.with_settings(strategies=same))
+
+
+def _with_prices_of(source: Mapping[str, str], draws: dict[str, Array], inputs: Inputs) -> tuple[dict[str, Array], Inputs]:
+    """Draws and inputs in which every strategy pays for other drugs what its `source` does, and has no such row where that has none."""
+    prices = {f"c_other_drugs_{s}": f"c_other_drugs_{other}" for s, other in source.items()}
+    held = {name: twin for name, twin in prices.items() if twin in inputs.parameters}
+    kept = {n: p for n, p in inputs.parameters.items() if n not in prices}
+    rows = kept | {name: replace(inputs.parameters[twin], name=name) for name, twin in held.items()}
+    new = {n: x for n, x in draws.items() if n not in prices}
+    values = new | {name: np.array([inputs.parameters[twin].value]) for name, twin in held.items()}
+    return NamedDraws(values), replace(inputs, parameters=rows)
 
 
 def _owner(name: str, strategies: tuple[str, ...]) -> str:
@@ -153,12 +156,11 @@ def swapped(subject: Subject) -> Finding:
         s.model_dump() | {k: getattr(terms.get(s.name, s), k) for k in ("drugs", "treatment_cycles")}
         for s in inputs.settings.strategies
     ]
-    before, after = model.evaluate(subject.base, inputs), model.evaluate(changes, inputs.with_settings(strategies=strategies))
+    source = {s: s for s in subject.names} | {a: b, b: a}
+    exchanged = _with_prices_of(source, changes, inputs.with_settings(strategies=strategies))
+    before, after = model.evaluate(subject.base, inputs), model.evaluate(*exchanged)
     order = list(range(len(subject.names)))
     order[subject.first], order[subject.reference] = order[subject.reference], order[subject.first]
-    alone = {n for n in subject.base if _owner(n, subject.names) == a and n.removesuffix(a) + b not in subject.base}
-    if {n for n in alone if not n.startswith("hr_")} & subject.read:
-        return not_applicable(f"only {a} has {listed(sorted(alone))}")
     pairs = {f"costs ({x})": (after.total_costs(x), before.total_costs(x)[order]) for x in before.price_arrangements}
     pairs |= {"life-years": (after.total_life_years, before.total_life_years[order])}
     pairs |= {"QALYs": (after.total_qalys, before.total_qalys[order])}

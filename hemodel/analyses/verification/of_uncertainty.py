@@ -370,8 +370,9 @@ def every_parameter_moves_something(subject: Subject) -> Finding:
     dead = _stuck(subject, idle, around, all_given)
     dead = _stuck(subject, dead, around, {**all_given, **ROLES_APART})
     old = around | {"age_start": np.array([70.0])}
-    for life_table in (nobody_dies(subject.inputs.life_table), _harsh(subject.inputs.life_table)):
-        dead = _stuck(subject, dead, old, all_given, life_table=life_table)
+    short = {**all_given, "horizon_years": 3.0}  # nobody lives longer
+    for life_table, terms in ((nobody_dies, all_given), (_harsh, all_given), (_deadly, short)):
+        dead = _stuck(subject, dead, old, terms, life_table=life_table(subject.inputs.life_table))
     found = f"{len(subject.read)} read, all linked" if not dead else f"read but move nothing: {listed(dead)}"
     found += f"; idle with these settings, as they should be: {listed(idle)}" if idle and not dead else ""
     return holds(not dead, "each parameter that is read changes a result when it alone is moved", found, "strict")
@@ -383,9 +384,16 @@ def _harsh(table: LifeTable) -> LifeTable:
     return LifeTable("harsh", np.minimum(0.9, 1e-3 * np.exp(0.08 * ages)), np.minimum(0.8, 5e-4 * np.exp(0.08 * ages)))
 
 
+def _deadly(table: LifeTable) -> LifeTable:
+    """A life table in which people die faster than of any disease: hazards from 10 to 35 a year, by age and sex."""
+    hazards = np.linspace(10.0, 30.0, len(table.male))
+    return LifeTable("deadly", -np.expm1(-hazards - 5.0), -np.expm1(-hazards))
+
+
 def _nothing_nought(subject: Subject) -> dict[str, Array]:
-    """A draw near the base case in which no parameter is nought, no share is all, and no utility above the norm."""
+    """A draw near the base case: nothing is nought, no two prices are equal, no share is all, and no utility is above the norm."""
     around = {n: np.where(x == 0, 0.01, np.minimum(x, 0.99) if n.startswith("p_") else x) for n, x in subject.base.items()}
+    around |= {n: (1 + 0.001 * k) * around[n] for k, n in enumerate(around) if n.startswith("c_")}
     return around | {n: 0.9 * x for n, x in around.items() if n.startswith("u_")}
 
 
