@@ -109,11 +109,11 @@ def share_paid(cycles_before: Array, price: Array, most_paid: float, p_dispensed
     array([1. , 0.5, 0. ])
     """
     packs = most_paid / np.where(price > 0, price, 1.0)
-    whole = np.floor(packs)
+    whole, n = np.floor(packs), cycles_before.astype(np.int64)
     part = packs - whole
 
     def at_most(k: Array) -> Array:
-        result: Array = np.where(k < 0, 0.0, special.bdtr(np.clip(k, 0, cycles_before), cycles_before, p_dispensed))
+        result: Array = np.where(k < 0, 0.0, special.bdtr(np.clip(k, 0, n), n, p_dispensed))
         return result
 
     share = (1.0 - part) * at_most(whole - 1) + part * at_most(whole)
