@@ -53,28 +53,41 @@ def tables(name):
     return plain_model.mortality(folder / "life_tables" / name), plain_model.utility_norm(folder / "rules.toml")
 
 
-def plain(inputs, p):
+@cache
+def rows(folder):
+    """Costs and QALYs of a folder, as the second implementation reads them."""
+    return plain_model.payoff_rows(folder)
+
+
+def terms(inputs):
+    """The settings by name, for the second implementation."""
+    settings, (_, norm) = inputs.settings, tables(inputs.settings.life_table)
+    s = settings.model_dump() | {"utility_norm": norm}
+    s["dt"] = s["cycle_days"] / s["days_in_year"]
+    return s | {"n_cycles": round(s["horizon_years"] / s["dt"])}
+
+
+def plain(inputs, p, folder):
     """Costs, life-years and QALYs from the second implementation by strategy, arrangement and whether discounted."""
-    settings, ((male, female), norm) = inputs.settings, tables(inputs.settings.life_table)
-    s = settings.model_dump() | {"n_cycles": settings.n_cycles, "utility_norm": norm}
-    floors = plain_model.background(male, female, p["age_start"], p["p_male"], settings.n_cycles)
+    settings, ((male, female), _), s = inputs.settings, tables(inputs.settings.life_table), terms(inputs)
+    floors = plain_model.background(male, female, p["age_start"], p["p_male"], s["n_cycles"], s["dt"])
     rates = {"discounted": (settings.discount_rate_costs, settings.discount_rate_effects), "undiscounted": (0.0, 0.0)}
     found = {}
     for strategy in settings.strategy_names:
-        lived = plain_model.follow(p, s, strategy, floors)
+        lived = plain_model.follow(p, s, rows(folder), strategy, floors)
         for a in settings.price_arrangements:
             for words, r in rates.items():
-                found[strategy, a, words] = plain_model.value(p, s, strategy, lived, a, *r)
+                found[strategy, a, words] = plain_model.value(p, s, rows(folder), strategy, lived, a, *r)
     return found
 
 
-def check(inputs, draws):
-    """Every draw: the engine's costs by component, life-years by state and QALYs by state are those of the second implementation."""
-    outcomes = evaluate(draws, inputs)
+def check(inputs, draws, folder=None):
+    """Every draw: the engine's costs by component, life-years by state and QALYs are those of the second implementation."""
+    outcomes, folder = evaluate(draws, inputs), folder or data_folder("inputs") / inputs.settings.problem
     kinds = {"discounted": outcomes, "undiscounted": outcomes.undiscounted}
     for i in range(len(draws["age_start"])):
-        p = {name: float(values[i]) * plain_model.YEARS.get(inputs.parameters[name].unit, 1) for name, values in draws.items()}
-        for (strategy, a, words), theirs in plain(inputs, p).items():
+        p = {name: float(x[i]) * plain_model.years_per(inputs.parameters[name].unit, terms(inputs)) for name, x in draws.items()}
+        for (strategy, a, words), theirs in plain(inputs, p, folder).items():
             of, j = kinds[words], outcomes.strategies.index(strategy)
             ours = (of.costs[a], of.life_years, of.qalys)
             for what, here, there in zip(("costs", "life-years", "QALYs"), ours, theirs, strict=True):
