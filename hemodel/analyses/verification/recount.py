@@ -1,25 +1,42 @@
-"""The model's lives and money counted again: plain NumPy on the trace, one cycle at a time, from docs/methods.md.
+"""The model's money and health counted again: plain NumPy on the trace, one cycle at a time, from docs/methods.md.
 
 It shares no arithmetic with `cohort`: factors are powers where that has exponentials, the general population is interpolated, packs
-counted as dispensed come from the binomial distribution itself, and every sum runs over the cycles of a trace.
+counted as dispensed come from the binomial distribution itself, amounts are worked out from their text, and every sum runs over the
+cycles of a trace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
 from hemodel.evidence.inputs import Inputs, LifeTable
-from hemodel.evidence.settings import Scheme
+from hemodel.evidence.payoffs import Payoff
+from hemodel.evidence.settings import Scheme, Settings, Strategy
 
 Array = NDArray[np.float64]
 Draws = Mapping[str, Array]
-DT = 28 / 365.25  # years in a cycle
-YEARS = {"days": 1 / 365.25, "weeks": 7 / 365.25, "months": 1 / 12, "years": 1.0, "cycles": DT}
+STATES = ("progression_free", "progressed")
+_SIGNS: Mapping[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+
+
+def years_in(unit: str, settings: Settings) -> float | None:
+    """Length of a unit of time in years; None for what is no unit of time."""
+    days = {"days": 1.0, "weeks": 7.0, "cycles": settings.cycle_days, "months": settings.days_in_year / 12}
+    return (days | {"years": float(settings.days_in_year)})[unit] / settings.days_in_year if unit in {*days, "years"} else None
 
 
 @dataclass(frozen=True)
@@ -31,39 +48,40 @@ class Ledger:
     trace: Mapping[str, Array]
 
     @property
+    def dt(self) -> float:
+        """Length of a cycle in years."""
+        return self.inputs.settings.cycle_years
+
+    @property
     def starts(self) -> Array:
         """Times at which cycles begin, in years."""
-        return np.arange(len(self.trace["dead"]) - 1, dtype=np.float64) * DT
+        return np.arange(len(self.trace["dead"]) - 1, dtype=np.float64) * self.dt
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(strategy, draw)."""
+        return len(self.inputs.settings.strategies), len(self.draws["age_start"])
 
     def of(self, quantity: str) -> Array:
         """`<quantity>_<strategy>` as (strategy, draw)."""
         return np.array([self.draws[f"{quantity}_{s}"] for s in self.inputs.settings.strategy_names])
 
-    def has(self, drug: str) -> Array:
-        """1 where a strategy contains the drug, (strategy, 1)."""
-        return np.array([[1.0 if drug in s.drugs else 0.0] for s in self.inputs.settings.strategies])
-
-    @property
-    def takes_any(self) -> Array:
-        """1 where a strategy has any drug, (strategy, 1)."""
-        named = self.inputs.settings.strategies
-        return np.array([[1.0 if s.drugs or f"c_other_drugs_{s.name}" in self.inputs.parameters else 0.0] for s in named])
-
     def years_of(self, name: str) -> Array:
-        """A time parameter in years."""
-        return self.draws[name] * YEARS[self.inputs.parameters[name].unit]
+        """A parameter, in years where it is a time."""
+        return self.draws[name] * (years_in(self.inputs.parameters[name].unit, self.inputs.settings) or 1.0)
 
     def bought(self, state: str, rate: float, weights: Array | float = 1.0) -> Array:
-        """Sum over cycle starts of what is in a state then, discounted to there; `weights`, (cycle, 1 or draw), multiply it."""
-        factor = (discount(rate, self.starts))[:, None] * weights
-        return _summed(factor[:, None, :] * self.trace[state][:-1])
+        """Sum over cycle starts of what is in a state then, discounted to there; `weights`, (cycle, 1) or (cycle, strategy, draw)."""
+        weights = np.asarray(weights)
+        each = weights if weights.ndim == 3 else np.broadcast_to(weights, (len(self.starts), 1))[:, None, :]
+        return _summed(discount(rate, self.starts)[:, None, None] * each * self.trace[state][:-1])
 
     def lived(self, state: str, rate: float, *, valued: bool = False, count: str | None = None) -> Array:
         """Years in a state, discounted in the middle of each cycle; `valued`: weighted by the utility norm at the age attained."""
-        x, middle = self.trace[state], self.starts + DT / 2
+        x, middle = self.trace[state], self.starts + self.dt / 2
         start, end = x[:-1], x[1:]
         people = {"life_table": 0.5 * start + 0.5 * end, "start": start, "end": end}[count or self.inputs.settings.time_in_state]
-        weights = discount(rate, middle[:, None]) * DT
+        weights = discount(rate, middle[:, None]) * self.dt
         if valued and self.inputs.settings.utility_age_adjustment == "general_population":
             age = self.draws["age_start"]
             weights = weights * self.norm(age + middle[:, None]) / self.norm(age)
@@ -71,17 +89,76 @@ class Ledger:
 
     def died(self, rate: float) -> Array:
         """Deaths, discounted in the middle of their cycle."""
-        return _summed(discount(rate, self.starts + DT / 2)[:, None, None] * np.diff(self.trace["dead"], axis=0))
+        return _summed(discount(rate, self.starts + self.dt / 2)[:, None, None] * np.diff(self.trace["dead"], axis=0))
 
     def norm(self, age: Array) -> Array:
         """Utility of the general population."""
         n = self.inputs.utility_norm
         return n.intercept + n.male * self.draws["p_male"] + n.age * age + n.age_squared * age * age
 
-    def events(self) -> list[str]:
-        """Adverse events that the inputs describe."""
-        first = self.inputs.settings.strategy_names[0]
-        return [n[3:] for n in self.inputs.parameters if n.startswith("du_") and f"p_{n[3:]}_{first}" in self.inputs.parameters]
+    def amount(self, text: str, who: Strategy, *, capped: bool = False, price: Array | None = None) -> Array:
+        """What an amount comes to for a strategy, (draw,) or (cycle, draw); `capped`: no utility above the norm."""
+
+        def of(name: str) -> Array:
+            if name == "price" and price is not None:
+                return price
+            own = f"{name}_{who.name}"
+            value = self.years_of(own if own in self.inputs.parameters else name)
+            return np.minimum(value, self.norm(self.draws["age_start"])) if capped and name.startswith("u_") else value
+
+        return np.asarray(worked_out(ast.parse(text, mode="eval").body, of)) * np.ones_like(self.draws["age_start"])
+
+    def price(self, drug: str, who: Strategy) -> Array | None:
+        """Expected list price of a pack of treatment cycle c, (cycle, draw); None for a drug without a price."""
+        terms, mix = self.inputs.settings.drugs[drug], self.price_of_mix(drug, who)
+        if mix is None or not terms.steps or self.inputs.settings.dose != "stepwise":
+            return None if mix is None else np.tile(mix, (len(self.starts), 1))
+        steps, last = self.amount(terms.steps.rate, who) * self.starts[:, None], len(terms.steps.prices) - 1
+        chance = [np.exp(-steps) * steps**k / special.factorial(k) for k in range(last)]
+        chance.append(1 - _summed(np.array(chance)))
+        return _summed(np.array([p * self.amount(price, who) for p, price in zip(chance, terms.steps.prices, strict=True)]))
+
+    def dispensed(self, drug: str, who: Strategy) -> Array:
+        """Share of the cycles on treatment in which a pack is dispensed, (draw,)."""
+        return self.amount(self.inputs.settings.drugs[drug].dispensed or "1", who)
+
+    def worth(self, row: Payoff) -> Array:
+        """What the amount of a row comes to, at the price of the mix of packs, (strategy, draw); 0 where it is for others."""
+        capped = row.outcome == "qaly" and self.inputs.settings.utility_age_adjustment == "general_population"
+        found = np.zeros(self.shape)
+        for i, who in enumerate(self.inputs.settings.strategies):
+            if row.owner.kind == "later" or is_for(row, who):
+                price = self.price_of_mix(row.drug, who) if row.drug else None
+                found[i] = self.amount(row.amount.text, who, price=price, capped=capped)
+        return found
+
+    def price_of_mix(self, drug: str, who: Strategy) -> Array | None:
+        """List price of a pack of the mix of packs, (draw,); None for a drug without a price."""
+        terms = self.inputs.settings.drugs[drug]
+        return None if terms.price is None else self.amount(terms.price, who)
+
+    def rows(self, outcome: str) -> Iterator[Payoff]:
+        """Rows of costs, or of QALYs, that count."""
+        for row in self.inputs.payoffs:
+            if row.outcome == outcome and (not row.counted or row.counted in self.inputs.settings.also_counted):
+                yield row
+
+
+def names_in(text: str) -> set[str]:
+    """Names in an amount."""
+    return {node.id for node in ast.walk(ast.parse(text, mode="eval")) if isinstance(node, ast.Name)}
+
+
+def worked_out(node: ast.expr, of: Callable[[str], Array]) -> Any:
+    """What arithmetic comes to, with the values of its names."""
+    match node:
+        case ast.BinOp(left=left, op=sign, right=right):
+            return _SIGNS[type(sign)](worked_out(left, of), worked_out(right, of))
+        case ast.UnaryOp(op=sign, operand=operand):
+            return worked_out(operand, of) * (-1 if isinstance(sign, ast.USub) else 1)
+        case ast.Name(id=name):
+            return of(name)
+    return ast.literal_eval(node)
 
 
 def discount(rate: float, years: Array) -> Array:
@@ -95,157 +172,142 @@ def _summed(amounts: Array) -> Array:
     return total
 
 
-def pack_price(ledger: Ledger) -> Array:
-    """Expected list price of a pack of treatment cycle c, (cycle, draw)."""
-    draws, n = ledger.draws, len(ledger.starts)
-    if ledger.inputs.settings.dose == "stepwise":
-        steps = draws["r_dose_reduction"] * ledger.starts[:, None]
-        chance = [np.exp(-steps) * steps**k / special.factorial(k) for k in range(3)]
-        chance.append(1 - chance[0] - chance[1] - chance[2])
-        strengths = ("25mg", "15mg", "10mg", "5mg")
-        return _summed(np.array([p * draws[f"c_lenalidomide_{s}_pack"] for p, s in zip(chance, strengths, strict=True)]))
-    mix = sum(draws[f"p_packs_{s}mg"] * draws[f"c_lenalidomide_{s}mg_pack"] for s in (5, 10, 15, 20, 25))
-    return np.tile(mix, (n, 1))
+def is_for(row: Payoff, who: Strategy) -> bool:
+    """Whether a row is for a strategy."""
+    match row.owner.kind:
+        case "drug" | "scheme":
+            return bool(who.drugs) if row.owner.name == "*" else row.owner.name in who.drugs
+        case "strategy":
+            return row.owner.name == who.name
+    return True
 
 
-def charged_share(ledger: Ledger, terms: Scheme | None) -> Array:
-    """Share of the packs of treatment cycle c that the NHS pays for, (cycle, draw); a refund is taken off elsewhere."""
-    q = ledger.draws["p_pack_dispensed"]
-    cycle = np.arange(len(ledger.starts))[:, None]
+def charged_share(terms: Scheme | None, cycle: NDArray[np.intp], q: Array, counts: str) -> Array:
+    """Share of the packs of treatment cycle c that is paid for, (cycle, draw); a refund is taken off elsewhere."""
     everything = np.ones((len(cycle), len(q)))
     if terms is None or terms.kind == "response_refund":
         return everything
     if terms.kind == "price_discount":
         return everything * (1 - (terms.price_discount or 0.0))
     most = terms.drug_cost_cap_cycles or terms.free_cycles or 0
-    within = np.where(cycle < most, 1.0, 0.0) * everything
-    if ledger.inputs.settings.scheme_counts == "dispensed":
-        before = np.maximum(cycle, most)  # up to there every pack is within
-        within = np.where(cycle < most, 1.0, special.bdtr(most - 1.0, before, np.broadcast_to(q, everything.shape)))
+    within = np.where(cycle < most, 1.0, 0.0)[:, None] * everything
+    if counts == "dispensed":
+        before = np.maximum(cycle, most)[:, None]  # up to there every pack is within
+        chance = special.bdtr(most - 1.0, before, np.broadcast_to(q, everything.shape))
+        within = np.where(cycle[:, None] < most, 1.0, chance)
     return within if terms.kind == "drug_cost_cap" else 1 - within
 
 
-def lenalidomide(ledger: Ledger, terms: Scheme | None, rate: float, *, price: Array | None = None) -> Array:
-    """Cost of the packs of lenalidomide that are charged, (strategy, draw)."""
-    price = pack_price(ledger) if price is None else price
-    value = ledger.draws["p_pack_dispensed"] * price
-    cost = ledger.bought("on_treatment", rate, value * charged_share(ledger, terms))
+def charged(ledger: Ledger, row: Payoff, terms: Scheme | None, rate: float) -> Array:
+    """What is charged for packs of a drug, (strategy, draw)."""
+    cycle, settings = np.arange(len(ledger.starts)), ledger.inputs.settings
+    worth = np.zeros((len(cycle), *ledger.shape))  # of the packs of a cycle at list price
+    share = np.ones_like(worth)
+    for i, who in enumerate(settings.strategies):
+        if is_for(row, who):
+            q = ledger.dispensed(row.owner.name, who)
+            worth[:, i] = q * ledger.amount(row.amount.text, who, price=ledger.price(row.owner.name, who))
+            share[:, i] = charged_share(terms, cycle, q, settings.scheme_counts)
+    cost = ledger.bought("on_treatment", rate, worth * share)
     if terms is not None and terms.kind == "response_refund":
         by = terms.response_by_cycle or 0
-        early = np.where(np.arange(len(ledger.starts))[:, None] < by, value, 0.0)
-        refund = (1 - (terms.p_response or 0.0)) * ledger.bought("on_treatment", 0.0, early)
-        cost = cost - refund * (1 + rate) ** -(by * DT)
-    return ledger.has("lenalidomide") * cost
+        early = np.where(cycle[:, None, None] < by, worth, 0.0)
+        cost = cost - (1 - ledger.of("p_response")) * ledger.bought("on_treatment", 0.0, early) * (1 + rate) ** -(by * ledger.dt)
+    return cost
+
+
+def charged_later(ledger: Ledger, row: Payoff, terms: Scheme | None, rate: float) -> Array:
+    """What is charged for packs of a drug in the line after progression: within or beyond the scheme's cycles of that line."""
+    names = [n for n in ledger.trace if n.startswith("later_line_") and not n.endswith("_later")]
+    cycles = None if terms is None else terms.drug_cost_cap_cycles or terms.free_cycles
+    name = names[0] if cycles is None else f"later_line_{cycles}"
+    within, beyond = (ledger.bought(n, rate) for n in (name, f"{name}_later"))
+    paid = {"drug_cost_cap": (1.0, 0.0), "free_start": (0.0, 1.0)}.get(terms.kind if terms else "", (1.0, 1.0))
+    off = 1 - (terms.price_discount or 0.0) if terms else 1.0
+    q = np.array([ledger.dispensed(row.owner.name, who) for who in ledger.inputs.settings.strategies])
+    return q * ledger.worth(row) * off * (paid[0] * within + paid[1] * beyond)
+
+
+def measured(ledger: Ledger, row: Payoff, rate: float) -> Array:
+    """What a row whose money does not depend on who pays comes to, (strategy, draw)."""
+    measure, settings = row.measure, ledger.inputs.settings
+    valued = row.outcome == "qaly"
+    if measure.kind in ("cycle on treatment", "pack"):
+        number = np.arange(len(ledger.starts)) + 1  # of the treatment cycle
+        is_in = (number >= measure.first) & (number <= (measure.last or len(number)))
+        worth = np.zeros((len(number), *ledger.shape))
+        for i, who in enumerate(settings.strategies):
+            if is_for(row, who):
+                price = ledger.price(row.drug, who) if row.drug else None
+                q = ledger.dispensed(row.drug, who) if measure.kind == "pack" else 1.0
+                worth[:, i] = q * ledger.amount(row.amount.text, who, price=price)
+        return ledger.bought("on_treatment", rate, np.where(is_in[:, None, None], worth, 0.0))
+    lived = partial(ledger.lived, measure.state, rate)
+    how_much: Mapping[str, Callable[[], Array | float]] = {
+        "start": lambda: 1.0,
+        "start mid-cycle": lambda: (1 + rate) ** -(ledger.dt / 2),
+        "year on treatment": lambda: ledger.lived("on_treatment", rate, valued=valued, count="start"),
+        "year in": lambda: lived(valued=valued),
+        "event in": lived,
+        "cycle in": lambda: lived() / ledger.dt,
+        "cycle after": lambda: ledger.bought(f"recently_{measure.state}", rate),
+        "death": lambda: ledger.died(rate),
+    }
+    return ledger.worth(row) * how_much[measure.kind]()
 
 
 def costs(ledger: Ledger, rate: float) -> dict[str, dict[str, Array]]:
-    """Price arrangement -> component -> GBP per person, (strategy, draw)."""
-    settings = ledger.inputs.settings
-    same = {**_bought_with_treatment(ledger, rate), **_after(ledger, rate)}
-    found = {}
-    for arrangement in settings.price_arrangements:
-        terms = None if arrangement == "list" else settings.schemes[arrangement]
-        running = 0.0 if terms is None else ledger.draws["c_scheme_per_patient"]
-        found[arrangement] = {
-            "lenalidomide": lenalidomide(ledger, terms, rate),
-            "scheme_running": ledger.has("lenalidomide") * running * np.ones_like(same["terminal_care"]),
-            **same,
-        }
-        if "later_lenalidomide" in settings.also_counted:
-            found[arrangement]["later_lenalidomide"] = _later(ledger, terms, rate)
+    """Price arrangement -> component -> money per person, (strategy, draw)."""
+    found: dict[str, dict[str, Array]] = {}
+    for arrangement in ledger.inputs.settings.price_arrangements:
+        under, parts = ledger.inputs.settings.schemes_in(arrangement), found.setdefault(arrangement, {})
+        for row in ledger.rows("cost"):
+            terms = under.get(row.owner.name)
+            if row.owner.kind == "later":
+                cost = charged_later(ledger, row, terms, rate)
+            elif row.measure.kind == "charged pack":
+                cost = charged(ledger, row, terms, rate)
+            else:
+                cost = measured(ledger, row, rate) * (row.owner.kind != "scheme" or terms is not None)
+            parts[row.component] = parts.get(row.component, 0.0) + cost
     return found
-
-
-def _bought_with_treatment(ledger: Ledger, rate: float) -> dict[str, Array]:
-    d, treated = ledger.draws, "on_treatment"
-    later = (np.arange(len(ledger.starts)) > 0).astype(np.float64)[:, None]
-    early = (np.arange(len(ledger.starts)) < ledger.inputs.settings.dexamethasone_high_dose_cycles)[:, None]
-    milligrams = np.where(early, d["n_dexamethasone_high_dose"], d["n_dexamethasone_later"]) * d["c_dexamethasone_mg"]
-    every, next_ones, start = ledger.bought(treated, rate), ledger.bought(treated, rate, later), ledger.trace[treated][0]
-    q, heparin, fertile = d["p_pack_dispensed"], d["p_thromboprophylaxis_heparin"], d["p_childbearing_potential"]
-    with_lenalidomide = {
-        "dispensing": d["c_dispensing_first"] * start + q * d["c_dispensing_later"] * next_ones,
-        "thromboprophylaxis": every * (heparin * d["c_heparin"] + (1 - heparin) * d["c_aspirin"]),
-        "pregnancy_prevention": q * every * (d["c_pregnancy_prevention"] + fertile * d["c_pregnancy_test"]),
-    }
-    found = {name: ledger.has("lenalidomide") * cost for name, cost in with_lenalidomide.items()}
-    per_cycle = ledger.of("n_clinic_visits") if "n_clinic_visits" not in ledger.inputs.parameters else d["n_clinic_visits"]
-    visits = d["c_clinic_visit_first"] * start + per_cycle * d["c_clinic_visit_follow_up"] * next_ones
-    found["monitoring"] = visits + ledger.of("n_blood_tests") * d["c_blood_test"] * every
-    found["dexamethasone"] = ledger.has("dexamethasone") * ledger.bought(treated, rate, milligrams)
-    names = ledger.inputs.settings.strategy_names
-    if any(f"c_other_drugs_{s}" in ledger.inputs.parameters for s in names):
-        price = [d[n] if (n := f"c_other_drugs_{s}") in ledger.inputs.parameters else np.zeros(1) for s in names]
-        found["other_drugs"] = np.array([p * x for p, x in zip(price, every, strict=True)])
-    return found
-
-
-def _after(ledger: Ledger, rate: float) -> dict[str, Array]:
-    d, counted = ledger.draws, ledger.inputs.settings.also_counted
-    events = sum((ledger.of(f"p_{e}") * d[f"c_{e}"] for e in ledger.events()), np.zeros_like(ledger.trace["dead"][0]))
-    found = {
-        "adverse_events": (1 + rate) ** -(DT / 2) * events,
-        "post_progression_care": ledger.lived("progressed", rate) / DT * d["c_post_progression_care"],
-        "terminal_care": ledger.died(rate) * d["c_terminal_care"],
-    }
-    if "second_cancers" in counted:
-        found["second_cancers"] = d["c_second_cancer"] * ledger.of("r_second_cancer") * ledger.lived("progression_free", rate)
-    if "subsequent_treatment" in counted:
-        found["subsequent_treatment"] = d["c_subsequent_treatment"] * ledger.bought("recently_progressed", rate)
-    return found
-
-
-def _later(ledger: Ledger, terms: Scheme | None, rate: float) -> Array:
-    """Lenalidomide in the line after progression: charged within or beyond the scheme's cycles of that line."""
-    names = [n for n in ledger.trace if n.startswith("later_lenalidomide_") and not n.endswith("_later")]
-    cycles = None if terms is None else terms.drug_cost_cap_cycles or terms.free_cycles
-    name = names[0] if cycles is None else f"later_lenalidomide_{cycles}"
-    within, beyond = (ledger.bought(n, rate, ledger.draws["p_pack_dispensed"]) for n in (name, f"{name}_later"))
-    match None if terms is None else terms.kind:
-        case "drug_cost_cap":
-            packs = within
-        case "free_start":
-            packs = beyond
-        case "price_discount":
-            packs = (within + beyond) * (1 - (terms.price_discount or 0.0) if terms else 1)
-        case _:
-            packs = within + beyond
-    mix = sum(ledger.draws[f"p_packs_{s}mg"] * ledger.draws[f"c_lenalidomide_{s}mg_pack"] for s in (5, 10, 15, 20, 25))
-    return packs * mix
 
 
 def qalys(ledger: Ledger, rate: float) -> dict[str, Array]:
-    """State, or what takes QALYs away -> QALYs per person, (strategy, draw)."""
-    d, counted = ledger.draws, ledger.inputs.settings.also_counted
-    found = {}
-    for state in ("progression_free", "progressed"):
-        utility = d[f"u_{state}"]
-        if ledger.inputs.settings.utility_age_adjustment == "general_population":
-            utility = np.minimum(utility, ledger.norm(d["age_start"]))
-        found[state] = utility * ledger.lived(state, rate, valued=True)
-    lost = sum(
-        (ledger.of(f"p_{e}") * d[f"du_{e}"] * ledger.years_of(f"d_{e}") for e in ledger.events()),
-        np.zeros_like(found["progressed"]),
-    )
-    found["adverse_events"] = -((1 + rate) ** -(DT / 2)) * lost
-    if "utility_loss_on_treatment" in counted:
-        lived = ledger.lived("on_treatment", rate, valued=True, count="start")
-        found["treatment"] = -d["du_on_treatment"] * ledger.takes_any * lived
-    if "utility_loss_no_response" in counted:
-        lost = d["du_no_response"] * (1 - ledger.of("p_response"))
-        found["no_response"] = -lost * ledger.lived("progression_free", rate, valued=True)
-    if "utility_loss_near_death" in counted:
-        found["near_death"] = -d["du_near_death"] * ledger.years_of("d_near_death") * ledger.died(rate)
-    if "second_cancers" in counted:
-        events = ledger.of("r_second_cancer") * ledger.lived("progression_free", rate)
-        found["second_cancers"] = -d["du_second_cancer"] * ledger.years_of("d_second_cancer") * events
+    """Component -> QALYs per person, (strategy, draw)."""
+    found: dict[str, Array] = {}
+    for row in ledger.rows("qaly"):
+        found[row.component] = found.get(row.component, 0.0) + measured(ledger, row, rate)
     return found
 
 
-def general_survival(table: LifeTable, age: Array, share_male: Array, n_cycles: int) -> Array:
+def per_year(ledger: Ledger, state: str) -> Array:
+    """QALYs of a year in a state, (strategy, draw)."""
+    rows = [row for row in ledger.rows("qaly") if (row.measure.kind, row.measure.state) == ("year in", state)]
+    return _summed(np.array([ledger.worth(row) for row in rows] or [np.zeros((1, 1))]))
+
+
+def of_years_in(ledger: Ledger, state: str) -> set[str]:
+    """Components of QALYs that come from years in a state and from nothing else."""
+    rows, own = list(ledger.rows("qaly")), ("year in", state)
+    others = {row.component for row in rows if (row.measure.kind, row.measure.state) != own}
+    return {row.component for row in rows} - others
+
+
+def signs(ledger: Ledger, outcome: str) -> dict[str, Array]:
+    """Component -> 1 where all of its amounts are 0 or more, -1 where all are 0 or less, 0 where they differ in sign, (draw,)."""
+    worth: dict[str, list[Array]] = {}
+    for row in ledger.rows(outcome):
+        worth.setdefault(row.component, []).append(ledger.worth(row))
+    least = {name: np.min(rows, axis=(0, 1)) for name, rows in worth.items()}
+    most = {name: np.max(rows, axis=(0, 1)) for name, rows in worth.items()}
+    return {name: np.where(least[name] >= 0, 1.0, np.where(most[name] <= 0, -1.0, 0.0)) for name in worth}
+
+
+def general_survival(table: LifeTable, age: Array, share_male: Array, n_cycles: int, dt: float) -> Array:
     """Share of the general population alive at each cycle boundary, (n_cycles + 1, draw); men and women apart, mixed as people."""
     ages = np.arange(len(table.male) + 201, dtype=np.float64)  # the last hazard goes on for two centuries
-    times = np.arange(n_cycles + 1)[:, None] * DT
+    times = np.arange(n_cycles + 1)[:, None] * dt
     alive = np.zeros((n_cycles + 1, len(age)))
     for q, share in ((table.male, share_male), (table.female, 1 - share_male)):
         yearly = -np.log(1 - np.concatenate([q, np.repeat(q[-1:], 200)]))
