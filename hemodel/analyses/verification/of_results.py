@@ -688,7 +688,7 @@ CHECKS = (
     Check("R15", "Time counted at starts, ends and their mean", "cohort/payoffs.py: years_in_state; sums.py", half_cycle),
     Check("R16", "Parts of the table added up", "analyses/base_case.py; outcomes.py", sums),
     Check("R17", "Every price of a drug made dearer by 100", "schemes.py; plan.py; valuation.py", acquisition),
-    Check("R18", "Adverse events without consequences, and consequences without events", "adverse_events.csv; payoffs.py: read_events", adverse_events),
+    Check("R18", "Adverse events without consequences, and consequences without events", "adverse_events.csv; read_events", adverse_events),
     Check("R19", "Nobody and everybody has adverse events", "parameters.csv: c_..., du_... of the events; adverse_events.csv",
           adverse_events_extreme),
     Check("R20", "Undiscounted drug cost over time on treatment", "settings.toml: price, dispensed of the drug; paths.py: Packs",
