@@ -6,7 +6,7 @@ payoff cycle by cycle, where the engine works with sums, so the two share no sho
 What a run takes from files it reads itself: mortality, the utility norm, the rows of costs and QALYs, whose amounts it works out itself.
 
 `p` holds the values of one draw by name, durations in years; `s` the settings by name, with `n_cycles`, `dt` (years in a cycle) and
-the coefficients of the utility norm (`utility_norm`); `rows` what `payoff_rows` reads. v(t) = (1 + r)^-t.
+the coefficients of the utility norm (`utility_norm`); `rows` what `payoff_rows` reads.
 """
 
 import csv
@@ -198,7 +198,7 @@ def increments(cumulative, s):
 def own_hazards(p, s, strategy):
     """Increments in each cycle of every hazard of disease that the settings ask for, before any waning, by name."""
     found = {"pfs": increments(pfs(p, s, strategy), s)}
-    if s["treatment_until"] == "ttp_curve" or s["progression_shape"] == "ttp":
+    if until(s, strategy) == "ttp_curve" or s["progression_shape"] == "ttp":
         found["ttp"] = increments(ttp(p, strategy), s)
     if s["structure"] == "partitioned_survival":
         found["os"] = increments(overall_survival(p, s, strategy), s)
@@ -220,6 +220,15 @@ def waned_share(waning, c, dt):
         return (t - a) ** 2 / (2 * (b - a)) if t < b else (b - a) / 2 + t - b
 
     return (area((c + 1) * dt) - area(c * dt)) / dt
+
+
+def terms_of(s, strategy):
+    return next(x for x in s["strategies"] if x["name"] == strategy)
+
+
+def until(s, strategy):
+    """What ends treatment in a strategy."""
+    return terms_of(s, strategy)["treatment_until"] or s["treatment_until"]
 
 
 def hazards(p, s, strategy):
@@ -244,11 +253,16 @@ def follow(p, s, rows, strategy, floors):
     lived = partitioned(h, floors) if s["structure"] == "partitioned_survival" else transitions(p, s, rows, strategy, h, floors)
     free, progressed = lived["free"], lived["progressed"]
     treated = list(free)
-    if s["treatment_until"] == "progression_or_toxicity":
+    if until(s, strategy) == "progression_or_toxicity":
         treated = [x * exp(-p["r_discontinuation_toxicity_" + strategy] * c * s["dt"]) for c, x in enumerate(free)]
-    elif s["treatment_until"] == "ttp_curve":
+    elif until(s, strategy) == "ttp_curve":
         treated = [min(exp(-sum(h["ttp"][:c])), free[c] + progressed[c]) for c in range(len(free))]
-    return lived | {"treated": [x * given(p, s, strategy, c) for c, x in enumerate(treated)]}
+    elif until(s, strategy) == "exposure_curve":
+        exposed = curve("weibull", p["median_exposure_" + strategy], p["shape_exposure"])
+        treated = [min(exp(-exposed(c * s["dt"])), free[c] + progressed[c]) for c in range(len(free))]
+    last, stop, share = ends(p, s, strategy)
+    given = [x * kept(c * s["cycle_days"], (c + 1) * s["cycle_days"], last, stop, share) for c, x in enumerate(treated)]
+    return lived | {"otherwise": treated, "treated": given}
 
 
 def partitioned(h, floors):
@@ -282,15 +296,23 @@ def transitions(p, s, rows, strategy, h, floors):
     return {"free": free, "progressed": [sum(group) for group in groups], "groups": groups, "later": later}
 
 
-def given(p, s, strategy, c):
-    """Share of those whom `treatment_until` keeps on treatment who are treated in cycle c."""
-    share = 1.0
-    fixed = next(x["treatment_cycles"] for x in s["strategies"] if x["name"] == strategy)
-    if fixed is not None and c >= fixed:
-        share = 0.0
-    if s["stop_at_response_cycle"] is not None and c >= s["stop_at_response_cycle"]:
-        share *= 1 - p["p_response_" + strategy]
-    return share
+def ends(p, s, strategy):
+    """Day on which treatment ends for everybody, day on which it ends for some by response, and the share who go on."""
+    of = terms_of(s, strategy)
+    last = of["treatment_days"] or (of["treatment_cycles"] or inf) * s["cycle_days"]
+    rule = of["stop_at_response"]
+    if rule is None and s["stop_at_response_cycle"] is None:
+        return last, inf, 1.0
+    if rule is None:
+        return last, s["stop_at_response_cycle"] * s["cycle_days"], 1 - p["p_response_" + strategy]
+    responds = p["p_response_" + strategy]
+    return last, rule["day"], responds if rule["stops"] == "non_responders" else 1 - responds
+
+
+def kept(start, end, last, stop, share):
+    """Mean over the days from start to end of who is still treated, of those on treatment otherwise."""
+    whole = max(0.0, min(end, last, stop) - start)
+    return (whole + share * max(0.0, min(end, last) - max(start, stop))) / (end - start)
 
 
 # What it costs and what it is worth: rows of files
@@ -358,12 +380,35 @@ def looked_up(p, strategy, **known):
 def list_price(p, s, strategy, drug, c=None):
     """Expected list price of a pack in treatment cycle c; without c that of the mix of packs, whatever the steps."""
     of, value = s["drugs"][drug], looked_up(p, strategy)
+    if of["vials"] is not None:
+        return price_of_giving(of["vials"], value)
     if of["steps"] is None or s["dose"] == "shares" or c is None:
         return worked_out(of["price"], value)
     mean = worked_out(of["steps"]["rate"], value) * c * s["dt"]
     prices = [worked_out(price, value) for price in of["steps"]["prices"]]
     chances = [exp(-mean) * mean**k / factorial(k) for k in range(len(prices) - 1)]
     return sum(chance * price for chance, price in zip([*chances, 1 - sum(chances)], prices, strict=True))
+
+
+def price_of_giving(vials, value):
+    """Expected price of the vials of one giving over people whose size is log-normal: nobody is given less than the dose."""
+    dose, size, spread = (worked_out(vials[name], value) for name in ("dose", "size", "spread"))
+    prices = {float(mg): value(name) for mg, name in vials["prices"].items()}
+    if vials["shared"]:
+        return dose * size * min(price / mg for mg, price in prices.items())
+    variance = log(1 + (spread / size) ** 2)
+    fewest = {0.0: (0, 0.0)}  # mg in all -> number of vials, and their price
+    total, before, expected = 0.0, 0.0, 0.0
+    while before < 1 - 1e-16 and total < 60 * max(prices):
+        for mg, price in prices.items():
+            more = (fewest[total][0] + 1, fewest[total][1] + price)
+            if total + mg not in fewest or more[0] < fewest[total + mg][0]:
+                fewest[total + mg] = more
+        total = min(t for t in fewest if t > total)
+        share = erfc(-(log(total / (dose * size)) + variance / 2) / sqrt(2 * variance)) / 2
+        expected += (share - before) * fewest[total][1]
+        before = share
+    return expected
 
 
 def dispensed(p, s, strategy, drug):
@@ -377,17 +422,59 @@ def schemes_of(s, arrangement):
     return {s["schemes"][name]["drug"]: s["schemes"][name] for name in names if name != "list"}
 
 
-def charged(s, scheme, c, q):
-    """Share of the packs of treatment cycle c that is charged; a refund comes later and is no part of it."""
-    if scheme is None or scheme["kind"] == "response_refund":
+def charged(s, scheme, k, q):
+    """Share of the packs of treatment cycle k that is charged; a refund comes later and is no part of it."""
+    kind = "" if scheme is None else scheme["kind"]
+    if kind in ("", "response_refund", "total_cost_cap"):
         return 1.0
-    if scheme["kind"] == "price_discount":
+    if kind == "price_discount":
         return 1 - scheme["price_discount"]
-    k = scheme["drug_cost_cap_cycles"] or scheme["free_cycles"]
-    within = float(c < k)
+    if kind == "tiered_discount":
+        return (
+            1
+            - max(((t["from_cycle"], t["price_discount"]) for t in scheme["tiers"] if t["from_cycle"] <= k + 1), default=(0, 0))[
+                1
+            ]
+        )
+    most = scheme["drug_cost_cap_cycles"] or scheme["free_cycles"]
+    within = float(k < most)
     if s["scheme_counts"] == "dispensed":
-        within = sum(comb(c, i) * q**i * (1 - q) ** (c - i) for i in range(min(k, c + 1)))
-    return within if scheme["kind"] == "drug_cost_cap" else 1 - within
+        within = sum(comb(k, i) * q**i * (1 - q) ** (k - i) for i in range(min(most, k + 1)))
+    return within if kind == "drug_cost_cap" else 1 - within
+
+
+def givings(p, s, strategy, drug, lived, by_day):
+    """Packs of a drug one after the other: cycle of the model, treatment cycle of the drug, and share of people who get it."""
+    n, days = s["n_cycles"], s["cycle_days"]
+    if not by_day:
+        yield from ((c, c, lived["treated"][c]) for c in range(n))
+        return
+    last, stop, share = ends(p, s, strategy)
+    begins, k = 0.0, 0
+    for phase in phases(s, strategy, drug):
+        done = 0
+        while begins < min(last, n * days) and done != phase["cycles"]:
+            for day in phase["days"]:
+                at = begins + day - 1
+                if at < min(last, n * days):
+                    c = floor(at / days + 1e-9)
+                    yield c, k, lived["otherwise"][c] * (1.0 if at < stop else share)
+            begins, k, done = begins + phase["cycle_days"], k + 1, done + 1
+
+
+def phases(s, strategy, drug):
+    """Phases of a drug in a strategy: once at the start of each cycle of the model where it has none."""
+    once = [{"cycle_days": s["cycle_days"], "days": [1.0], "cycles": None}]
+    return terms_of(s, strategy)["schedules"].get(drug) or once
+
+
+def begins(s, strategy, drug, k):
+    """Day on which treatment cycle k of a drug begins."""
+    day = 0.0
+    for phase in phases(s, strategy, drug):
+        some = k if phase["cycles"] is None else min(k, phase["cycles"])
+        day, k = day + some * phase["cycle_days"], k - some
+    return day
 
 
 def is_for(row, strategy, drugs, schemes):
@@ -408,38 +495,59 @@ def happenings(row, p, s, strategy, lived, scheme):
     kind, state, first, dash, last = MEASURE.fullmatch(row["measure"]).groups()
     first = int(first or 1)
     last = int(last) if last else (inf if dash or not row["measure"][-1].isdigit() else first)
-    q = dispensed(p, s, strategy, row["of"]) if kind in ("pack", "charged pack") else 1.0
-    charges = [charged(s, scheme, c, q) for c in range(n)] if kind == "charged pack" else []
     if kind == "start":
         yield 0, 0.0, 1.0
     if kind == "start mid-cycle":
         yield 0, dt / 2, 1.0
+    if kind in ("pack", "charged pack"):
+        q, drug = dispensed(p, s, strategy, row["of"]), row["of"]
+        if row["for"] == "later":
+            charges = [charged(s, scheme, k, q) for k in range(n)]
+            for c in range(n if lived["later"][-1] else 0):
+                yield c, c * dt, q * sum(x * charges[c - j - 1] for j, x in enumerate(lived["later"][c]))
+            return
+        most = scheme["most_paid"] if kind == "charged pack" and scheme is not None else None
+        by_day = most is not None or any(drug in x["schedules"] for x in s["strategies"])
+        for i, (c, k, x) in enumerate(givings(p, s, strategy, drug, lived, by_day)):
+            if kind == "pack":
+                if first <= k + 1 <= last:
+                    yield c, c * dt, q * x
+                continue
+            paid = charged(s, scheme, k, q)
+            if most is not None:
+                price = list_price(p, s, strategy, drug, c)
+                paid = max(0.0, min(1.0, (most - i * price) / price))
+            yield c, c * dt, q * x * paid
+            if scheme is not None and scheme["kind"] == "response_refund" and k < scheme["response_by_cycle"]:
+                back = begins(s, strategy, drug, scheme["response_by_cycle"]) / s["days_in_year"]
+                yield c, back, -q * x * (1 - p["p_response_" + strategy])
+        return
     for c in range(n):
         start, middle, treated = c * dt, (c + 0.5) * dt, lived["treated"][c]
-        if row["for"] == "later":
-            if lived.get("later", [[]])[-1]:
-                yield c, start, q * sum(x * charges[c - j - 1] for j, x in enumerate(lived["later"][c]))
-        elif kind in ("cycle on treatment", "pack") and first <= c + 1 <= last:
-            yield c, start, q * treated
+        if kind == "cycle on treatment" and first <= c + 1 <= last:
+            yield c, start, treated
         elif kind == "year on treatment":
             yield c, middle, dt * treated
-        elif kind == "charged pack":
-            yield c, start, q * treated * charges[c]
-            if scheme is not None and scheme["kind"] == "response_refund" and c < scheme["response_by_cycle"]:
-                yield c, scheme["response_by_cycle"] * dt, -q * treated * (1 - scheme["p_response"])
         elif kind in ("year in", "cycle in", "event in"):
             x = lived["free" if state == "progression_free" else "progressed"]
             time = {"life_table": (x[c] + x[c + 1]) / 2, "start": x[c], "end": x[c + 1]}[s["time_in_state"]]
             yield c, middle, time if kind == "cycle in" else time * dt
         elif kind == "cycle after":
             yield c, start, sum(x for j, x in enumerate(lived["groups"][c]) if c - j <= s["post_progression_clock_cycles"])
+        elif kind == "entry to":
+            yield c, middle, lived["groups"][c + 1][-1]
         elif kind == "death":
             yield c, middle, lived["free"][c] + lived["progressed"][c] - lived["free"][c + 1] - lived["progressed"][c + 1]
 
 
+def discounted(s, rate, time):
+    """What one is worth today after so many years: of whole years only where the settings say so."""
+    return (1 + rate) ** -(floor(time + 1e-9) if s["discounting"] == "by_year" else time)
+
+
 def value(p, s, rows, strategy, lived, arrangement, r_costs, r_effects):
     """Costs by component, life-years by state, and QALYs by component, of one strategy under one arrangement."""
-    drugs = next(x["drugs"] for x in s["strategies"] if x["name"] == strategy)
+    drugs = terms_of(s, strategy)["drugs"]
     schemes = schemes_of(s, arrangement)
     by_age = s["utility_age_adjustment"] == "general_population"
     costs, life_years, qalys = defaultdict(float), defaultdict(float), defaultdict(float)
@@ -465,8 +573,10 @@ def value(p, s, rows, strategy, lived, arrangement, r_costs, r_effects):
             if has_price:
                 price = list_price(p, s, strategy, row["of"], None if row["for"] == "later" else c)
                 each = worked_out(row["amount"], looked_up(values, strategy, price=price))
-            into[row["component"]] += (1 + rate) ** -time * how_much * each * (ageing(c) if ages else 1.0)
+            into[row["component"]] += discounted(s, rate, time) * how_much * each * (ageing(c) if ages else 1.0)
     for state in ("progression_free", "progressed"):
         lived_there = {"for": "all", "of": "", "measure": f"year in {state}"}
-        life_years[state] = sum((1 + r_effects) ** -t * x for _, t, x in happenings(lived_there, p, s, strategy, lived, None))
+        life_years[state] = sum(
+            discounted(s, r_effects, t) * x for _, t, x in happenings(lived_there, p, s, strategy, lived, None)
+        )
     return costs, life_years, qalys

@@ -187,8 +187,14 @@ SCHEMES = {
     "capped": {"kind": "drug_cost_cap", "label": "Capped", "drug_cost_cap_cycles": 9},
     "free": {"kind": "free_start", "label": "First cycles free", "free_cycles": 3},
     "off": {"kind": "price_discount", "label": "A third off", "price_discount": 1 / 3},
-    "refund": {"kind": "response_refund", "label": "Refund", "response_by_cycle": 4, "p_response": 0.6},
+    "refund": {"kind": "response_refund", "label": "Refund", "response_by_cycle": 4},
+    "tiers": {
+        "kind": "tiered_discount",
+        "label": "Tiers",
+        "tiers": [{"from_cycle": 4, "price_discount": 0.2}, {"from_cycle": 9, "price_discount": 0.5}],
+    },
 }
+SCHEMES = {name: {"drug": "lenalidomide", **terms} for name, terms in SCHEMES.items()}
 BOUGHT = {"schemes": SCHEMES, "price_arrangements": ["list", *SCHEMES]}
 
 
