@@ -70,8 +70,11 @@ def nobody_dies(subject: Subject) -> Finding:
     found = subject.run(changes, subject.undying, **settings)
     plain, n, dt = found.undiscounted, len(seen["dead"]) - 1, subject.dt
     assert plain is not None
-    v = (1 + subject.inputs.settings.discount_rate_effects) ** -dt
+    rate = subject.inputs.settings.discount_rate_effects
+    v = (1 + rate) ** -dt
     annuity = n * dt if v == 1 else dt * np.sqrt(v) * (1 - v**n) / (1 - v)
+    if subject.inputs.settings.discounting == "by_year":
+        annuity = dt * float(np.sum((1 + rate) ** -np.floor((np.arange(n) + 0.5) * dt + 1e-9)))
     dead = float(seen["dead"].max())
     if dead > 1e-12:
         return Finding(FAIL, "nobody dead", f"{dead:.2g} dead", "1e-12")
@@ -192,7 +195,7 @@ def quality_lost_at_the_norm(subject: Subject) -> float:
     ledger = subject.ledger
     middle = ledger.starts + subject.dt / 2
     norm = ledger.norm(subject.base["age_start"] + middle[:, None])
-    weights = recount.discount(subject.inputs.settings.discount_rate_effects, middle[:, None]) * subject.dt
+    weights = ledger.discount(subject.inputs.settings.discount_rate_effects, middle[:, None]) * subject.dt
     lost = np.zeros_like(subject.outcomes.total_qalys)
     for state in STATES[:2]:
         above = np.maximum(recount.per_year(ledger, state) - norm[:, None, :], 0.0)

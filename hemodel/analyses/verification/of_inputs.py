@@ -15,7 +15,6 @@ from hemodel.analyses.verification.findings import (
     REVIEW,
     Check,
     Finding,
-    absent,
     all_equal,
     difference,
     equal,
@@ -37,23 +36,40 @@ def prices(subject: Subject) -> Finding:
     names = sorted({name for drug in settings.drugs for name in drug_prices(subject, drug)})
     if not names:
         return not_applicable("no drug has a price")
-    first, last = settings.price_arrangements[0], settings.price_arrangements[-1]
-    wrong = []
-    for name in names:
-        draws = [subject.draws({name: subject.base[name] * by + extra}) for by, extra in ((1.0, 0.0), (1.1, 0.01))]
-        before, after = (model.evaluate(d, subject.inputs) for d in draws)
-        again = [recount.costs(replace(subject.ledger, draws=d), settings.discount_rate_costs) for d in draws]
-        for arrangement in {first, last}:
-            rise = after.total_costs(arrangement) - before.total_costs(arrangement)
-            one, other = (sum(costs[arrangement].values()) for costs in again)
-            least = 1e-9 * float(np.abs(before.total_costs(arrangement)).max())
-            if (_direction(rise, least) != _direction(np.asarray(other) - np.asarray(one), least)).any():
-                wrong.append(name)
+    wrong = [name for name in names if not moves_as_counted(subject, name)]
     return holds(
         not wrong,
         "costs rise, and only where the drug is given",
-        f"{len(names)} prices; wrong: {listed(sorted(set(wrong)))}",
+        f"{len(names)} prices; wrong: {listed(wrong)}",
         "strict",
+    )
+
+
+def moves_as_counted(subject: Subject, name: str) -> bool:
+    """Whether costs go where they do in the second count when a parameter is raised by a tenth."""
+    settings = subject.inputs.settings
+    draws = [subject.draws({name: subject.base[name] * by + extra}) for by, extra in ((1.0, 0.0), (1.1, 0.01))]
+    before, after = (model.evaluate(d, subject.inputs) for d in draws)
+    again = [recount.costs(replace(subject.ledger, draws=d), settings.discount_rate_costs) for d in draws]
+    for arrangement in {settings.price_arrangements[0], settings.price_arrangements[-1]}:
+        rise = after.total_costs(arrangement) - before.total_costs(arrangement)
+        one, other = (sum(costs[arrangement].values()) for costs in again)
+        least = 1e-9 * float(np.abs(before.total_costs(arrangement)).max())
+        if (_direction(rise, least) != _direction(np.asarray(other) - np.asarray(one), least)).any():
+            return False
+    return True
+
+
+def body_size(subject: Subject) -> Finding:
+    """I2: the size that doses go by is raised by a tenth."""
+    vials = [drug.vials for drug in subject.inputs.settings.drugs.values() if drug.vials]
+    stems = {name for v in vials for name in recount.names_in(v.size)}
+    names = sorted((stems | {f"{stem}_{s}" for stem in stems for s in subject.names}) & subject.read)
+    if not names:
+        return not_applicable("no drug is dosed by weight or body surface")
+    wrong = [name for name in names if not moves_as_counted(subject, name)]
+    return holds(
+        not wrong, "costs rise, and only where the drug is given", f"{len(names)} sizes; wrong: {listed(wrong)}", "strict"
     )
 
 
@@ -65,6 +81,8 @@ def drug_prices(subject: Subject, drug: str) -> list[str]:
     """Names of the parameters in the price of a drug, or of the costs in its rows where it has none."""
     terms, given = subject.inputs.settings.drugs[drug], subject.inputs.settings.strategies
     texts = [] if terms.price is None else [terms.price]
+    if terms.vials is not None:
+        texts = list(terms.vials.prices.values())
     if terms.steps and subject.inputs.settings.dose == "stepwise":
         texts = list(terms.steps.prices)
     own = [row.amount.text for row in subject.ledger.rows("cost") if (row.owner.kind, row.owner.name) == ("drug", drug)]
@@ -196,10 +214,7 @@ CHECKS = (
         prices,
     ),
     Check(
-        "I2",
-        "Body weight is raised",
-        "",
-        absent("no drug is dosed by weight or body surface"),
+        "I2", "The size that doses go by is raised by a tenth", "settings.toml: vials of each drug; evidence/vials.py", body_size
     ),
     Check(
         "I3",

@@ -126,11 +126,10 @@ def _owners(inputs: Inputs) -> dict[str, str]:
 def amounts(inputs: Inputs) -> list[str]:
     """The text of every amount: of rows and of drugs."""
     drugs = inputs.settings.drugs.values()
-    steps = [drug.steps for drug in drugs if drug.steps]
-    texts = [row.amount.text for row in inputs.payoffs] + [
-        text for drug in drugs for text in (drug.price, drug.dispensed) if text
-    ]
-    return texts + [text for step in steps for text in (*step.prices, step.rate)]
+    for drug in drugs:
+        texts += [*drug.steps.prices, drug.steps.rate] if drug.steps else []
+        texts += [drug.vials.dose, drug.vials.size, drug.vials.spread, *drug.vials.prices.values()] if drug.vials else []
+    return texts
 
 
 def no_difference_in_effect(subject: Subject) -> Finding:
@@ -197,12 +196,12 @@ def second_year(subject: Subject) -> Finding:
     shorter, longer = (subject.run(horizon_years=cycles * dt, **rates) for cycles in (n, n + 1))
     assert shorter.undiscounted is not None and longer.undiscounted is not None
     plain = {s: longer.undiscounted.life_years[s] - shorter.undiscounted.life_years[s] for s in STATES}
-    factor = (1 + rate) ** -((n + 0.5) * dt)
+    factor = subject.ledger.discount(rate, (n + 0.5) * dt)
     pairs: Pairs = {f"time {s}": (longer.life_years[s], shorter.life_years[s] + plain[s] * factor) for s in STATES}
     a = next(iter(longer.costs))
-    for c in _components(subject, {"cycle on treatment", "pack"}):
+    for c in _components(subject, {"cycle on treatment", "pack", "cycle after"}):
         more = longer.undiscounted.costs[a][c] - shorter.undiscounted.costs[a][c]
-        pairs[c] = (longer.costs[a][c], shorter.costs[a][c] + more * (1 + rate) ** -(n * dt))
+        pairs[c] = (longer.costs[a][c], shorter.costs[a][c] + more * subject.ledger.discount(rate, n * dt))
     return all_equal(pairs, 1e-11, to="the flow of that cycle over (1 + r) to the power of its years")
 
 
@@ -215,7 +214,7 @@ def _components(subject: Subject, kinds: Container[str]) -> list[str]:
 
 def higher_rates(subject: Subject) -> Finding:
     """R10: discount rates raised."""
-    enough = max(1.0, subject.inputs.settings.horizon_years)  # what is bought at the start is never discounted
+    enough = max(2.0, subject.inputs.settings.horizon_years)  # what is bought at the start is never discounted
     rates = (0.0, 0.035, 0.1)
     runs = [subject.run(discount_rate_costs=r, discount_rate_effects=r, horizon_years=enough) for r in rates]
     rising = [name for one, other in neighbours(runs) for name, (x, y) in _in_size(subject, one, other).items() if _grows(x, y)]
@@ -246,6 +245,8 @@ def extreme_rate(subject: Subject) -> Finding:
     """R11: a discount rate at which only the first cycle counts (the first few where cycles are days)."""
     power = min(300.0, 4.6 / subject.dt)  # a factor of 2.5e-5 a cycle; beyond what settings allow, so put in by hand
     rate, few = 10.0**power, max(1, int(np.ceil(4.6 / subject.dt / power)))
+    if subject.inputs.settings.discounting == "by_year":
+        few = int(np.ceil(1 / subject.dt)) + 1
     settings = subject.inputs.settings.model_copy(update={"discount_rate_costs": rate, "discount_rate_effects": rate})
     inputs = replace(subject.inputs, settings=settings)
     found = model.evaluate(subject.base, inputs)
@@ -324,7 +325,7 @@ def half_cycle(subject: Subject) -> Finding:
         pairs[f"start less mean, {s}"] = (plain["start"], plain["life_table"] + left * subject.dt / 2)
         pairs[f"mean less end, {s}"] = (plain["life_table"], plain["end"] + left * subject.dt / 2)
     bought = _components(
-        subject, {"start", "start mid-cycle", "cycle on treatment", "pack", "charged pack", "cycle after", "death"}
+        subject, {"start", "start mid-cycle", "cycle on treatment", "pack", "charged pack", "cycle after", "entry to", "death"}
     )
     for a, costs in by["start"].costs.items():
         for c in bought:
@@ -370,14 +371,11 @@ def acquisition(subject: Subject) -> Finding:
 
 def of_events(subject: Subject) -> tuple[list[str], list[str]]:
     """Parameters that only adverse events read: what they cost and take away, and how often they happen."""
-    rows = tuple(row for row in subject.inputs.payoffs if not row.event)
-    own = (
-        sorted(subject.read - model.names_read(replace(subject.inputs, payoffs=rows)))
-        if len(rows) < len(subject.inputs.payoffs)
-        else []
-    )
-    worth = [n for n in own if n.startswith(("c_", "du_"))]
-    return worth, [n for n in own if n.startswith(("p_", "r_", "n_"))]
+    about, others = ({n for row in subject.inputs.payoffs if bool(row.event) == is_one for n in recount.names_in(row.amount.text)}
+                     for is_one in (True, False))  # fmt: skip
+    stems = about - others - {"p_response"}  # which treatment may end by
+    own = sorted(subject.read & (stems | {f"{stem}_{s}" for stem in stems for s in subject.names}))
+    return [n for n in own if n.startswith(("c_", "du_"))], [n for n in own if n.startswith(("p_", "r_", "n_"))]
 
 
 def _comes_to_nothing(subject: Subject, names: Iterable[str]) -> bool:
@@ -599,7 +597,7 @@ def schemes(subject: Subject) -> Finding:
                     price = ledger.price(drug, who)
                     each = ledger.amount(row.amount.text, who, price=None if price is None else price[5])
                     value[i] += ledger.dispensed(drug, who) * each
-        sixth = ledger.trace["on_treatment"][5] * value * (1 + settings.discount_rate_costs) ** (-5 * ledger.dt)
+        sixth = ledger.trace["on_treatment"][5] * value * ledger.discount(settings.discount_rate_costs, 5 * ledger.dt)
         words = f" ({drug})"
         pairs |= {
             f"a sixth cycle charged{words}": (packs["two"] - packs["one"], sixth),
@@ -658,7 +656,7 @@ def general_qalys(subject: Subject) -> float:
         for c in range(n):
             middle = (c + 0.5) * dt
             norm = float(subject.inputs.utility_norm.at(np.array([age + middle]), is_male)[0])
-            total += share * norm * (alive[c] + alive[c + 1]) / 2 * dt * (1 + rate) ** -middle
+            total += share * norm * (alive[c] + alive[c + 1]) / 2 * dt * float(subject.ledger.discount(rate, middle))
     return total
 
 

@@ -8,6 +8,7 @@ cycles of a trace.
 from __future__ import annotations
 
 import ast
+import itertools
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,14 +16,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from hemodel.evidence.inputs import Inputs, LifeTable
 from hemodel.evidence.payoffs import Payoff
-from hemodel.evidence.settings import Scheme, Settings, Strategy
+from hemodel.evidence.settings import Phase, Scheme, Settings, Strategy, Vials
 
 Array = NDArray[np.float64]
+Index = NDArray[np.intp]
 Draws = Mapping[str, Array]
 STATES = ("progression_free", "progressed")
 _SIGNS: Mapping[type, Callable[[Any, Any], Any]] = {
@@ -70,18 +72,23 @@ class Ledger:
         """A parameter, in years where it is a time."""
         return self.draws[name] * (years_in(self.inputs.parameters[name].unit, self.inputs.settings) or 1.0)
 
+    def discount(self, rate: float, years: ArrayLike) -> Array:
+        """What a pound or a QALY after so many years is worth today: of whole years only where the settings say so."""
+        times = np.asarray(years, dtype=np.float64)
+        return np.asarray((1 + rate) ** -(np.floor(times + 1e-9) if self.inputs.settings.discounting == "by_year" else times))
+
     def bought(self, state: str, rate: float, weights: Array | float = 1.0) -> Array:
         """Sum over cycle starts of what is in a state then, discounted to there; `weights`, (cycle, 1) or (cycle, strategy, draw)."""
         weights = np.asarray(weights)
         each = weights if weights.ndim == 3 else np.broadcast_to(weights, (len(self.starts), 1))[:, None, :]
-        return _summed(discount(rate, self.starts)[:, None, None] * each * self.trace[state][:-1])
+        return _summed(self.discount(rate, self.starts)[:, None, None] * each * self.trace[state][:-1])
 
     def lived(self, state: str, rate: float, *, valued: bool = False, count: str | None = None) -> Array:
         """Years in a state, discounted in the middle of each cycle; `valued`: weighted by the utility norm at the age attained."""
         x, middle = self.trace[state], self.starts + self.dt / 2
         start, end = x[:-1], x[1:]
         people = {"life_table": 0.5 * start + 0.5 * end, "start": start, "end": end}[count or self.inputs.settings.time_in_state]
-        weights = discount(rate, middle[:, None]) * self.dt
+        weights = self.discount(rate, middle[:, None]) * self.dt
         if valued and self.inputs.settings.utility_age_adjustment == "general_population":
             age = self.draws["age_start"]
             weights = weights * self.norm(age + middle[:, None]) / self.norm(age)
@@ -89,7 +96,12 @@ class Ledger:
 
     def died(self, rate: float) -> Array:
         """Deaths, discounted in the middle of their cycle."""
-        return _summed(discount(rate, self.starts + self.dt / 2)[:, None, None] * np.diff(self.trace["dead"], axis=0))
+        return _summed(self.discount(rate, self.starts + self.dt / 2)[:, None, None] * np.diff(self.trace["dead"], axis=0))
+
+    def entered(self, state: str, rate: float) -> Array:
+        """People who enter a state, discounted in the middle of their cycle."""
+        ever = self.trace[f"entered_{state}"]
+        return _summed(self.discount(rate, self.starts + self.dt / 2)[:, None, None] * np.diff(ever, axis=0))
 
     def norm(self, age: Array) -> Array:
         """Utility of the general population."""
@@ -133,9 +145,31 @@ class Ledger:
         return found
 
     def price_of_mix(self, drug: str, who: Strategy) -> Array | None:
-        """List price of a pack of the mix of packs, (draw,); None for a drug without a price."""
+        """List price of a pack of the mix of packs, or of a giving from vials, (draw,); None for a drug without a price."""
         terms = self.inputs.settings.drugs[drug]
+        if terms.vials is not None:
+            return self.price_of_vials(terms.vials, who)
         return None if terms.price is None else self.amount(terms.price, who)
+
+    def price_of_vials(self, vials: Vials, who: Strategy) -> Array:
+        """Expected price of a giving over people of log-normal size, each with the vials of the smallest total that holds the dose."""
+        dose, size, spread = (self.amount(text, who) for text in (vials.dose, vials.size, vials.spread))
+        prices = {float(mg): self.amount(name, who) for mg, name in vials.prices.items()}
+        if vials.shared:
+            return np.asarray(dose * size * np.min([price / mg for mg, price in prices.items()], axis=0))
+        deviation = np.sqrt(np.log(1 + (spread / size) ** 2))
+        middle = np.log(dose * size) - deviation**2 / 2
+        most = float(np.exp(middle + 8.5 * deviation).max())
+        each = itertools.product(*(range(int(most / mg) + 2) for mg in prices))
+        fewest: dict[float, tuple[int, ...]] = {}
+        for numbers in sorted(each, key=sum):
+            fewest.setdefault(round(sum(n * mg for n, mg in zip(numbers, prices, strict=True)), 9), numbers)
+        before, expected = np.zeros_like(dose), np.zeros_like(dose)
+        for total in sorted(fewest)[1:]:
+            share = special.ndtr((np.log(total) - middle) / deviation)
+            price = sum(n * price for n, price in zip(fewest[total], prices.values(), strict=True))
+            before, expected = share, expected + (share - before) * price
+        return np.asarray(expected)
 
     def rows(self, outcome: str) -> Iterator[Payoff]:
         """Rows of costs, or of QALYs, that count."""
@@ -161,12 +195,6 @@ def worked_out(node: ast.expr, of: Callable[[str], Array]) -> Any:
     return ast.literal_eval(node)
 
 
-def discount(rate: float, years: Array) -> Array:
-    """What a pound or a QALY after so many years is worth today."""
-    factors: Array = (1 + rate) ** -years
-    return factors
-
-
 def _summed(amounts: Array) -> Array:
     total: Array = np.sum(amounts, axis=0)
     return total
@@ -182,37 +210,95 @@ def is_for(row: Payoff, who: Strategy) -> bool:
     return True
 
 
-def charged_share(terms: Scheme | None, cycle: NDArray[np.intp], q: Array, counts: str) -> Array:
-    """Share of the packs of treatment cycle c that is paid for, (cycle, draw); a refund is taken off elsewhere."""
+def ends(settings: Settings, who: Strategy) -> tuple[float, float, str]:
+    """Day on which treatment ends, day on which it ends for some by response, and who stops then."""
+    last = who.treatment_days or (who.treatment_cycles or np.inf) * settings.cycle_days
+    if who.stop_at_response is not None:
+        return last, who.stop_at_response.day, who.stop_at_response.stops
+    return last, (settings.stop_at_response_cycle or np.inf) * settings.cycle_days, "responders"
+
+
+def go_on(ledger: Ledger, who: Strategy) -> Array:
+    """Share who go on after the day of response."""
+    _, day, stops = ends(ledger.inputs.settings, who)
+    if np.isinf(day):
+        return np.ones_like(ledger.draws["age_start"])
+    responds = ledger.draws[f"p_response_{who.name}"]
+    return np.asarray(responds if stops == "non_responders" else 1 - responds)
+
+
+def begins(settings: Settings, who: Strategy, drug: str, cycle: int) -> float:
+    """Day on which a treatment cycle of a drug begins."""
+    lengths = [x for p in who.schedules.get(drug, ()) for x in [p.cycle_days] * (cycle if p.cycles is None else p.cycles)]
+    return sum(lengths[:cycle]) if drug in who.schedules else cycle * settings.cycle_days
+
+
+def given(ledger: Ledger, drug: str, i: int, *, by_day: bool) -> tuple[Index, Index, Array]:
+    """Packs of a drug in strategy i, one after another: cycle of the model, treatment cycle of the drug, share of people, (pack, draw)."""
+    settings, n = ledger.inputs.settings, len(ledger.starts)
+    who = settings.strategies[i]
+    if not by_day:
+        return np.arange(n), np.arange(n), ledger.trace["on_treatment"][:-1, i]
+    last, stop, _ = ends(settings, who)
+    last = min(last, n * settings.cycle_days)
+    found: list[tuple[float, int]] = []
+    own = who.schedules.get(drug) or [Phase(cycle_days=settings.cycle_days)]
+    k, day = 0, 0.0
+    for phase in own:
+        cycles = phase.cycles or int(last / phase.cycle_days) + 1
+        for _ in range(cycles):
+            found += [(day + d - 1, k) for d in phase.days]
+            k, day = k + 1, day + phase.cycle_days
+    days = np.array([at for at, _ in found if at < last])
+    cycle = np.floor(days / settings.cycle_days + 1e-9).astype(np.intp)
+    people = ledger.trace["before_rules"][cycle, i] * np.where(days[:, None] < stop, 1.0, go_on(ledger, who))
+    return cycle, np.array([k for at, k in found if at < last], dtype=np.intp), people
+
+
+def charged_share(terms: Scheme | None, cycle: Index, q: Array, counts: str) -> Array:
+    """Share of the packs of treatment cycle c that is paid for, (pack, draw); a refund or a cap on money is taken off elsewhere."""
     everything = np.ones((len(cycle), len(q)))
-    if terms is None or terms.kind == "response_refund":
+    kind = "" if terms is None else terms.kind
+    if terms is None or kind in ("response_refund", "total_cost_cap"):
         return everything
-    if terms.kind == "price_discount":
+    if kind == "price_discount":
         return everything * (1 - (terms.price_discount or 0.0))
+    if terms.tiers is not None:
+        off = np.zeros(len(cycle))
+        for tier in sorted(terms.tiers, key=lambda tier: tier.from_cycle):
+            off[cycle + 1 >= tier.from_cycle] = tier.price_discount
+        return everything * (1 - off[:, None])
     most = terms.drug_cost_cap_cycles or terms.free_cycles or 0
     within = np.where(cycle < most, 1.0, 0.0)[:, None] * everything
     if counts == "dispensed":
         before = np.maximum(cycle, most)[:, None]  # up to there every pack is within
         chance = special.bdtr(most - 1.0, before, np.broadcast_to(q, everything.shape))
         within = np.where(cycle[:, None] < most, 1.0, chance)
-    return within if terms.kind == "drug_cost_cap" else 1 - within
+    return within if kind == "drug_cost_cap" else 1 - within
 
 
-def charged(ledger: Ledger, row: Payoff, terms: Scheme | None, rate: float) -> Array:
-    """What is charged for packs of a drug, (strategy, draw)."""
-    cycle, settings = np.arange(len(ledger.starts)), ledger.inputs.settings
-    worth = np.zeros((len(cycle), *ledger.shape))  # of the packs of a cycle at list price
-    share = np.ones_like(worth)
+def packs(ledger: Ledger, row: Payoff, terms: Scheme | None, rate: float) -> Array:
+    """What a row about packs or givings of a drug comes to, charged under a scheme where it is about those, (strategy, draw)."""
+    settings, cost = ledger.inputs.settings, np.zeros(ledger.shape)
+    most = terms.most_paid if terms is not None else None
+    by_day = most is not None or any(row.drug in who.schedules for who in settings.strategies)
     for i, who in enumerate(settings.strategies):
-        if is_for(row, who):
-            q = ledger.dispensed(row.owner.name, who)
-            worth[:, i] = q * ledger.amount(row.amount.text, who, price=ledger.price(row.owner.name, who))
-            share[:, i] = charged_share(terms, cycle, q, settings.scheme_counts)
-    cost = ledger.bought("on_treatment", rate, worth * share)
-    if terms is not None and terms.kind == "response_refund":
-        by = terms.response_by_cycle or 0
-        early = np.where(cycle[:, None, None] < by, worth, 0.0)
-        cost = cost - (1 - ledger.of("p_response")) * ledger.bought("on_treatment", 0.0, early) * (1 + rate) ** -(by * ledger.dt)
+        if not is_for(row, who):
+            continue
+        cycle, number, people = given(ledger, row.drug, i, by_day=by_day)
+        price, q = ledger.price(row.drug, who), ledger.dispensed(row.drug, who)
+        worth = people * q * ledger.amount(row.amount.text, who, price=None if price is None else price[cycle])
+        share = charged_share(terms, number, q, settings.scheme_counts)
+        if row.measure.kind == "pack":
+            share = ((number + 1 >= row.measure.first) & (number + 1 <= (row.measure.last or np.inf)))[:, None].astype(np.float64)
+        elif most is not None and price is not None:
+            had = np.arange(len(cycle))[:, None] * price[cycle]
+            share = np.clip(np.divide(most - had, price[cycle], out=np.ones_like(had), where=price[cycle] > 0), 0.0, 1.0)
+        cost[i] = _summed(ledger.discount(rate, cycle * ledger.dt)[:, None] * worth * share)
+        if terms is not None and terms.response_by_cycle is not None:
+            early = _summed(np.where(number[:, None] < terms.response_by_cycle, worth, 0.0))
+            back = begins(settings, who, row.drug, terms.response_by_cycle) / settings.days_in_year
+            cost[i] -= (1 - ledger.draws[f"p_response_{who.name}"]) * early * ledger.discount(rate, back)
     return cost
 
 
@@ -232,25 +318,27 @@ def measured(ledger: Ledger, row: Payoff, rate: float) -> Array:
     """What a row whose money does not depend on who pays comes to, (strategy, draw)."""
     measure, settings = row.measure, ledger.inputs.settings
     valued = row.outcome == "qaly"
-    if measure.kind in ("cycle on treatment", "pack"):
+    if measure.kind == "pack":
+        return packs(ledger, row, None, rate)
+    if measure.kind == "cycle on treatment":
         number = np.arange(len(ledger.starts)) + 1  # of the treatment cycle
         is_in = (number >= measure.first) & (number <= (measure.last or len(number)))
         worth = np.zeros((len(number), *ledger.shape))
         for i, who in enumerate(settings.strategies):
             if is_for(row, who):
                 price = ledger.price(row.drug, who) if row.drug else None
-                q = ledger.dispensed(row.drug, who) if measure.kind == "pack" else 1.0
-                worth[:, i] = q * ledger.amount(row.amount.text, who, price=price)
+                worth[:, i] = ledger.amount(row.amount.text, who, price=price)
         return ledger.bought("on_treatment", rate, np.where(is_in[:, None, None], worth, 0.0))
     lived = partial(ledger.lived, measure.state, rate)
     how_much: Mapping[str, Callable[[], Array | float]] = {
         "start": lambda: 1.0,
-        "start mid-cycle": lambda: (1 + rate) ** -(ledger.dt / 2),
+        "start mid-cycle": lambda: ledger.discount(rate, ledger.dt / 2),
         "year on treatment": lambda: ledger.lived("on_treatment", rate, valued=valued, count="start"),
         "year in": lambda: lived(valued=valued),
         "event in": lived,
         "cycle in": lambda: lived() / ledger.dt,
         "cycle after": lambda: ledger.bought(f"recently_{measure.state}", rate),
+        "entry to": lambda: ledger.entered(measure.state, rate),
         "death": lambda: ledger.died(rate),
     }
     return ledger.worth(row) * how_much[measure.kind]()
@@ -266,7 +354,7 @@ def costs(ledger: Ledger, rate: float) -> dict[str, dict[str, Array]]:
             if row.owner.kind == "later":
                 cost = charged_later(ledger, row, terms, rate)
             elif row.measure.kind == "charged pack":
-                cost = charged(ledger, row, terms, rate)
+                cost = packs(ledger, row, terms, rate)
             else:
                 cost = measured(ledger, row, rate) * (row.owner.kind != "scheme" or terms is not None)
             parts[row.component] = parts.get(row.component, 0.0) + cost
