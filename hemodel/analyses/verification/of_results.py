@@ -126,6 +126,7 @@ def _owners(inputs: Inputs) -> dict[str, str]:
 def amounts(inputs: Inputs) -> list[str]:
     """The text of every amount: of rows and of drugs."""
     drugs = inputs.settings.drugs.values()
+    texts = [row.amount.text for row in inputs.payoffs] + [text for drug in drugs for text in (drug.price, drug.dispensed) if text]
     for drug in drugs:
         texts += [*drug.steps.prices, drug.steps.rate] if drug.steps else []
         texts += [drug.vials.dose, drug.vials.size, drug.vials.spread, *drug.vials.prices.values()] if drug.vials else []
