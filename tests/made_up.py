@@ -14,7 +14,7 @@ LIKE = "dexamethasone"  # the strategy whose parameters it takes
 ANTIBODY = """
 [drugs.antibody]
 label = "Antibody"
-vials = { dose = "n_antibody_dose", size = "n_weight", spread = "n_weight_spread", prices = { 50 = "c_antibody_50_vial", 120 = "c_antibody_120_vial" } }
+vials = { dose = "n_antibody_dose", size = "n_weight", spread = "n_weight_spread", prices = { 50 = "c_vial_50", 120 = "c_vial_120" } }
 
 [schemes.antibody_refund]
 label = "Refund of the antibody"
@@ -50,15 +50,15 @@ NUMBERS = {
     "n_antibody_dose": ("mg per kg", 1.9),
     "n_weight": ("kg", 74.0),
     "n_weight_spread": ("kg", 16.0),
-    "c_antibody_50_vial": ("GBP per vial", 310.0),
-    "c_antibody_120_vial": ("GBP per vial", 690.0),
+    "c_vial_50": ("GBP per vial", 310.0),
+    "c_vial_120": ("GBP per vial", 690.0),
     "c_mixing": ("GBP per giving", 47.0),
 }
 ROWS = """cost,antibody,Antibody,drug:antibody,,charged pack,(price + c_mixing) / 1.25 * (1 - 0.1),bracketed and divided
 cost,infusions,Infusions,drug:antibody,,pack 2-9,c_mixing * 2 / (3 - 1),
 cost,infusions,Infusions,drug:antibody,,pack 1,3 * c_mixing,
 cost,counselling,Counselling,strategy:antibody_dexamethasone,,start,c_clinic_visit_first - c_blood_test - 2 * c_blood_test,
-cost,relapse,Relapse,all,,entry to progressed,c_clinic_visit_first / 2 / 2,
+cost,relapse,Relapse,all,relapses,entry to progressed,c_clinic_visit_first / 2 / 2,
 qaly,infusions,Infusions (loss),drug:antibody,,year on treatment,-(u_progression_free - u_progressed) / 10,
 cost,scheme_running_antibody,Running the scheme,scheme:antibody,,start,c_scheme_per_patient * 2,
 """
@@ -114,12 +114,21 @@ def two_drugs(folder):
     with path.open("a", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, like.keys(), lineterminator="\n")
         for name, (unit, value) in NUMBERS.items():
-            terms = {"name": name, "label": name, "unit": unit, "value": value, "se": "", "low": "", "high": "", "distribution": "fixed"}
+            terms = {
+                "name": name,
+                "label": name,
+                "unit": unit,
+                "value": value,
+                "se": "",
+                "low": "",
+                "high": "",
+                "distribution": "fixed",
+            }
             table.writerow(like | terms | {"group": "treatment"})
     with (folder / "payoffs.csv").open("a", encoding="utf-8") as file:
         file.write(ROWS)
     arrangements = '["list", "pas", "antibody_tiers", "antibody_most", "both"]'
-    with_settings(folder, ANTIBODY, price_arrangements=arrangements)
+    with_settings(folder, ANTIBODY, price_arrangements=arrangements, also_counted='["relapses"]')
 
 
 def observation(folder):
@@ -131,10 +140,11 @@ def observation(folder):
 def no_events(folder):
     """No adverse events at all."""
     (folder / "adverse_events.csv").unlink()
-    events = [row["event"] for row in csv.DictReader((HERE / "adverse_events.csv").open(encoding="utf-8"))]
+    events = [row["event"] for row in rows_of("adverse_events.csv")]
     names = tuple(f"{q}_{event}" for event in events for q in ("c", "du", "d"))
     shares = tuple(f"p_{event}_" for event in events)
-    write(folder / "parameters.csv", [r for r in rows_of("parameters.csv") if r["name"] not in names and not r["name"].startswith(shares)])
+    for file, columns in (("parameters.csv", ["name"]), ("populations.csv", ["name"]), ("correlations.csv", ["first", "second"])):
+        write(folder / file, [r for r in rows_of(file) if not any(r[c] in names or r[c].startswith(shares) for c in columns)])
 
 
 def weekly(folder):

@@ -35,6 +35,10 @@ def loads(problem):
     return True
 
 
+spec = importlib.util.spec_from_file_location("made_up_for_agreement", Path(__file__).parent.parent / "made_up.py")
+assert spec is not None and spec.loader is not None
+made_up = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(made_up)
 PROBLEMS = [problem for problem in ("relapsed", "maintenance", "first_line") if loads(problem)]
 
 
@@ -217,8 +221,6 @@ BOUGHT = {"schemes": SCHEMES, "price_arrangements": ["list", *SCHEMES]}
             {"progression_shape": "ttp", "treatment_until": "ttp_curve"},
             {f"shape_{x}_{s}": ("shape_pfs", 1.1) for x in ("pfs", "ttp") for s in STRATEGIES},
         ),
-        ({}, {"c_other_drugs_dexamethasone": ("c_heparin", 123.0)}),
-        ({}, {f"n_clinic_visits_{s}": ("n_clinic_visits", 0.5 * k) for k, s in enumerate(STRATEGIES)}),
         (BOUGHT | {"dose": "stepwise"}, {"p_pack_dispensed": ("p_pack_dispensed", 0.8)}),
         (BOUGHT | {"also_counted": LOSSES, "utility_age_adjustment": "general_population", "stop_at_response_cycle": 7}, {}),
         (CLOCK | {"dose": "stepwise"}, {}),
@@ -241,11 +243,48 @@ def test_three_strategies_one_without_drugs_agree(settings):
             new[name.replace(STRATEGIES[0], "observation")] = (name, 0.9 * parameter.value)
     for strategy, k in {STRATEGIES[0]: 1.1, STRATEGIES[1]: 1.0, "observation": 0.9}.items():
         new |= {f"shape_{x}_{strategy}": ("shape_pfs", k) for x in ("pfs", "os")}
-        new[f"c_other_drugs_{strategy}"] = ("c_heparin", 50 * k)
     third = {"name": "observation", "label": "Observation", "drugs": []}
     strategies = [third, *(x.model_dump() for x in inputs.settings.strategies)]
     inputs = with_new(inputs, new).with_settings(**{"horizon_years": 15.0, "strategies": strategies} | settings)
     check(inputs, base_case_draws(inputs))
+
+
+COUNTED = {"also_counted": ["relapses", *LOSSES], "utility_age_adjustment": "general_population"}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        *((name, {}) for name in made_up.FOLDERS),
+        ("two_drugs", {"treatment_until": "progression_or_toxicity", "discounting": "by_year", "time_in_state": "start"}),
+        ("two_drugs", {"dose": "stepwise", "stop_at_response_cycle": 7, "cycle_days": 10.0, "days_in_year": 365.0}),
+        ("weekly", COUNTED | {"post_progression_clock_cycles": 20}),
+        ("monthly", PARTITIONED | {"also_counted": ["utility_loss_on_treatment"], "treatment_until": "ttp_curve"}),
+        ("observation", COUNTED | {"also_counted": LOSSES, "cycle_days": 365.25}),
+    ],
+)
+def test_made_up_appraisals_agree(name, settings, tmp_path):
+    """Other drugs, vials, days of their own, rules of response, schemes, arrangements, cycles; folders without drugs or events."""
+    folder = made_up.made_up(name, tmp_path / name)
+    inputs = hm.load_inputs(folder).with_settings(**{"horizon_years": 9.0} | settings)
+    check(inputs, base_case_draws(inputs), folder)
+    check(inputs, sampler(inputs, seed=5).block(0, 2), folder)
+
+
+def test_numbers_that_the_second_implementation_works_out_are_those_of_arithmetic():
+    """Precedence, brackets, division from left to right, signs: answers by hand."""
+    names = {"a": 2.0, "b": 3.0, "c_x1": 5.0}
+    for text, answer in {
+        "a + b * c_x1": 17.0,
+        "(a + b) * c_x1": 25.0,
+        "a - b - c_x1": -6.0,
+        "a - (b - c_x1)": 4.0,
+        "12 / a / b": 2.0,
+        "12 / (a / 4)": 24.0,
+        "-a * b": -6.0,
+        "a * -(b - 1.5e1)": 24.0,
+    }.items():
+        assert plain_model.worked_out(text, names.__getitem__) == answer, text
 
 
 def test_the_second_implementation_does_not_import_the_first():

@@ -110,7 +110,11 @@ def exchanged(subject: Subject, source: Mapping[str, str]) -> tuple[dict[str, Ar
         rows += [replace(row, owner=replace(row.owner, name=s)) for s in takers] if row.owner.kind == "strategy" else [row]
     strategies = {s.name: s for s in inputs.settings.strategies}
     theirs = [strategies[source[name]].model_copy(update={"name": s.name, "label": s.label}) for name, s in strategies.items()]
-    settings = inputs.settings.model_copy(update={"strategies": theirs})  # by hand: a drug may be left that nobody has
+    drugs = {name: drug for name, drug in inputs.settings.drugs.items() if any(name in s.drugs for s in theirs)}
+    rows = [row for row in rows if not row.drug or row.drug in drugs]
+    settings = inputs.settings.model_copy(
+        update={"strategies": theirs, "drugs": drugs}
+    )  # by hand: schemes may be left without a drug
     parameters = {name: replace(inputs.parameters[other], name=name) for name, other in like.items()}
     draws = NamedDraws((name, subject.base[other]) for name, other in like.items())
     return draws, replace(inputs, parameters=parameters, payoffs=tuple(rows), settings=settings)
@@ -126,7 +130,9 @@ def _owners(inputs: Inputs) -> dict[str, str]:
 def amounts(inputs: Inputs) -> list[str]:
     """The text of every amount: of rows and of drugs."""
     drugs = inputs.settings.drugs.values()
-    texts = [row.amount.text for row in inputs.payoffs] + [text for drug in drugs for text in (drug.price, drug.dispensed) if text]
+    texts = [row.amount.text for row in inputs.payoffs] + [
+        text for drug in drugs for text in (drug.price, drug.dispensed) if text
+    ]
     for drug in drugs:
         texts += [*drug.steps.prices, drug.steps.rate] if drug.steps else []
         texts += [drug.vials.dose, drug.vials.size, drug.vials.spread, *drug.vials.prices.values()] if drug.vials else []
@@ -417,7 +423,8 @@ def price_per_time(subject: Subject) -> Finding:
     for row in ledger.rows("cost"):
         alone = [other.component for other in ledger.rows("cost")].count(row.component) == 1
         stepped = row.drug and settings.drugs[row.drug].steps and settings.dose == "stepwise"
-        if row.measure.kind != "charged pack" or row.owner.kind == "later" or not alone or stepped or "list" not in plain.costs:
+        is_one_a_cycle = row.measure.kind == "charged pack" and row.owner.kind == "drug" and not stepped
+        if not (is_one_a_cycle and alone and "list" in plain.costs) or any(row.drug in s.schedules for s in settings.strategies):
             continue
         given = [i for i, s in enumerate(settings.strategies) if recount.is_for(row, s)]
         q = np.array([ledger.dispensed(row.drug, settings.strategies[i]) for i in given])
@@ -465,7 +472,10 @@ def dearer_throughout(subject: Subject) -> Finding:
     if any(difference(ledger.worth(row), 1.1 * subject.ledger.worth(row)) > 1e-12 for row in ledger.rows("cost")):
         return not_applicable("some amounts of costs are not in proportion to the costs (c_...) in them")
     after = subject.run(changes)
-    pairs = {a: (after.total_costs(a), 1.1 * subject.outcomes.total_costs(a)) for a in after.price_arrangements}
+    of_share = [a for a in after.costs if all(s.most_paid is None for s in subject.inputs.settings.schemes_in(a).values())]
+    pairs = {a: (after.total_costs(a), 1.1 * subject.outcomes.total_costs(a)) for a in of_share}
+    if not pairs:
+        return not_applicable("every price arrangement caps what is paid for a person")
     return all_equal(pairs, to="all costs rise by a tenth")
 
 
@@ -571,7 +581,7 @@ def counted_again(subject: Subject) -> Finding:
 
 def schemes(subject: Subject) -> Finding:
     """R29: caps of 5 and 6 cycles and beyond the horizon, a free start, discounts, for each drug that is charged by the pack."""
-    enough = subject.with_settings(subject.inputs, horizon_years=max(1.0, 8 * subject.dt, subject.inputs.settings.horizon_years))
+    enough = subject.with_settings(subject.inputs, horizon_years=max(2.0, 8 * subject.dt, subject.inputs.settings.horizon_years))
     enough = subject.with_settings(enough, scheme_counts="calendar", **PLAIN)
     settings = enough.settings
     ledger = recount.Ledger(enough, subject.base, subject.follow(None, enough))
@@ -581,7 +591,7 @@ def schemes(subject: Subject) -> Finding:
         terms = {
             "one": {"kind": "drug_cost_cap", "label": "5 cycles charged", "drug_cost_cap_cycles": 5},
             "two": {"kind": "drug_cost_cap", "label": "6 cycles charged", "drug_cost_cap_cycles": 6},
-            "never": {"kind": "drug_cost_cap", "label": "beyond the horizon", "drug_cost_cap_cycles": settings.n_cycles + 1},
+            "never": {"kind": "drug_cost_cap", "label": "beyond the horizon", "drug_cost_cap_cycles": 10_000},
             "start": {"kind": "free_start", "label": "5 cycles free", "free_cycles": 5},
             "off": {"kind": "price_discount", "label": "three tenths off", "price_discount": 0.3},
             "gift": {"kind": "price_discount", "label": "all off", "price_discount": 1.0},
@@ -591,14 +601,16 @@ def schemes(subject: Subject) -> Finding:
         own = [row for row in rows if row.drug == drug]
         paid = {a: sum(costs[c] for c in dict.fromkeys(row.component for row in own)) for a, costs in found.costs.items()}
         packs = {a: x - paid["gift"] for a, x in paid.items()}  # without what else is in the component
-        value = np.zeros_like(ledger.trace["dead"][0])
+        sixth = np.zeros(ledger.shape)
         for i, who in enumerate(settings.strategies):
             for row in own:
                 if recount.is_for(row, who):
+                    scheduled = any(drug in s.schedules for s in settings.strategies)
+                    cycle, number, people = recount.given(ledger, drug, i, by_day=scheduled)
                     price = ledger.price(drug, who)
-                    each = ledger.amount(row.amount.text, who, price=None if price is None else price[5])
-                    value[i] += ledger.dispensed(drug, who) * each
-        sixth = ledger.trace["on_treatment"][5] * value * ledger.discount(settings.discount_rate_costs, 5 * ledger.dt)
+                    each = ledger.amount(row.amount.text, who, price=None if price is None else price[cycle])
+                    value = people * each * ledger.discount(settings.discount_rate_costs, cycle * ledger.dt)[:, None]
+                    sixth[i] += ledger.dispensed(drug, who) * np.sum(value[number == 5], axis=0)
         words = f" ({drug})"
         pairs |= {
             f"a sixth cycle charged{words}": (packs["two"] - packs["one"], sixth),

@@ -236,7 +236,8 @@ def everything_seen(draws: Mapping[str, Array], inputs: Inputs) -> dict[str, Arr
 
 def choices(inputs: Inputs) -> Iterator[dict[str, Any]]:
     """Settings, one choice at a time in both structures, under which other parameters are read."""
-    common = {"scheme_counts": "calendar", "treatment_until": "progression"}
+    alike = [s.model_dump() | {"treatment_until": None} for s in inputs.settings.strategies]
+    common = {"scheme_counts": "calendar", "treatment_until": "progression", "strategies": alike}
     one_by_one: list[dict[str, Any]] = [{}, {"stop_at_response_cycle": 1}, {"post_progression_clock_cycles": 1}]
     for name, field in Settings.model_fields.items():
         one_by_one += [{name: word} for word in _words(field.annotation) if name != "structure"]
