@@ -68,7 +68,9 @@ def nobody_dies(subject: Subject) -> Finding:
     changes = subject.no_deaths()
     seen = subject.follow(changes, subject.undying, **settings)
     found = subject.run(changes, subject.undying, **settings)
-    plain, n, dt = found.undiscounted, len(seen["dead"]) - 1, subject.dt
+    terms = subject.inputs.settings
+    plain, dt = found.undiscounted, subject.dt
+    n = round(terms.horizon_years * terms.days_in_year / terms.cycle_days)
     assert plain is not None
     rate = subject.inputs.settings.discount_rate_effects
     v = (1 + rate) ** -dt

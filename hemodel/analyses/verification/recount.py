@@ -344,11 +344,17 @@ def measured(ledger: Ledger, row: Payoff, rate: float) -> Array:
     return ledger.worth(row) * how_much[measure.kind]()
 
 
+def schemes_of(settings: Settings, arrangement: str) -> dict[str, Scheme]:
+    """The schemes of a price arrangement by drug."""
+    names = settings.arrangements[arrangement].schemes if arrangement in settings.arrangements else [arrangement]
+    return {scheme.drug: scheme for name, scheme in settings.schemes.items() if name in names}
+
+
 def costs(ledger: Ledger, rate: float) -> dict[str, dict[str, Array]]:
     """Price arrangement -> component -> money per person, (strategy, draw)."""
     found: dict[str, dict[str, Array]] = {}
     for arrangement in ledger.inputs.settings.price_arrangements:
-        under, parts = ledger.inputs.settings.schemes_in(arrangement), found.setdefault(arrangement, {})
+        under, parts = schemes_of(ledger.inputs.settings, arrangement), found.setdefault(arrangement, {})
         for row in ledger.rows("cost"):
             terms = under.get(row.owner.name)
             if row.owner.kind == "later":
