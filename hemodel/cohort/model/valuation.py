@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hemodel.cohort.model.curves import by_strategy
 from hemodel.cohort.model.paths import RECENTLY, LaterPacks, Paths, later_windows
 from hemodel.cohort.model.plan import Plan, Row, value
 from hemodel.cohort.model.treatment import ON_TREATMENT, with_steps
@@ -77,7 +76,11 @@ class Valuation:
             return scheme.charged(LaterPacks(self.paths, rate, window)) * amount
         refunded: Array | float = 0.0
         if scheme.refund_cycles is not None:
-            refunded = 1.0 - by_strategy(self.draws, self.plan.inputs, "p_response")
+            names = self.plan.inputs.settings.strategy_names
+            nobody = np.zeros(len(self.draws["age_start"]))
+            refunded = np.stack(
+                [1.0 - self.draws[f"p_response_{s}"] if takes else nobody for s, takes in zip(names, row.takes, strict=True)]
+            )
         return scheme.charged(self.paths.packs(drug, rate), refunded) * (row.takers * amount)
 
     def _measured(self, row: Row, rate: float) -> Array:
