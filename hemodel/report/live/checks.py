@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from hemodel.evidence.parameters import SHARES
 from hemodel.report import labels, tables
 from hemodel.report.live.cells import TOLERANCE, Column, Grid, Sheet, letters
 from hemodel.report.live.cycles import arrangement_key, trace_name
 from hemodel.report.live.engine import Engine
 from hemodel.report.live.given import CHANGED, OUT_OF_RANGE, changed_cells, range_cells
-from hemodel.report.live.results import Places, Totals
+from hemodel.report.live.results import Totals
+from hemodel.report.live.trace import Places
 
 PASS, FAIL, REVIEW = "pass", "FAIL", "review"
 AGREES, DIFFERS = "agrees", "DIFFERS"
@@ -44,16 +46,11 @@ def checks_sheet(
     outside = range_cells(inputs_sheet)
     found = sum(c.value == OUT_OF_RANGE for c in inputs_sheet.cells)
     check("Inputs", "Values out of range (none)", f'COUNTIF({outside},"{OUT_OF_RANGE}")', float(found), "#=0", passes=not found)
-    shares = [name for name in engine.inputs.parameters if name.startswith("p_packs_")]
-    value = abs(sum(engine.value(name) for name in shares) - 1)
-    check(
-        "Inputs",
-        "Shares of packs by strength sum to 1",
-        f"ROUND(ABS({'+'.join(shares)}-1),9)",
-        round(value, 9),
-        "#=0",
-        passes=round(value, 9) == 0,
-    )
+    shares = [name for name in engine.inputs.parameters if name.startswith(SHARES)]
+    if shares:
+        value = round(abs(sum(engine.value(name) for name in shares) - 1), 9)
+        formula = f"ROUND(ABS({'+'.join(shares)}-1),9)"
+        check("Inputs", "Shares of packs by strength sum to 1", formula, value, "#=0", passes=value == 0)
     for i, own in enumerate(settings.strategies):
         name, at = trace_name(i), {column.key: np.asarray(column.values, dtype=np.float64) for column in columns[i]}
         whole = {key: grid.whole(name, key, len(values)) for key, values in at.items() if (name, key) in grid.places}
@@ -213,15 +210,16 @@ def _outcomes(engine: Engine) -> list[tuple[str, str, str, int]]:
         for a in settings.price_arrangements:
             short = labels.arrangement_short(settings, a)
             parts = [*outcomes.costs[a], tables.TOTAL] if side else [tables.TOTAL]
-            found += [(f"Costs, {short}, {how}: {_name(labels.component_label, part)}", a, part, side) for part in parts]
-        for what, word, known in (("life_years", "Life years", outcomes.life_years), ("qalys", "QALYs", outcomes.qalys)):
-            found += [(f"{word}, {how}: {_name(labels.state_label, part)}", what, part, side) for part in (*known, tables.TOTAL)]
+            found += [(f"Costs, {short}, {how}: {_name(engine.inputs.component_labels, part)}", a, part, side) for part in parts]
+        states = {state: labels.state_label(state) for state in outcomes.life_years}
+        parts_of_qalys = {part: engine.inputs.qaly_labels[part] for part in outcomes.qalys}
+        for what, word, known in (("life_years", "Life years", states), ("qalys", "QALYs", parts_of_qalys)):
+            found += [(f"{word}, {how}: {_name(known, part)}", what, part, side) for part in (*known, tables.TOTAL)]
     return found
 
 
-def _name(label: object, part: str) -> str:
-    assert callable(label)
-    return "total" if part == tables.TOTAL else labels.in_sentence(str(label(part)))
+def _name(known: Mapping[str, str], part: str) -> str:
+    return "total" if part == tables.TOTAL else labels.in_sentence(known[part])
 
 
 def _value(engine: Engine, strategy: int, what: str, part: str, side: int) -> float:

@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from hemodel.cohort.model import COMPONENT_STATES
+from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.evidence.uploaded import PRICE_ARRANGEMENT
 from hemodel.report import labels, tables
 from hemodel.report.live.cells import TOLERANCE, Cell, Sheet, Value, address
 from hemodel.report.live.engine import Engine
-from hemodel.report.live.trace import component_key
+from hemodel.report.live.trace import Places, Trace
 from hemodel.report.tables.cells import by_strategy, icer_cell
 
-Places = Mapping[str, tuple[str, str]]
-"""Column of a Trace -> addresses of its undiscounted and its discounted total."""
-_PARTS = {"life_years": ("ly_free", "ly_progressed")}
+Array = NDArray[np.float64]
+_YEARS = {PROGRESSION_FREE: "ly_free", PROGRESSED: "ly_progressed"}
 
 
 @dataclass(frozen=True)
@@ -48,67 +48,70 @@ def number(value: object) -> Value:
     return str(value)
 
 
-def totals_sheet(engine: Engine, traces: Sequence[Places]) -> Totals:
+Part = tuple[str, str, Sequence[Sequence[str]]]
+"""Name of a part of a total, its label, and for each strategy the columns of the Trace that make it up."""
+
+
+def totals_sheet(engine: Engine, traces: Sequence[Trace], places: Sequence[Places]) -> Totals:
     """Every component of costs, life years and QALYs of each strategy, undiscounted and discounted, from the Traces."""
-    settings, outcomes = engine.inputs.settings, engine.base.outcomes
+    inputs, settings, outcomes = engine.inputs, engine.inputs.settings, engine.base.outcomes
     plain = outcomes.undiscounted
     assert plain is not None
-    names = settings.strategy_names
-    sheet = Sheet("Totals", (46, *[17] * (2 * len(names))))
+    sheet = Sheet("Totals", (46, *[17] * (2 * len(settings.strategies))))
     sheet.title("Totals of each strategy", "Per person; from the rows of totals on the sheets Trace_1, Trace_2, ...")
-    places: dict[tuple[str, str, int], tuple[str, str]] = {}
-
-    def block(
-        title: str, what: str, parts: Sequence[tuple[str, str, Callable[[str], str | None]]], pair: Sequence[Any], style: str
-    ) -> None:
-        sheet.line(title, "heading")
-        for strategy, own in enumerate(settings.strategies):
-            sheet.cells.append(_across(sheet, own.label, 1 + 2 * strategy))
-        sheet.row += 1
-        sheet.header(("", *["Undiscounted", "Discounted"] * len(names)))
-        first = sheet.row
-        for part, label, column in parts:
-            sheet.put(sheet.row, 0, label, "text")
-            for strategy in range(len(names)):
-                key = column(part)
-                where = []
-                for side, found in enumerate(pair):
-                    value = float(found[part][strategy, 0])
-                    place = (sheet.row, 1 + 2 * strategy + side)
-                    if key is None:
-                        where.append(sheet.put(*place, 0.0, style))
-                    else:
-                        where.append(sheet.calc(*place, traces[strategy][key][side], value, style))
-                places[what, part, strategy] = (where[0], where[1])
-            sheet.row += 1
-        sheet.put(sheet.row, 0, tables.TOTAL, "text total")
-        for strategy in range(len(names)):
-            where = []
-            for side, found in enumerate(pair):
-                column_of = 1 + 2 * strategy + side
-                value = float(sum(found[part][strategy, 0] for part, _, _ in parts))
-                span = f"{address(first, column_of)}:{address(sheet.row - 1, column_of)}"
-                where.append(sheet.calc(sheet.row, column_of, f"SUM({span})", value, f"{style} total"))
-            places[what, tables.TOTAL, strategy] = (where[0], where[1])
-        sheet.row += 2
-
+    totals = Totals(sheet, {})
     for a in settings.price_arrangements:
-        components = [(c, labels.component_label(c), lambda c, a=a: component_key(engine, c, a)) for c in outcomes.costs[a]]
-        label = labels.arrangement_label(settings, a)
-        block(f"Costs (£). {label}", a, components, (plain.costs[a], outcomes.costs[a]), "gbp")
-    states = [(s, labels.state_label(s), lambda s: f"ly_{_short(s)}") for s in outcomes.life_years]
-    block("Life years", "life_years", states, (plain.life_years, outcomes.life_years), "qalys")
-    parts = [(s, labels.state_label(s), lambda s: f"q_{_short(s)}") for s in outcomes.qalys]
-    block("QALYs", "qalys", parts, (plain.qalys, outcomes.qalys), "qalys")
-    return Totals(sheet, places)
+        costs: list[Part] = [(c, inputs.component_labels[c], [t.keys("cost", c, a) for t in traces]) for c in outcomes.costs[a]]
+        title = f"Costs (£). {labels.arrangement_label(settings, a)}"
+        _block(engine, totals, places, (title, a, "gbp"), costs, (plain.costs[a], outcomes.costs[a]))
+    states: list[Part] = [(s, labels.state_label(s), [[_YEARS[s]] for _ in traces]) for s in outcomes.life_years]
+    _block(engine, totals, places, ("Life years", "life_years", "qalys"), states, (plain.life_years, outcomes.life_years))
+    parts: list[Part] = [(s, inputs.qaly_labels[s], [t.keys("qaly", s) for t in traces]) for s in outcomes.qalys]
+    _block(engine, totals, places, ("QALYs", "qalys", "qalys"), parts, (plain.qalys, outcomes.qalys))
+    return totals
+
+
+def _block(
+    engine: Engine,
+    totals: Totals,
+    traces: Sequence[Places],
+    what: tuple[str, str, str],
+    parts: Sequence[Part],
+    values: tuple[Mapping[str, Array], Mapping[str, Array]],
+) -> None:
+    """One table of the sheet Totals: its title, what it is of, and style; `values`: undiscounted and discounted."""
+    sheet, (title, key, style) = totals.sheet, what
+    strategies = engine.inputs.settings.strategies
+    sheet.line(title, "heading")
+    for i, own in enumerate(strategies):
+        sheet.cells.append(_across(sheet, own.label, 1 + 2 * i))
+    sheet.row += 1
+    sheet.header(("", *["Undiscounted", "Discounted"] * len(strategies)))
+    first = sheet.row
+    for part, label, columns in parts:
+        sheet.put(sheet.row, 0, label, "text")
+        for i, places in enumerate(traces):
+            where = []
+            for side, found in enumerate(values):
+                at, value = (sheet.row, 1 + 2 * i + side), float(found[part][i, 0])
+                formula = "+".join(places[column][side] for column in columns[i])
+                where.append(sheet.calc(*at, formula, value, style) if formula else sheet.put(*at, 0.0, style))
+            totals.places[key, part, i] = (where[0], where[1])
+        sheet.row += 1
+    sheet.put(sheet.row, 0, tables.TOTAL, "text total")
+    for i in range(len(strategies)):
+        where = []
+        for side, found in enumerate(values):
+            column = 1 + 2 * i + side
+            value = float(sum(found[part][i, 0] for part, _, _ in parts))
+            span = f"{address(first, column)}:{address(sheet.row - 1, column)}"
+            where.append(sheet.calc(sheet.row, column, f"SUM({span})", value, f"{style} total"))
+        totals.places[key, tables.TOTAL, i] = (where[0], where[1])
+    sheet.row += 2
 
 
 def _across(sheet: Sheet, text: str, first: int) -> Cell:
     return Cell(sheet.name, sheet.row, first, text, "header middle", last=first + 1)
-
-
-def _short(part: str) -> str:
-    return {"progression_free": "free", "adverse_events": "events"}.get(part, part)
 
 
 def shown(engine: Engine, place: Callable[[str], str]) -> str:
@@ -377,7 +380,7 @@ def disaggregated_sheet(engine: Engine, totals: Totals, arrangement: str) -> She
     """Costs by category and state, QALYs and life years by state: each intervention beside the comparator."""
     settings, base = engine.inputs.settings, engine.base
     names = settings.strategy_names
-    reference = names.index(settings.comparator)
+    reference, state_of = names.index(settings.comparator), engine.inputs.component_states
     sheet = Sheet("Disaggregated", (46, *[17] * 5))
     sheet.title("Disaggregated results", f"Under the price arrangement of the switch on the sheet Inputs. {tables.ROUNDING_NOTE}")
     for number_of, strategy in enumerate(tables.interventions(settings)):
@@ -393,13 +396,13 @@ def disaggregated_sheet(engine: Engine, totals: Totals, arrangement: str) -> She
                 return shown(engine, lambda a: totals.places[a, part, who][discounted])
 
             def by_state(state: str, who: int, discounted: bool = discounted, components: list[str] = components) -> str:
-                parts = [c for c in components if COMPONENT_STATES[c] == state]
+                parts = [c for c in components if state_of[c] == state]
                 return shown(engine, lambda a: "+".join(totals.places[a, part, who][discounted] for part in parts))
 
             def part_of(what: str, discounted: bool = discounted) -> Callable[[str, int], str]:
                 return lambda name, who: totals.places[what, name, who][discounted]
 
-            states = list(dict.fromkeys(COMPONENT_STATES[c] for c in components))
+            states = list(dict.fromkeys(state_of[c] for c in components))
             for title, frame, parts, place, style in (
                 (
                     f"Costs by category, {how}",
