@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hemodel.analyses.psa import PSA
-<<<<<<< HEAD
 from hemodel.errors import Fault, InputError
 from hemodel.evidence.confidential import announced
-=======
-from hemodel.evidence.confidential import called
->>>>>>> adcbf3c (Live workbook generated from the rows of the folder and the plan of the run: no drug and no cost is named in it)
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import Settings
+from hemodel.evidence.uploaded import choices
 from hemodel.report import labels, tables
 from hemodel.report.live import checks, cycles, given, results, trace
 from hemodel.report.live.cells import Chart, Grid, Line, Program, Sheet, address
@@ -32,6 +29,7 @@ def live_program(
     it); `price_arrangement`: that of the switch, by default the last. Raises `InputError` for what has no formula.
     """
     exported = exported or inputs
+    _refuse_twice(inputs)
     engine = run_engine(inputs)
     before = engine if exported is inputs else run_engine(exported)
     last = inputs.settings.price_arrangements[-1]
@@ -76,6 +74,14 @@ def live_program(
     ]
     cover = cover_sheet(engine, sheets, (icers, failures, verdict))
     return Program((cover, *sheets))
+
+
+def _refuse_twice(inputs: Inputs) -> None:
+    """Refuse names of scheme terms that are also names of parameters: both would be names of cells."""
+    twice = [choice.name for choice in choices(inputs) if choice.name in inputs.parameters]
+    if twice:
+        problem = "is the name of a parameter and of the term of a scheme"
+        raise InputError.together([Fault(name, problem, "Give the scheme another name") for name in twice])
 
 
 def held(inputs: Inputs) -> list[str]:
