@@ -256,9 +256,9 @@ class Measures:
         found = steps(name, terms)
         _, last, last_value = found[-1]
         formula, charged = "" if last == "0" else _times(last, "[line]"), last_value * on
-        for (_, before, before_value), ((_, window), then, then_value) in pairwise(found):
-            formula += _more(before, then, f"[line_{name}]")
-            charged = charged + (before_value - then_value) * self.seen(f"{LATER_LINE}_{window}")[:-1]
+        for (_, before, at), ((window, number), then, at_then) in pairwise(found):
+            formula += _more(before, then, f"[{line_key(name, window)}]")
+            charged = charged + (at - at_then) * self.seen(f"{LATER_LINE}_{number}")[:-1]
         return Quantity(f"{factor}({formula.removeprefix('+')})", share * charged)
 
 
@@ -301,6 +301,11 @@ def window_of(name: str, terms: Scheme) -> tuple[str, int] | None:
     """The one number of treatment cycles that a scheme has among its terms: its name on the sheet Inputs, and what it is."""
     term = _TERMS.get(terms.kind)
     return None if term is None else (f"{name}_{term}", int(getattr(terms, term)))
+
+
+def line_key(scheme: str, window: str) -> str:
+    """The column of those within the first cycles of the later line, up to a step of a scheme; `window` as formulas write it."""
+    return f"line_{scheme}_{window}" if window.isdigit() else f"line_{scheme}"
 
 
 def later_windows_of(engine: Engine) -> list[int]:

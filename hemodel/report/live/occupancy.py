@@ -15,7 +15,7 @@ from hemodel.report.live.cells import Column
 from hemodel.report.live.cycles import trace_name
 from hemodel.report.live.derived import Derived
 from hemodel.report.live.engine import Engine, until_of, waned
-from hemodel.report.live.measures import later_windows_of, needs_before_rules, window_of
+from hemodel.report.live.measures import later_windows_of, line_key, needs_before_rules, steps
 
 Array = NDArray[np.float64]
 _TERMS = 12
@@ -227,12 +227,10 @@ def _later_columns(engine: Engine, strategy: int, rate: str, drug: str) -> list[
         Column("line_entered", "Entered it so far, over that survival", counted, so_far, "six", first=0.0),
     ]
     for scheme, terms in schemes_in_use(settings).items():
-        window = window_of(scheme, terms)
-        if terms.drug == drug and window is not None:
-            cycles, number = window
+        for (cycles, number), _, _ in steps(scheme, terms)[1:] if terms.drug == drug else ():
             formula = f"EXP([line_survival])*([line_entered]-IF([cycle]<{cycles},0,INDEX([line_entered:*],[cycle]-{cycles}+1)))"
             heading = f"Of these, within the first cycles, scheme {scheme}"
-            found.append(Column(f"line_{scheme}", heading, formula, seen[f"{LATER_LINE}_{number}"][:, strategy]))
+            found.append(Column(line_key(scheme, cycles), heading, formula, seen[f"{LATER_LINE}_{number}"][:, strategy]))
     return found
 
 

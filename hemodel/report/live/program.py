@@ -139,7 +139,7 @@ def cover_sheet(engine: Engine, sheets: Sequence[Sheet], places: tuple[Sequence[
     icers, failures, verdict = places
     inputs = engine.inputs
     settings = inputs.settings
-    sheet = Sheet("Cover", (40, 30, 30, 30, 30))
+    sheet = Sheet("Cover", (40, *[30] * max(4, len(settings.price_arrangements))))
     sheet.title("Live model", settings.question)
     population = settings.populations[inputs.population]
     for what, words in (

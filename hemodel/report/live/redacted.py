@@ -22,7 +22,7 @@ _NOTICE = (
 )
 _COVERED = "What is marked confidential is redacted."
 _STEP = 0.07  # by how much a confidential value is moved, up and down, to see what follows from it
-_CYCLES = (13, 1, 6, 19, 26, 39, 52, 10_000)  # the second and the last: (nearly) nothing is inside, everything is
+_CYCLES = (13, 1, 6, 19, 26, 39, 52, 9_000)  # the second and the last: (nearly) nothing is inside, everything is
 _OF_PRICES = re.compile("discount|scheme|price|rebate|refund|arrangement", re.IGNORECASE)
 _MONEY = (50_000.0, 1.0, 1_000.0, 10_000.0, 100_000.0, 1e9)
 _SHARES = (0.5, 0.0, 0.25, 0.75, 1.0)

@@ -274,7 +274,7 @@ def results_sheet(engine: Engine, totals: Totals, ordered: Sorted, arrangement: 
     settings, base = engine.inputs.settings, engine.base
     names = settings.strategy_names
     reference = names.index(settings.comparator)
-    sheet = Sheet("Results", (46, *[16] * 8))
+    sheet = Sheet("Results", (46, *[16] * max(8, len(settings.price_arrangements))))
     sheet.title(
         "Results in NICE's tables", "Costs and QALYs discounted, LYG not. The price arrangement is chosen on the sheet Inputs."
     )
