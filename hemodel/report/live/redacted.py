@@ -84,9 +84,8 @@ def _alternatives(terms: Scheme) -> list[Scheme]:
         "total_cost_cap": "most_paid",
     }
     if terms.kind == "tiered_discount":
-        return [
-            terms.model_copy(update={"tiers": _tiers(terms.tiers or [], cycle, share)}) for cycle in _CYCLES for share in _SHARES
-        ]
+        pairs = [(_CYCLES[0], share) for share in _SHARES] + [(cycle, _SHARES[0]) for cycle in _CYCLES[1:]]
+        return [terms.model_copy(update={"tiers": _tiers(terms.tiers or [], *pair)}) for pair in pairs]
     values = {"price_discount": _SHARES, "total_cost_cap": _MONEY}.get(terms.kind, _CYCLES)
     return [terms.model_copy(update={term[terms.kind]: value}) for value in values]
 
