@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hemodel.cohort import schemes
 from hemodel.cohort.model import ON_TREATMENT
 from hemodel.cohort.model.curves import by_strategy
 from hemodel.cohort.model.paths import ENTERED, LATER_LINE, RECENTLY
@@ -18,7 +19,7 @@ from hemodel.errors import InputError
 from hemodel.evidence.payoffs import Measure, Payoff
 from hemodel.evidence.settings import Scheme, Settings
 from hemodel.evidence.uploaded import counts_either_way
-from hemodel.report.live.amounts import dispensed_key, schemes_of
+from hemodel.report.live.amounts import dispensed_key, price_key, schemes_of
 from hemodel.report.live.cells import Column
 from hemodel.report.live.derived import Derived
 from hemodel.report.live.engine import Engine, age_factor, within
@@ -141,13 +142,12 @@ class Measures:
         ending, words = ("", "") if upto is None else (f"_{upto}", f" of its first {upto} cycles")
         label = self.settings.drugs[drug].label
         number = self._column(f"given_{drug}{ending}", f"{label}: givings{words}, for one person", "", before, "count")
-        goes_on = float(share_that_goes_on(self.engine.draws, self.engine.inputs)[self.strategy, 0])
         if after.any():
             heading = f"{label}: givings{words} after the response rule"
             later = self._column(f"given_after_{drug}{ending}", heading, "", after, "count")
             number = f"({number}+{later}*{{goes_on}})"
         factor, share = self._dispensed(drug)
-        values = share * self._before_rules() * (before + after * goes_on)
+        values = share * self._before_rules() * (before + after * self._goes_on())
         formula = f"{factor}[{before_key(self.engine, self.strategy)}]*{number}"
         return self._column(f"packs_{drug}{ending}", f"{label}: givings{words}", formula, values), values
 
@@ -222,24 +222,53 @@ class Measures:
         return f"{formula}*IF([cycle]<{window},1,{beyond})", values * inside
 
     def _paid(self, name: str, terms: Scheme, heading: str) -> Quantity:
-        """Packs paid for under a cap on the total for one person: of those before, and of those after the response rule."""
-        before, after = self._counts(terms.drug, None)
-        label = self.settings.drugs[terms.drug].label
-        first = self._column(f"given_{terms.drug}", f"{label}: givings, for one person", "", before, "count")
+        """Packs paid for under a cap on the total for one person."""
+        drug, label = terms.drug, self.settings.drugs[terms.drug].label
+        before, after = self._counts(drug, None)
+        first = self._column(f"given_{drug}", f"{label}: givings, for one person", "", before, "count")
+        later = ""
+        if after.any():
+            later = self._column(f"given_after_{drug}", f"{label}: givings after the response rule", "", after, "count")
         had = np.concatenate([[0.0], np.cumsum(before + after)[:-1]])
-        self._column(f"had_{terms.drug}", f"{label}: givings before, for one person", "", had, "count")
-        most = self.derived.values[f"paid_{name}"][self.strategy]
+        self._column(f"had_{drug}", f"{label}: givings before, for one person", "", had, "count")
+        number, paid = (self._paid_by_chance if self._dispensed(drug)[0] else self._paid_for_sure)(name, terms, (first, later), had)
+        factor, share = self._dispensed(drug)
+        values = share * self._before_rules() * paid
+        formula = f"{factor}[{before_key(self.engine, self.strategy)}]*({number})"
+        return Quantity(self._column(f"charged_{name}", heading, formula, values), values)
+
+    def _goes_on(self) -> float:
+        return float(share_that_goes_on(self.engine.draws, self.engine.inputs)[self.strategy, 0])
+
+    def _paid_for_sure(self, name: str, terms: Scheme, given: tuple[str, str], had: Array) -> tuple[str, Array]:
+        """Givings of a cycle that are paid, all of which are dispensed: before and after the day of the response rule."""
+        before, after = self._counts(terms.drug, None)
+        most, (first, later) = self.derived.values[f"paid_{name}"][self.strategy], given
         own, start = f"{{paid_{name}}}", f"[had_{terms.drug}]"
-        goes_on = float(share_that_goes_on(self.engine.draws, self.engine.inputs)[self.strategy, 0])
         number = f"MIN({start}+{first},{own})-MIN({start},{own})"
         paid = np.minimum(had + before, most) - np.minimum(had, most)
-        if after.any():
-            later = self._column(f"given_after_{terms.drug}", f"{label}: givings after the response rule", "", after, "count")
+        if later:
             number += f"+(MIN({start}+{first}+{later},{own})-MIN({start}+{first},{own}))*{{goes_on}}"
-            paid = paid + (np.minimum(had + before + after, most) - np.minimum(had + before, most)) * goes_on
-        values = self._before_rules() * paid
-        formula = f"[{before_key(self.engine, self.strategy)}]*({number})"
-        return Quantity(self._column(f"charged_{name}", heading, formula, values), values)
+            paid = paid + (np.minimum(had + before + after, most) - np.minimum(had + before, most)) * self._goes_on()
+        return number, paid
+
+    def _paid_by_chance(self, name: str, terms: Scheme, given: tuple[str, str], had: Array) -> tuple[str, Array]:
+        """The same of packs that are dispensed by chance: of each giving the expected share that is still paid (binomial)."""
+        before, after = self._counts(terms.drug, None)
+        key, (first, later) = dispensed_key(terms.drug), given
+        q, price = self.derived.values[key][self.strategy], self.derived.values[price_key(terms.drug)][self.strategy]
+        most, texts, paid = float(terms.most_paid or 0.0), [], np.zeros_like(before)
+        for k in range(int((before + after).max())):
+            n, whole = f"([had_{terms.drug}]+{k})", f"INT({{paid_{name}}})"
+            fewer, as_many = (f"IF({n}<={most_of},1,BINOMDIST({most_of},{n},{{{key}}},TRUE))" for most_of in (f"{whole}-1", whole))
+            formula = f"(1-{{paid_{name}}}+{whole})*IF({whole}<1,0,{fewer})+({{paid_{name}}}-{whole})*{as_many}"
+            share = schemes.share_paid(had + k, np.array(price), most, q)
+            heading = f"Share of giving {k + 1} of a cycle that is paid, scheme {name}"
+            still = self._column(f"still_{k}_{name}", heading, formula, share)
+            rest = f"IF({k}<{first}+{later},{{goes_on}},0)" if later else "0"
+            texts.append(f"{still}*IF({k}<{first},1,{rest})")
+            paid = paid + share * np.where(k < before, 1.0, np.where(k < before + after, self._goes_on(), 0.0))
+        return "+".join(texts), paid
 
     # --- the later line ------------------------------------------------------------------------------------------------------
 
