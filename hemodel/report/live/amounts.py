@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from hemodel.evidence import uploaded
 from hemodel.evidence.amounts import Amount, Call, Name, Operation, Tree, formula
 from hemodel.evidence.payoffs import PRICE, Payoff
 from hemodel.evidence.settings import Scheme, Settings
+from hemodel.evidence.vials import combinations
 from hemodel.report.live.cells import Numbers
 from hemodel.report.live.engine import Engine
 
@@ -201,6 +203,15 @@ def _calls(tree: Tree) -> Iterator[Call]:
         case Operation(_, left, right):
             yield from _calls(left)
             yield from _calls(right)
+
+
+def most_in_vials(engine: Engine, strategy: int, drug: str) -> float:
+    """The most, in mg, that the vials of the price's terms hold."""
+    vials, shares = engine.inputs.settings.drugs[drug].vials, _calls(engine.plan.prices[drug][strategy].tree)
+    assert vials is not None
+    terms = sum(call.function == "NORMSDIST" for call in shares)
+    strengths = {price: float(strength) for strength, price in vials.prices.items()}
+    return combinations(strengths, math.inf)[terms][0]
 
 
 def _variance(tree: Tree) -> Tree | None:

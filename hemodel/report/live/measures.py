@@ -231,7 +231,9 @@ class Measures:
             later = self._column(f"given_after_{drug}", f"{label}: givings after the response rule", "", after, "count")
         had = np.concatenate([[0.0], np.cumsum(before + after)[:-1]])
         self._column(f"had_{drug}", f"{label}: givings before, for one person", "", had, "count")
-        number, paid = (self._paid_by_chance if self._dispensed(drug)[0] else self._paid_for_sure)(name, terms, (first, later), had)
+        number, paid = (self._paid_by_chance if self._dispensed(drug)[0] else self._paid_for_sure)(
+            name, terms, (first, later), had
+        )
         factor, share = self._dispensed(drug)
         values = share * self._before_rules() * paid
         formula = f"{factor}[{before_key(self.engine, self.strategy)}]*({number})"
@@ -260,7 +262,9 @@ class Measures:
         most, texts, paid = float(terms.most_paid or 0.0), [], np.zeros_like(before)
         for k in range(int((before + after).max())):
             n, whole = f"([had_{terms.drug}]+{k})", f"INT({{paid_{name}}})"
-            fewer, as_many = (f"IF({n}<={most_of},1,BINOMDIST({most_of},{n},{{{key}}},TRUE))" for most_of in (f"{whole}-1", whole))
+            fewer, as_many = (
+                f"IF({n}<={most_of},1,BINOMDIST({most_of},{n},{{{key}}},TRUE))" for most_of in (f"{whole}-1", whole)
+            )
             formula = f"(1-{{paid_{name}}}+{whole})*IF({whole}<1,0,{fewer})+({{paid_{name}}}-{whole})*{as_many}"
             share = schemes.share_paid(had + k, np.array(price), most, q)
             heading = f"Share of giving {k + 1} of a cycle that is paid, scheme {name}"

@@ -53,7 +53,9 @@ def live_program(
     result, icers = results.results_sheet(engine, totals, ordered, shown)
     _trace_chart(engine, result, grid, [sheet for sheet, _ in traces])
     notes = held(inputs)
-    check, failures = checks.checks_sheet(engine, inputs_sheet, grid, [own.columns for own in lives], places, totals)
+    check, failures = checks.checks_sheet(
+        engine, inputs_sheet, grid, [(own.columns, at) for own, at in zip(lives, places, strict=True)], totals, derived
+    )
     compared, verdict = checks.engine_sheet(engine, before, totals, inputs_sheet)
     sheets = [
         result,
