@@ -247,7 +247,7 @@ class Packs:
 
 @dataclass(frozen=True)
 class LaterPacks:
-    """Packs of the drug of a later line, whose cycles are counted from entry to it; one window at most."""
+    """Packs of the drug of a later line, whose cycles are counted from entry to it; `window`: any at which they are told apart."""
 
     paths: Paths
     rate: float
@@ -258,8 +258,8 @@ class LaterPacks:
         raise NotImplementedError
 
     def upto(self, cycle: int | None) -> Array:
-        """Packs before cycle `window` of the line, or all."""
-        drug, name = self.paths.plan.later_drug or "", f"{LATER_LINE}_{self.window}"
+        """Packs before cycle `cycle` of the line, one at which a scheme changes its terms, or all."""
+        drug, name = self.paths.plan.later_drug or "", f"{LATER_LINE}_{self.window if cycle is None else cycle}"
         within = self.paths.of[name].at_starts(self.rate)
         people = within if cycle is not None else within + self.paths.of[name + LATER].at_starts(self.rate)
         return self.paths.dispensed.get(drug, 1.0) * people
