@@ -1,6 +1,7 @@
 # Each target sets up its environment in .venv by itself, on a machine with Python 3.11 or newer.
 SHELL := /bin/bash
 BIN := .venv/bin
+PORT := 8501
 PYTHON ?= $(shell setup/find python)
 
 .PHONY: run test quick lowest app bench docs check tidy clean found-run found-test
@@ -27,7 +28,7 @@ check: .venv/installed  ## style and types
 	$(BIN)/mypy
 
 app: .venv/installed  ## open the app at http://127.0.0.1:8501
-	@exec $(BIN)/hemodel app
+	@exec $(BIN)/hemodel app --port $(PORT)
 
 bench: found-test .venv/installed  ## time it beside its peers, and write benchmarks/RESULTS.md
 	$(BIN)/pip install -q -e ".[benchmark,sensitivity,distributed]"
