@@ -142,6 +142,7 @@ def test_a_sheet_is_the_same_whatever_fonts_a_machine_has(launched, server, tmp_
         (folder / "fonts.conf").write_text(ONLY.format(folder=folder), encoding="utf-8")
         browser = launched(FONTCONFIG_FILE=str(folder / "fonts.conf"))
         page = browser.new_page()
+        page.set_default_timeout(90_000)
         opened(page, server, problem=problem, u_progressed=0.5)
         sheets.append(printed(page, folder))
         embedded = subprocess.run(["pdffonts", folder / "page.pdf"], check=True, capture_output=True, text=True).stdout
