@@ -80,7 +80,7 @@ def printed():
         text = page.read_text(encoding="utf-8")
         for block in blocks(text, ""):
             lines += [re.sub(r"\s+#.*", "", line) for line in block.splitlines() if line.startswith("hemodel ")]
-        mentions += re.findall(r"`(hemodel [^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+        mentions += re.findall(r"`(hemodel (?!run --full`)[^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
     for text in texts_of_the_package():
         mentions += re.findall(r"`(hemodel [a-z][^`\n]+)`", text) + re.findall(r": (hemodel [a-z-]+(?: [\w./=-]+)*)", text)
     mentions = [mention.rstrip(".") for mention in mentions]
@@ -99,6 +99,8 @@ def run(line, programs, folder):
 
 
 def extras(line):
+    if "--full" in line:
+        return ("sensitivity",)
     return (EXTRA[line.split()[1]],) if line.split()[1] in EXTRA else ()
 
 
@@ -143,6 +145,7 @@ def test_the_python_block_works_as_printed(code, installed, tmp_path):
         ("hemodel app", "app"),
         ("hemodel report relapsed --out report.docx", "report"),
         ("hemodel global relapsed --method sobol", "sensitivity"),
+        ("hemodel run relapsed --full --out everything.xlsx", "sensitivity"),
         ("hemodel batch 8192 --folder batch --keep-draws", "distributed"),
     ],
 )

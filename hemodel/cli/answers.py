@@ -76,6 +76,8 @@ def run(
     if full and not (delivery.out and draws):
         problem = "it adds sheets to a workbook with a probabilistic analysis"
         raise InputError("--full", problem, "Give --out FILE.xlsx, and draws")
+    if full:
+        need("sensitivity", "--full")
     inputs = case.inputs()
     base = run_base_case(inputs)
     psa = None
