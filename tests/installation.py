@@ -8,6 +8,7 @@ import fcntl
 import subprocess
 import sys
 import venv
+import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -49,15 +50,18 @@ def wheel(folder: Path) -> Path:
     return built
 
 
-def required(name: str, extras: Iterable[str], found: dict[str, metadata.Distribution]) -> dict[str, metadata.Distribution]:
-    """The distributions that `name` with its extras needs, all the way down."""
-    distribution = metadata.distribution(name)
-    found[canonicalize_name(name)] = distribution
+Distributions = dict[str, metadata.Distribution]
+
+
+def required(distribution: metadata.Distribution, extras: Iterable[str], found: Distributions) -> Distributions:
+    """`found`, and the distributions that this one with its extras needs, all the way down."""
     for text in distribution.requires or []:
         needed = Requirement(text)
         asked = any(needed.marker is None or needed.marker.evaluate({"extra": extra}) for extra in ("", *extras))
-        if asked and (needed.extras or canonicalize_name(needed.name) not in found):
-            required(needed.name, needed.extras, found)
+        name = canonicalize_name(needed.name)
+        if asked and (needed.extras or name not in found):
+            found[name] = metadata.distribution(name)
+            required(found[name], needed.extras, found)
     return found
 
 
@@ -68,9 +72,9 @@ def environment(folder: Path, built: Path, extras: tuple[str, ...] = ()) -> Path
         if not (place / "made").exists():
             venv.create(place, symlinks=True)
             (site,) = (place / "lib").glob("python*/site-packages")
-            for name, distribution in required("hemodel", extras, {}).items():
-                if name != "hemodel":
-                    _link(distribution, site)
+            (inside,) = (folder for folder in zipfile.Path(built).iterdir() if folder.name.endswith(".dist-info"))
+            for distribution in required(metadata.PathDistribution(inside), extras, {}).values():
+                _link(distribution, site)
             install = [
                 sys.executable,
                 "-m",
