@@ -31,7 +31,7 @@ ANSWERS = {
     "hemodel run relapsed --scenario mine.toml": "66233.*curve fitted to times.csv",
     "hemodel run relapsed --full --out everything.xlsx": "48,045.*42,822",
     "hemodel scenarios relapsed": "289,059",
-    "hemodel psa relapsed --draws 1000000 --out draws.csv": "list.lenalidomide_dexamethasone.*pas.lenalidomide_dexamethasone.*Wrote draws.csv",
+    "hemodel psa relapsed --draws 1000000 --out draws.parquet": "list.lenalidomide.*pas.lenalidomide.*Wrote draws.parquet",
     "hemodel validate": "no faults",
     "hemodel info relapsed --parameter u_progressed": "u_progressed.*S[0-9]",
     "hemodel calibrate relapsed": "0.4",
@@ -43,7 +43,7 @@ ANSWERS = {
     "hemodel evsi r_death_progressed_dexamethasone --fixed-cost 500000 --cost-per-person 2000": "1600",
     "hemodel convergence relapsed": "10000",
     "hemodel convergence relapsed --replicates 5": "icer.*probability_cost_effective.*evpi",
-    "hemodel global relapsed --method sobol": "hr_death_lenalidomide.*One group, as its members",
+    "hemodel global relapsed --method sobol": "r_death_progressed_lenalidomide.*0[.]52.*One group, as its members",
     "hemodel batch 1000000 --until 100": "list.lenalidomide_dexamethasone.*pas.lenalidomide_dexamethasone",
     "hemodel modifiers relapsed": "severity",
     "hemodel budget relapsed": "79624165",
@@ -101,6 +101,8 @@ def run(line, programs, folder):
 def extras(line):
     if "--full" in line:
         return ("sensitivity",)
+    if ".parquet" in line:
+        return ("distributed",)
     return (EXTRA[line.split()[1]],) if line.split()[1] in EXTRA else ()
 
 
