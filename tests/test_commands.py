@@ -148,6 +148,7 @@ def test_the_python_block_works_as_printed(code, installed, tmp_path):
         ("hemodel report relapsed --out report.docx", "report"),
         ("hemodel global relapsed --method sobol", "sensitivity"),
         ("hemodel run relapsed --full --out everything.xlsx", "sensitivity"),
+        ("hemodel psa relapsed --draws 1000000 --out draws.parquet", "distributed"),
         ("hemodel batch 8192 --folder batch --keep-draws", "distributed"),
     ],
 )
