@@ -275,7 +275,9 @@ def _cells(content: bytes, inputs: Inputs, known: Mapping[str, Choice], faults: 
     """Name -> (unit, value) of the rows of the sheet."""
     book = _opened(content)
     if SHEET not in book.sheetnames:
-        raise InputError("workbook", f"there is no sheet {SHEET}", "Give a workbook of: hemodel export PROBLEM --live FILE.xlsx")
+        raise InputError(
+            "workbook", f"there is no sheet {SHEET}", "Give a workbook of: hemodel export relapsed --live model.xlsx"
+        )
     found: dict[str, tuple[str, object]] = {}
     origin = ""
     valid = {*known, *inputs.parameters, PRICE_ARRANGEMENT}

@@ -203,7 +203,6 @@ def test_a_changed_formula_is_found_out():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(recalculate.LIBREOFFICE is None, reason="LibreOffice is not installed")
 def test_libreoffice_gives_the_engines_numbers_from_poisoned_workbooks(tmp_path):
     base, changes = perturbed({"horizon_years": 3.0})
     cases = {
@@ -225,7 +224,6 @@ def test_libreoffice_gives_the_engines_numbers_from_poisoned_workbooks(tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(recalculate.LIBREOFFICE is None, reason="LibreOffice is not installed")
 def test_libreoffice_would_keep_the_poison_if_it_were_not_forced_to_recalculate(tmp_path):
     inputs = load_inputs("relapsed").with_settings(**SHORT)
     program = live_program(inputs)
