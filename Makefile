@@ -4,7 +4,7 @@ BIN := .venv/bin
 PORT := 8501
 PYTHON ?= $(shell setup/find python)
 
-.PHONY: run test quick lowest app bench docs check tidy clean found-run found-test
+.PHONY: run test quick lowest app bench docs check tidy clean found-run found-test found-bench
 
 run: .venv/installed  ## answer the question, and write results/relapsed.xlsx
 	@mkdir -p results
@@ -30,7 +30,7 @@ check: .venv/installed  ## style and types
 app: .venv/installed  ## open the app at http://127.0.0.1:8501
 	@exec $(BIN)/hemodel app --port $(PORT)
 
-bench: found-test .venv/installed  ## time it beside its peers, and write benchmarks/RESULTS.md
+bench: found-bench .venv/installed  ## time it beside its peers, and write benchmarks/RESULTS.md
 	$(BIN)/pip install -q -e ".[benchmark,sensitivity,distributed]"
 	$(BIN)/python benchmarks/run.py
 
@@ -45,7 +45,7 @@ tidy: .venv/installed  ## put code in order
 clean:
 	rm -rf .venv .venv-lowest results build dist .pytest_cache .mypy_cache .ruff_cache
 
-found-run found-test: found-%:  ## the programs outside Python, setup/programs.txt: installed where that may be, else named
+found-run found-test found-bench: found-%:  ## the programs outside Python, setup/programs.txt: installed where that may be, else named
 	@setup/find $*
 
 .venv/installed: requirements.lock pyproject.toml | found-run
