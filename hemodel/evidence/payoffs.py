@@ -24,6 +24,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from hemodel.errors import Fault, nearest, shown
 from hemodel.evidence import amounts
 from hemodel.evidence.amounts import Amount, Unreadable
@@ -268,6 +270,7 @@ def check_rows(payoffs: Iterable[Payoff], settings: Settings, units: Mapping[str
         faults += found
         if not found:
             faults += _amount_faults(row, settings, units)
+    faults += [fault for row in rows if row.is_active(settings) for fault in _step_faults(row, settings)]
     faults += _structure_faults([row for row in rows if row.is_active(settings)], settings)
     faults += _uncounted(rows, settings, units)
     options = {row.counted for row in rows if row.counted}
@@ -369,6 +372,23 @@ def _misfits(drug: str, settings: Settings) -> list[tuple[str, str]]:
         if "response_refund" in in_use:
             found.append(("a refund by response goes by the calendar", 'Set scheme_counts = "calendar"'))
     return found
+
+
+def _step_faults(row: Payoff, settings: Settings) -> list[Fault]:
+    """What a row cannot say of a drug whose dose goes down over time: its packs are counted in money, each at its own price."""
+    drug = settings.drugs.get(row.drug)
+    if settings.dose != "stepwise" or row.owner.kind != "drug" or drug is None or drug.steps is None:
+        return []
+    if row.measure.kind == "charged pack":
+        at = [float(row.amount.value(lambda name, p=price: np.array(p if name == PRICE else 0.7))) for price in (0.0, 1.0, 2.0)]  # type: ignore[misc]
+        if at[0] == 0 and abs(at[2] - 2 * at[1]) <= 1e-9 * abs(at[1]):
+            return []
+        problem = f"doses of {row.drug} go down over time, and {row.amount.text} is no multiple of its price"
+    elif PRICE in row.amount.names:
+        problem = f"doses of {row.drug} go down over time, and `{row.measure}` does not know the price of each"
+    else:
+        return []
+    return [Fault(row.where, problem, 'Give what is not part of the price a row of its own (`pack`), or set dose = "shares"')]
 
 
 def _structure_faults(active: list[Payoff], settings: Settings) -> list[Fault]:

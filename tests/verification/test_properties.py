@@ -211,10 +211,10 @@ def under(inputs, drug, schemes):
 
 
 @laws
-@given(cases(), st.lists(st.integers(1, 120), min_size=2, max_size=4, unique=True), st.randoms(use_true_random=False))
-def test_charges_grow_with_the_cap_up_to_the_list_price(case, caps, random):
+@given(cases(), st.lists(st.integers(1, 120), min_size=2, max_size=4, unique=True), st.integers(0, 5))
+def test_charges_grow_with_the_cap_up_to_the_list_price(case, caps, place):
     inputs, draws = case
-    drug = random.choice(inputs.priced_drugs)
+    drug = inputs.priced_drugs[place % len(inputs.priced_drugs)]
     caps = [*sorted(caps), 10_000]
     schemes = {f"k{cap}": {"kind": "drug_cost_cap", "drug_cost_cap_cycles": cap} for cap in caps}
     found = model.evaluate(draws, under(inputs, drug, schemes))
@@ -233,11 +233,11 @@ def test_charges_grow_with_the_cap_up_to_the_list_price(case, caps, random):
     st.integers(1, 60),
     st.floats(0, 1),
     st.floats(10, 1e5),
-    st.randoms(use_true_random=False),
+    st.integers(0, 5),
 )
-def test_schemes_are_between_nothing_and_the_list_price(case, cycles, share, most, random):
+def test_schemes_are_between_nothing_and_the_list_price(case, cycles, share, most, place):
     inputs, draws = case
-    drug = random.choice(inputs.priced_drugs)
+    drug = inputs.priced_drugs[place % len(inputs.priced_drugs)]
     tiers = [{"from_cycle": 1, "price_discount": share / 2}, {"from_cycle": cycles + 1, "price_discount": share}]
     schemes = {
         "cap": {"kind": "drug_cost_cap", "drug_cost_cap_cycles": cycles},
