@@ -705,7 +705,7 @@ FAULTS = {
         "The size that doses go by is written into the program",
         "drugs",
         names_changed(lambda name, x, _: 0 * x + 74.0 if name == "n_weight" else x),
-        ("I2", "R28"),
+        ("I2",),
         problem="two_drugs",
     ),
     # rows
