@@ -89,8 +89,14 @@ def test_what_does_not_follow_from_the_scheme_is_still_there():
         ),
         (
             "relapsed",
-            {"kind": "tiered_discount", "tiers": [{"from_cycle": 3, "price_discount": 0.217}, {"from_cycle": 9, "price_discount": 0.533}]},
-            {"kind": "tiered_discount", "tiers": [{"from_cycle": 1, "price_discount": 0.713}, {"from_cycle": 40, "price_discount": 0.937}]},
+            {
+                "kind": "tiered_discount",
+                "tiers": [{"from_cycle": 3, "price_discount": 0.217}, {"from_cycle": 9, "price_discount": 0.533}],
+            },
+            {
+                "kind": "tiered_discount",
+                "tiers": [{"from_cycle": 1, "price_discount": 0.713}, {"from_cycle": 40, "price_discount": 0.937}],
+            },
         ),
     ],
 )
@@ -132,7 +138,8 @@ def test_a_scenario_that_brings_a_confidential_scheme_goes_by_no_name(tmp_path):
     file = tmp_path / "discount_3719.toml"
     file.write_text(
         'name = "discount_3719"\nproblem = "relapsed"\nlabel = "Offer 3719"\nwhy = "The offer of 3719."\n[settings]\nhorizon_years = 8.0\n'
-        '[settings.schemes.pas]\nlabel = "3719"\ndrug = "lenalidomide"\nkind = "price_discount"\nprice_discount = 0.3719\nconfidentiality = "cic"\n'
+        '[settings.schemes.pas]\nlabel = "3719"\ndrug = "lenalidomide"\n'
+        'kind = "price_discount"\nprice_discount = 0.3719\nconfidentiality = "cic"\n'
     )
     inputs = load_inputs("relapsed", scenario=file)
     redacted = unzipped(live_workbook(inputs, confidential="redacted"))
