@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from hemodel.cohort import schemes
 from hemodel.cohort.model import ON_TREATMENT
-from hemodel.cohort.model.curves import by_strategy
 from hemodel.cohort.model.paths import ENTERED, LATER_LINE, RECENTLY
 from hemodel.cohort.model.treatment import BEFORE_RULES, has_no_time_rule, share_that_goes_on, stepwise_price, with_steps
 from hemodel.cohort.structures import LATER, PROGRESSED, PROGRESSION_FREE
@@ -192,7 +191,7 @@ class Measures:
             return [self._paid(name, terms, heading)]
         if terms.kind == "response_refund":
             back, share = self._upto(terms.drug, f"{name}_response_by_cycle", terms.response_by_cycle or 0)
-            respond = float(by_strategy(self.engine.draws, self.engine.inputs, "p_response")[self.strategy, 0])
+            respond = self.engine.value(f"p_response_{self.name}")
             heading = f"{self.settings.drugs[terms.drug].label}: packs refunded, scheme {name}"
             lost = (1.0 - respond) * share
             key = self._column(f"refunded_{name}", heading, f"(1-p_response_{self.name})*{back}", lost)
