@@ -194,8 +194,8 @@ def with_two_schemes(folder, **terms):
     """A made-up folder with a price arrangement of two drugs' schemes, of which that of the second is confidential."""
     inputs = load_inputs(folder).with_settings(horizon_years=2.0)
     schemes = {name: scheme.model_dump() | {"confidentiality": "none"} for name, scheme in inputs.settings.schemes.items()}
-    schemes["antibody_refund"] |= {"confidentiality": "cic", "label": "Refund after cycle 4711"} | terms
-    sets = {"both": {"label": "Capped, and refunded after cycle 4711", "schemes": ["pas", "antibody_refund"]}}
+    schemes["antibody_refund"] |= {"confidentiality": "cic", "label": "Refund after cycle QXZ"} | terms
+    sets = {"both": {"label": "Capped, and refunded after cycle QXZ", "schemes": ["pas", "antibody_refund"]}}
     return inputs.with_settings(schemes=schemes, arrangements=sets, price_arrangements=["list", "pas", "antibody_refund", "both"])
 
 
@@ -205,7 +205,7 @@ def test_a_confidential_scheme_is_covered_in_an_arrangement_with_another_too(tmp
     first, second = (live_workbook(i, confidential="redacted") for i in (inputs, with_two_schemes(folder, response_by_cycle=9)))
     assert first == second
     redacted, base = unzipped(first), run_base_case(inputs)
-    assert "4711" not in redacted and "antibody_refund" not in redacted
+    assert "QXZ" not in redacted and "antibody_refund" not in redacted
     strategy = inputs.settings.strategy_names[-1]
     assert str(base.icer("pas", strategy))[:10] in redacted and str(base.icer("both", strategy))[:8] not in redacted
 
