@@ -29,6 +29,7 @@ from hemodel.analyses.fitting import run_fits
 from hemodel.cohort.model import evaluate
 from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws, sampler
+from hemodel.evidence.folder import problem_names
 from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
 from hemodel.evidence.reading import data_folder
 from hemodel.evidence.survival_data import read_curve, read_risk_table, read_times
@@ -988,7 +989,7 @@ def test_correlations_that_contradict_each_other_only_in_a_scenario_are_refused(
 
 def test_every_scenario_of_the_folder_is_listed_for_its_problem() -> None:
     files = {p.stem: tomllib.loads(p.read_text(encoding="utf-8"))["problem"] for p in data_folder("scenarios").glob("*.toml")}
-    for problem in ("relapsed", "maintenance", "first_line"):
+    for problem in problem_names():
         assert scenario_names(problem) == sorted(name for name, of in files.items() if of == problem)
     assert scenario_names("no_such_problem") == []
 

@@ -18,6 +18,7 @@ import hemodel as hm
 from hemodel.cohort.model import evaluate
 from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws, sampler
+from hemodel.evidence.folder import problem_names
 from hemodel.evidence.reading import data_folder
 
 spec = importlib.util.spec_from_file_location("plain_model", Path(__file__).with_name("plain_model.py"))
@@ -35,7 +36,7 @@ def loads(problem):
     return True
 
 
-PROBLEMS = [problem for problem in ("relapsed", "maintenance", "first_line") if loads(problem)]
+PROBLEMS = [problem for problem in problem_names() if loads(problem)]
 
 
 def cases(problem):

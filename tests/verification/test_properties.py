@@ -25,6 +25,7 @@ from hemodel import cli
 from hemodel.cohort import model
 from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws
+from hemodel.evidence.folder import problem_names
 from hemodel.evidence.parameters import YEARS_PER
 
 pytestmark = pytest.mark.slow
@@ -36,7 +37,7 @@ laws = settings(
     max_examples=MODEL_EXAMPLES, deadline=None, derandomize=TIMES == 1, database=None, suppress_health_check=list(HealthCheck)
 )
 commands = settings(laws, max_examples=COMMAND_EXAMPLES)
-INPUTS = {problem: hm.load_inputs(problem) for problem in ("relapsed", "maintenance", "first_line")}
+INPUTS = {problem: hm.load_inputs(problem) for problem in problem_names()}
 SHORT = {"horizon_years": 6.0}
 
 
