@@ -6,8 +6,10 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "hemodel"
 FLOORS = {
     "errors": 0,
+    "extras": 1,
     "files": 1,
     "outcomes": 1,
+    "threads": 1,
     "evidence": 2,
     "survival": 2,
     "decision": 2,
@@ -24,6 +26,7 @@ DOORS = {
     "openpyxl": {"report", "evidence/uploaded.py"},
     "typer": {"cli"},
     "pydantic": {"evidence"},
+    "threadpoolctl": {"threads.py"},
 }
 
 

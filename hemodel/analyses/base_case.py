@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,10 @@ class BaseCase:
         `life_years` are undiscounted, as in NICE's tables of life-years gained; costs and QALYs are discounted. `icer` is
         missing for the comparator and where a ratio has no meaning; `reading` says so in words.
         """
+        return self._table.copy()
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
         rows = [self._rows(arrangement) for arrangement in self.outcomes.price_arrangements]
         return pd.concat(rows, ignore_index=True)
 

@@ -18,6 +18,7 @@ from hemodel.analyses.request import request
 from hemodel.decision import information, intervals
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs
+from hemodel.threads import one_blas_thread
 
 Array = NDArray[np.float64]
 COLUMNS = (
@@ -35,6 +36,7 @@ COLUMNS = (
 _FEWEST = 50  # draws from which a running mean is shown
 
 
+@one_blas_thread
 def running_means(
     psa: PSA,
     *,

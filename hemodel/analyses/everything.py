@@ -12,7 +12,7 @@ from hemodel.analyses.budget import run_budget, who_is_treated
 from hemodel.analyses.convergence import running_means
 from hemodel.analyses.global_sensitivity import run_global
 from hemodel.analyses.one_way import run_one_way, run_two_way
-from hemodel.analyses.psa import PSA, run_psa
+from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import run_comparison
 from hemodel.analyses.thresholds import (
     PACK_PRICE,
@@ -56,7 +56,7 @@ def recipes(inputs: Inputs, psa: PSA) -> dict[str, Callable[[], Any]]:
         return run_two_way(inputs, str(first), str(second), steps=STEPS)
 
     def price() -> dict[str, pd.DataFrame]:
-        parts = run_psa(inputs, psa.n_draws, seed=psa.seed, design=psa.design, keep_components=True)
+        parts = psa.with_components()
         return {a: price_and_probability(parts, a) for a in arrangements}
 
     found: dict[str, Callable[[], Any]] = {

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass
-from importlib.util import find_spec
 from io import StringIO
 from typing import Any
 
@@ -22,14 +21,16 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from hemodel.analyses.psa import PSA
+from hemodel.analyses.psa import PSA, varying
 from hemodel.analyses.refusals import first_refused, told
 from hemodel.analyses.request import request
 from hemodel.cohort import model
 from hemodel.errors import Fault, InputError, nearest
 from hemodel.evidence.draws import Draws, Sampler, sampler
 from hemodel.evidence.inputs import Inputs
+from hemodel.extras import need
 from hemodel.outcomes import Outcomes, increments
+from hemodel.threads import one_blas_thread
 
 Array = NDArray[np.float64]
 METHODS = ("sobol", "morris", "fast", "rbd_fast")
@@ -117,7 +118,7 @@ def run_given_data(
     arrangement, strategy, threshold = request(psa.inputs, price_arrangement, strategy, threshold)
     _refuse(method, GIVEN_DATA_METHODS, outcome, psa.n_draws, psa.seed)
     draws = psa.draws()
-    drawn = [str(n) for n in draws if psa.inputs.parameters[str(n)].is_uncertain]
+    drawn = varying(draws)
     names = drawn if names is None else list(names)
     faults = [
         Fault(f"parameter {n!r}", "it is not among those that were drawn", nearest(n, drawn)) for n in names if n not in drawn
@@ -132,6 +133,7 @@ def run_given_data(
     return analyse(method, problem, points, values, outcome=outcome, groups={}, second_order=False, seed=psa.seed)
 
 
+@one_blas_thread
 def analyse(
     method: str,
     problem: dict[str, Any],
@@ -207,6 +209,7 @@ def _problem(prepared: Sampler, groups: dict[str, tuple[str, ...]] | None) -> di
     return problem
 
 
+@one_blas_thread
 def _points(method: str, problem: dict[str, Any], size: int, second_order: bool, seed: int) -> Array:
     """SALib's design in the unit cube, (run, dimension)."""
     from SALib.sample import fast_sampler, latin, morris, sobol
@@ -264,13 +267,8 @@ def _chosen(outcome: str, costs: Array, qalys: Array, threshold: float) -> Array
     return dict(zip(OUTCOMES, (threshold * qalys - costs, costs, qalys), strict=True))[outcome]
 
 
-def _needs_salib() -> None:
-    if find_spec("SALib") is None:
-        raise InputError("global sensitivity", "SALib is not installed", 'Install it with: pip install "hemodel[sensitivity]"')
-
-
 def _refuse(method: str, methods: tuple[str, ...], outcome: str, size: int, seed: int) -> None:
-    _needs_salib()
+    need("sensitivity", "global sensitivity")
     faults = []
     if method not in methods:
         faults.append(Fault(f"method {method!r}", "it is not one of these", nearest(method, methods)))

@@ -17,7 +17,7 @@ from hemodel.decision import acceptability, information, intervals
 from hemodel.decision.incremental import incremental_analysis
 from hemodel.decision.net_benefit import net_monetary_benefit
 from hemodel.errors import Fault, InputError
-from hemodel.evidence.draws import Draws, Sampler, sampler
+from hemodel.evidence.draws import Draws, NamedDraws, Sampler, sampler
 from hemodel.evidence.inputs import Inputs
 from hemodel.outcomes import Outcomes, sum_of
 
@@ -42,6 +42,9 @@ class PSA:
     qalys: Array  # discounted
     life_years: Array  # undiscounted
     components: Mapping[str, Mapping[str, Array]] | None  # costs by component, where they were kept
+    drawn: Mapping[str, Array] | None = (
+        None  # parameter values, each (draw,), of draws of one's own; else made again from the seed
+    )
 
     @property
     def n_draws(self) -> int:
@@ -59,13 +62,35 @@ class PSA:
         return tuple(self.costs)
 
     def draws(self, names: Sequence[str] | None = None) -> pd.DataFrame:
-        """Parameter values, one row per draw: made again from the seed, bit by bit the ones that were run."""
-        read = model.names_read(
-            self.inputs
-        )  # all of them: the place of a parameter among the others is its place in a Sobol' sequence
-        prepared = sampler(self.inputs, seed=self.seed, names=read, design=self.design, n_draws=self.n_draws)
-        frame = pd.DataFrame(prepared.block(0, self.n_draws))
+        """Parameter values, one row per draw: the ones that were run, which are kept, or made again from the seed, bit by bit.
+
+        Raises `InputError` where those of the seed do not give these results: then the results came from other draws.
+        """
+        frame = pd.DataFrame(self._again() if self.drawn is None else dict(self.drawn))
+        if len(frame) != self.n_draws:
+            problem = f"{len(frame):,} draws were given of {self.n_draws:,} results"
+            raise InputError("psa, drawn", problem, "Give the value of every parameter in each draw, in the order of the results")
         return frame if names is None else frame[list(names)]
+
+    def _again(self) -> dict[str, Array]:
+        """The draws of the seed, with a look at whether five of them, the first and the last among them, give these results."""
+        read = model.names_read(self.inputs)  # all: the place of a parameter among the others is its place in a Sobol' sequence
+        prepared = sampler(self.inputs, seed=self.seed, names=read, design=self.design, n_draws=self.n_draws)
+        draws = prepared.block(0, self.n_draws)
+        rows = np.unique(np.linspace(0, self.n_draws - 1, 5).astype(np.intp))
+        lives = model.live(NamedDraws((name, values[rows]) for name, values in draws.items()), self.inputs)
+        found = lives.outcomes(discounted=True)
+        pairs = [(self.costs[a][:, rows], found.total_costs(a)) for a in self.costs] + [(self.qalys[:, rows], found.total_qalys)]
+        _refuse_others(self, pairs)
+        return draws
+
+    def with_components(self) -> PSA:
+        """The same analysis with costs by component: run again where they were not kept; refused where the seed gives other results."""
+        if self.components is not None:
+            return self
+        found = run_psa(self.inputs, self.n_draws, seed=self.seed, design=self.design, keep_components=True)
+        _refuse_others(self, [(self.costs[a], found.costs[a]) for a in self.costs] + [(self.qalys, found.qalys)])
+        return found
 
     def results(self) -> pd.DataFrame:
         """Totals of every draw, one row per draw: costs by price arrangement, life-years (undiscounted) and QALYs by strategy."""
@@ -277,6 +302,18 @@ def _run_block(prepared: Sampler, inputs: Inputs, result: PSA, start: int, stop:
     result.qalys[:, start:stop] = outcomes.total_qalys
     result.life_years[:, start:stop] = sum_of(lives.life_years(discounted=False))
     return outcomes.costs if result.components is not None else {}
+
+
+def varying(draws: pd.DataFrame) -> list[str]:
+    """Names of the parameters that differ between draws."""
+    return [str(name) for name, values in draws.items() if np.ptp(values.to_numpy()) > 0]
+
+
+def _refuse_others(psa: PSA, pairs: Sequence[tuple[Array, Array]]) -> None:
+    """Refuse results that are not those of the seed: what follows would be of other draws than theirs."""
+    if not all(np.allclose(kept, again, rtol=1e-9, atol=1e-12) for kept, again in pairs):
+        problem = f"its results are not those of the draws of seed {psa.seed} ({psa.design})"
+        raise InputError("psa", problem, "Give what they came from: PSA(..., components=..., drawn={name: values})")
 
 
 def _report(progress: Callable[[int], None] | None, done: int) -> None:

@@ -36,6 +36,7 @@ DISCOUNTS = tuple(float(share) for share in np.arange(0.0, 0.81, 0.1).round(10))
 _WHAT_IF = "what_if"
 _NO_PRICE = "it costs nothing now, so that no other price is in proportion to it"
 _FURTHEST = 8.0  # normal scores between which a turning point is looked for
+_MET = 1e-6  # of net benefit beside a turn, within which it is zero there
 _STEPS = 81  # places in that range at which net benefit is looked at before a root is bracketed
 
 
@@ -288,8 +289,10 @@ def _nearest_root(benefit: Callable[[Array], Array], grid: Array, base: float) -
     for i in turns:
         if values[i] == 0 or values[i + 1] == 0:
             roots.append(float(grid[i] if values[i] == 0 else grid[i + 1]))
-        else:
-            roots.append(float(brentq(lambda x: float(benefit(np.array([x]))[0]), grid[i], grid[i + 1], xtol=1e-10, rtol=1e-12)))
+            continue
+        root = float(brentq(lambda x: float(benefit(np.array([x]))[0]), grid[i], grid[i + 1], xtol=1e-10, rtol=1e-12))
+        if abs(benefit(np.array([root]))[0]) <= _MET * np.abs(values[[i, i + 1]]).max():  # else it jumps past zero there
+            roots.append(root)
     return min(roots, key=lambda x: abs(x - base)) if roots else math.nan
 
 

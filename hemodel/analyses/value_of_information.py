@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from hemodel.analyses.psa import PSA
+from hemodel.analyses.psa import PSA, varying
 from hemodel.analyses.request import request
 from hemodel.decision import information
 from hemodel.errors import Fault, InputError, nearest
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.studies import study_estimate
+from hemodel.threads import one_blas_thread
 
 CURVE_THRESHOLDS = np.arange(2_500.0, 100_001.0, 2_500.0)  # GBP per QALY on the horizontal axis of the EVPI curve
 STUDY_SIZES = (25, 50, 100, 200, 400, 800, 1_600)
@@ -61,6 +62,7 @@ def evppi(
     return information.evppi(psa.net_benefit(arrangement, threshold), draws[_drawn(names, draws)].to_numpy())
 
 
+@one_blas_thread
 def evppi_table(
     psa: PSA,
     groups: Sequence[str | Sequence[str]] | None = None,
@@ -69,12 +71,12 @@ def evppi_table(
     price_arrangement: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> pd.DataFrame:
-    """EVPPI of each of `groups` (default: every uncertain parameter alone), highest first.
+    """EVPPI of each of `groups` (default: every parameter that was drawn, alone), highest first.
 
     Columns: parameters (names, joined by commas), evppi and standard_error (GBP per person), population_evppi (GBP).
     """
     draws, people = psa.draws(), persons(psa.inputs)
-    chosen = [str(n) for n in draws if psa.inputs.parameters[str(n)].is_uncertain] if groups is None else groups
+    chosen = varying(draws) if groups is None else groups
     rows = []
     for group in chosen:
         value = evppi(psa, group, threshold=threshold, price_arrangement=price_arrangement, draws=draws)
@@ -86,6 +88,7 @@ def evppi_table(
     return frame.sort_values("evppi", ascending=False, kind="stable", ignore_index=True)
 
 
+@one_blas_thread
 def evsi_table(
     psa: PSA,
     names: str | Sequence[str],

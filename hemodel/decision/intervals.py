@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from hemodel.decision.incremental import describe_icer, icer, levelled
 from hemodel.decision.net_benefit import Floats, numbers, paired_draws, place_faults
 from hemodel.errors import Fault, InputError
+from hemodel.threads import one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,7 @@ def icer_of_means(costs: ArrayLike, effects: ArrayLike, *, strategy: int = 1, co
     return IcerOfMeans(ratio, _standard_error(residual) / abs(mean_effect), reading)
 
 
+@one_blas_thread
 def fieller_of_means(
     costs: ArrayLike, effects: ArrayLike, *, strategy: int = 1, comparator: int = 0, level: float = 0.95
 ) -> FiellerInterval:

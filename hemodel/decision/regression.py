@@ -46,6 +46,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from hemodel.threads import one_blas_thread
+
 Floats = NDArray[np.float64]
 Whole = NDArray[np.intp]
 Terms = Callable[[slice], Floats]  # a block of draws -> its (draw, term) table
@@ -96,6 +98,7 @@ class _Tree:
     leaves: Floats  # (leaf, response)
 
 
+@one_blas_thread
 def cross_fitted(columns: Floats, responses: Floats) -> Fit:
     """Expected responses given the columns, for every draw, by fits to the folds it is not in.
 

@@ -139,8 +139,10 @@ def _can_be_tabulated(distribution: Distribution) -> bool:
 
 
 def _from_interval(kind: str, value: float, low: float, high: float) -> Distribution:
-    if not low < value < high:
+    if not low <= value <= high:  # on an end of it lie medians as trials print them: 1.9 (1.9 to 2.2)
         raise ValueError(f"has the value {value:g} outside its interval {low:g} to {high:g}")
+    if low == high:
+        raise ValueError(f"has an interval from {low:g} to {high:g}, which has no width")
     if kind == "uniform":
         return Distribution(kind, low, high)
     if low <= 0:

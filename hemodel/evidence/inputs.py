@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence import parameters as rows
-from hemodel.evidence.amounts import Amount, parse
+from hemodel.evidence.amounts import Amount, Unreadable, parse
 from hemodel.evidence.correlations import Correlation, contradiction, latent
 from hemodel.evidence.fitted import with_curves
 from hemodel.evidence.folder import OPTIONAL, Folder, example_settings, open_folder
@@ -88,7 +89,7 @@ class Inputs:
     folder: Folder = field(repr=False, compare=False)
     changed: tuple[str, ...] = field(default=())
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """SHA-256 over all that can move a result, in hexadecimal: the same inputs have the same hash on every machine."""
         content = {
@@ -133,9 +134,14 @@ class Inputs:
             self._at_base(drug, parse(text)) for text in (terms.vials.dose, terms.vials.size, terms.vials.spread)
         )
         deviation = math.sqrt(math.log1p((spread / size) ** 2)) if size else 0.0
-        return expected_price(
-            terms.vials, 1.5 * dose * size * math.exp(8 * deviation)
-        )  # beyond it fewer than 1 in 10^15, in any draw
+        # beyond seven deviations is one person in 10^12; a quarter more, because dose and size may be larger in a draw
+        most = 1.25 * dose * size * math.exp(7 * deviation)
+        try:
+            return expected_price(terms.vials, most)
+        except Unreadable as error:
+            raise InputError(
+                f"settings.toml (drugs.{drug}.vials)", f"the dose {error}", "Give larger vials, or share them"
+            ) from None
 
     def _first_taker(self, drug: str) -> str:
         return next(s.name for s in self.settings.strategies if drug in s.drugs)
@@ -201,7 +207,7 @@ class Inputs:
         """The same inputs with some settings set anew; raises `InputError` for what is not a setting or does not fit."""
         new, faults = changed_settings("changed settings", self.settings, settings, fixed=(*FIXED_BY_FILES, "life_table"))
         if new is not None:
-            faults += [fault for fault in check_rows(self.payoffs, new, units_of(self.parameters)) if not fault.missing]
+            faults += check_rows(self.payoffs, new, units_of(self.parameters))
         if new is None or faults:
             raise InputError.together(faults)
         return replace(self, settings=new, changed=(*self.changed, *settings))
@@ -295,7 +301,8 @@ def _inputs(folder: Folder, population: str | None, scenario: str | Path | None)
         settings, parameters, correlations, faults = _with_fitted_curves(change, settings, parameters, correlations)
     if not faults and settings is not None:
         # a parameter that is not there is told by the run, with all others that it needs
-        faults += [fault for fault in check_rows(payoffs, settings, units_of(parameters)) if not fault.missing]
+        of_rows = check_rows(payoffs, settings, units_of(parameters))
+        faults += [] if all(fault.missing for fault in of_rows) else of_rows
     if not faults:
         faults += contradiction(place(folder.path / "correlations.csv"), correlations, parameters)
     if faults or settings is None or life_table is None:

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from hemodel.errors import Fault, InputError
 from hemodel.survival.families import Array
 
+_FURTHEST = 20.0  # of the logarithm of a hazard ratio, within which it is looked for
 CELLS = 200  # of the search for changes of sign; each is then bisected
 READING = "exploratory: assumes that time on treatment has the same effect whenever it is given (rank-preserving, common effect)"
 
@@ -124,7 +125,7 @@ def cox_hazard_ratio(times: ArrayLike, events: ArrayLike, arm: ArrayLike) -> flo
     """
     group = np.asarray(arm, dtype=np.float64)
     deaths, deaths_1, n, n_1 = _risk_sets(np.asarray(times, dtype=np.float64), np.asarray(events, dtype=np.float64), group)
-    low, high = -20.0, 20.0
+    low, high = -_FURTHEST, _FURTHEST
     if not 0 < deaths_1.sum() < deaths.sum():
         raise InputError("events", "one of the arms has none", "A hazard ratio needs events in both arms")
     while high - low > 1e-13 * max(abs(low), 1.0):
@@ -134,6 +135,9 @@ def cox_hazard_ratio(times: ArrayLike, events: ArrayLike, arm: ArrayLike) -> flo
             low = middle
         else:
             high = middle
+    if max(abs(low), abs(high)) == _FURTHEST:
+        problem = f"the hazard ratio that fits best lies beyond e^{_FURTHEST:g} or e^-{_FURTHEST:g}: it is not finite"
+        raise InputError("events", problem, "A hazard ratio needs events in each arm while people of the other are at risk")
     return math.exp((low + high) / 2)
 
 

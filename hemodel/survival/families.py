@@ -153,6 +153,8 @@ def time_at(curve: Curve, hazard: float) -> float:
         if high == LATEST:
             return math.inf
         high = min(2 * high, LATEST)
+    if not excess(low) <= 0 <= excess(high):
+        raise InputError("curve", f"it does not pass a cumulative hazard of {hazard:g}", "Give one that rises from 0 at time 0")
     return math.exp(float(optimize.brentq(excess, low, high, xtol=1e-13, rtol=1e-14)))
 
 

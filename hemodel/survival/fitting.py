@@ -20,6 +20,7 @@ from hemodel.errors import Fault, InputError
 from hemodel.survival import families
 from hemodel.survival.families import CURE, PIECEWISE, Array, Family, natural, transformed
 from hemodel.survival.modifiers import information_weights
+from hemodel.threads import one_blas_thread
 
 FAR_LOGIT = 13.0  # a share within 2e-6 of 0 or 1
 NEAR_LOGIT = 5.0  # a share below 0.7 % or above 99.3 %, towards which a search that does not end is heading
@@ -135,6 +136,7 @@ class KaplanMeier:
         return float(self.times[reached[0]]) if len(reached) else math.inf
 
 
+@one_blas_thread
 def fit(
     times: ArrayLike,
     events: ArrayLike,

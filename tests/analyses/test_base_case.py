@@ -105,6 +105,36 @@ def test_with_three_strategies_the_icer_is_that_of_the_first_that_is_not_the_com
             assert found.icer(arrangement, strategy) == pytest.approx(by_hand[strategy], rel=1e-12)
 
 
+def test_shares_at_years_are_those_of_the_trace_between_cycle_boundaries():
+    found = hm.run_base_case(hm.load_inputs("first_line"))
+    table = found.against_source
+    shares = table[table["outcome"].str.fullmatch(r"(survival|pfs)_\d+_years?")]
+    assert len(shares) >= 2
+    for _, row in shares.iterrows():
+        curve, years, _ = row["outcome"].split("_")
+        i = found.outcomes.strategies.index(row["strategy"])
+        share = found.trace["progression_free"][:, i] + (found.trace["progressed"][:, i] if curve == "survival" else 0)
+        place = int(years) * 365.25 / 28
+        before = int(place)
+        expected = share[before] + (place - before) * (share[before + 1] - share[before])
+        assert row["model"] == pytest.approx(expected, rel=1e-12), row["outcome"]
+    four_years = table.set_index(["strategy", "outcome"]).loc[
+        ("lenalidomide_dexamethasone_continuous", "survival_4_years"), "model"
+    ]
+    assert round(four_years, 3) == 0.588
+
+
+@pytest.mark.parametrize(("cycles", "is_there"), [(25, False), (26, True), (27, True)])
+def test_the_share_on_treatment_at_cycle_26_is_there_where_the_horizon_reaches_it(result, cycles, is_there):
+    short = hm.run_base_case(result.inputs.with_settings(horizon_years=cycles * 28 / 365.25))
+    table = short.against_source.set_index(["strategy", "outcome"])
+    found = table.loc[("lenalidomide_dexamethasone", "on_treatment_at_cycle_26"), "model"]
+    if is_there:
+        assert found == short.trace["on_treatment"][26, 0]
+    else:
+        assert np.isnan(found)
+
+
 def test_a_strategy_without_gain_reads_as_dominated_not_as_a_ratio(result):
     worse = result.inputs.with_values(r_death_progressed_lenalidomide_dexamethasone=30.0, u_progression_free=0.3)
     table = hm.run_base_case(worse).table.set_index(["price_arrangement", "strategy"])
@@ -136,3 +166,9 @@ def test_rules_that_were_applied_are_told_with_count_and_size():
     cycles = table.loc["cycles in which the PFS curve exceeded the OS curve", "value"]
     most = table.loc["most by which the PFS curve exceeded the OS curve", "value"]
     assert cycles > 1 and cycles == int(cycles) and 0 < most < 1
+
+
+def test_who_writes_into_a_table_changes_no_result(result):
+    mine = result.table
+    mine["icer"] = 1.0
+    assert round(result.table["icer"].iloc[0], 2) == round(result.icer("list"), 2) == 48044.84

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -176,3 +177,15 @@ def test_a_shorter_repeat_reads_its_own_draws_and_a_missing_part_is_told(inputs,
         read_draws(folder)
     with pytest.raises(hm.InputError, match="no draws of a finished batch"):
         read_draws(tmp_path)
+
+
+def test_equal_mean_qalys_have_no_ratio(batch):
+    """Every sum that the ICER rests on as it is, but for the mean QALYs of one strategy, which are made those of the other."""
+    m = batch.moments
+    place = {name: i for i, name in enumerate(m.names)}
+    mean = m.mean.copy()
+    mean[place["qalys_lenalidomide_dexamethasone"]] = mean[place["qalys_dexamethasone"]]
+    table = replace(batch, moments=replace(m, mean=mean)).table.set_index(["price_arrangement", "strategy"])
+    row = table.loc[("list", "lenalidomide_dexamethasone")]
+    assert row["incremental_qalys"] == 0 and row["incremental_costs"] > 0
+    assert np.isnan(row["icer"]) and np.isnan(row["se_icer"])

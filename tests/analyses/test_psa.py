@@ -4,13 +4,17 @@ Pitfalls guarded: draws not shared between strategies; results that depend on bl
 probabilities of different draws; the mean of ratios in place of the ratio of means; Monte Carlo error taken for uncertainty.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import hemodel as hm
+from hemodel.analyses.global_sensitivity import run_given_data
+from hemodel.analyses.psa import PSA
 from hemodel.cohort import model
 from hemodel.cohort.model import evaluate, names_read
-from hemodel.evidence.draws import NamedDraws, sampler
+from hemodel.evidence.draws import NamedDraws, base_case_draws, sampler
 
 
 @pytest.fixture(scope="module")
@@ -167,3 +171,58 @@ def test_some_of_the_draws_are_those_of_the_run(inputs, design):
     np.testing.assert_array_equal(run.draws(names), run.draws()[names])
     draws = {name: values.to_numpy() for name, values in run.draws().items()}
     np.testing.assert_array_equal(model.evaluate(NamedDraws(draws), inputs).total_qalys, run.qalys)
+
+
+def of_own_draws(inputs, keep=True):
+    """An analysis of draws that come from no seed: the utility after progression from 0 to 1, all else at its value."""
+    n = 2_000
+    draws = {name: np.repeat(value, n) for name, value in base_case_draws(inputs).items()}
+    draws["u_progressed"] = np.random.default_rng(3).uniform(0, 1, n)
+    found = evaluate(draws, inputs)
+    costs = {a: found.total_costs(a) for a in found.price_arrangements}
+    kept = draws if keep else None
+    return PSA(inputs, 171, "monte_carlo", costs, found.total_qalys, found.undiscounted.total_life_years, None, kept)
+
+
+def test_results_of_draws_of_ones_own_keep_them(inputs):
+    psa = of_own_draws(inputs)
+    assert psa.draws()["u_progressed"].tolist() == psa.drawn["u_progressed"].tolist()
+    benefit = psa.net_benefit("pas", 35_000.0)
+    alone = hm.evppi(psa, "u_progressed", threshold=35_000.0, price_arrangement="pas")
+    assert alone.value == pytest.approx(
+        psa.evpi("pas", 35_000.0).value, rel=0.02
+    )  # nothing else varies: to know it is to know all
+    assert alone.value == pytest.approx(benefit.max(axis=1).mean() - benefit.mean(axis=0).max(), rel=0.02) and alone.value > 100
+    assert hm.evppi_table(psa)["parameters"].tolist() == ["u_progressed"]
+
+
+def test_results_of_other_draws_than_those_of_their_seed_refuse_what_rests_on_the_draws(inputs):
+    psa = of_own_draws(inputs, keep=False)
+    works = [
+        psa.draws,
+        psa.with_components,
+        lambda: hm.evppi(psa, "u_progressed"),
+        lambda: hm.evppi_table(psa),
+        lambda: hm.evsi_table(psa, "u_progressed", standard_deviations={"u_progressed": 0.2}),
+        lambda: run_given_data(psa, "pawn"),
+        lambda: replace(hm.run_psa(inputs, 50), seed=172).draws(),
+        lambda: replace(hm.run_psa(inputs, 50), inputs=inputs.with_values(u_progressed=0.3)).draws(),
+        lambda: replace(hm.run_psa(inputs, 64), design="sobol").draws(),
+    ]
+    for work in works:
+        with pytest.raises(hm.InputError, match=r"psa: its results are not those of the draws of seed 17.*drawn="):
+            work()
+
+
+def test_fewer_draws_than_results_are_refused(inputs):
+    psa = of_own_draws(inputs)
+    short = replace(psa, drawn={name: values[:-1] for name, values in psa.drawn.items()})
+    with pytest.raises(hm.InputError, match="1,999 draws were given of 2,000 results"):
+        short.draws()
+
+
+def test_components_are_of_the_same_draws(inputs):
+    psa = hm.run_psa(inputs, 300, seed=5)
+    parts = psa.with_components()
+    np.testing.assert_array_equal(sum(parts.components["pas"].values()), psa.costs["pas"])
+    assert parts.with_components() is parts

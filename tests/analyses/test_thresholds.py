@@ -83,7 +83,7 @@ def test_no_such_value_is_said_plainly(inputs):
 
 def test_the_number_of_charged_cycles_is_exact(inputs):
     def icer(cap):
-        terms = {"pas": {"label": "x", "kind": "drug_cost_cap", "drug_cost_cap_cycles": cap}}
+        terms = {"pas": {"label": "x", "drug": "lenalidomide", "kind": "drug_cost_cap", "drug_cost_cap_cycles": cap}}
         return hm.run_base_case(inputs.with_settings(schemes=terms)).icer("pas")
 
     found = charged_cycles(inputs, threshold=35_000.0)
@@ -159,3 +159,14 @@ def test_with_three_strategies_the_preferred_one_is_compared_with_the_next_best(
         benefit = (60_000 * now["qalys"] - now["costs"]).sort_values(ascending=False)
         assert benefit.iloc[0] - benefit.iloc[1] == pytest.approx(0, abs=1.0)
         assert row.then_preferred in benefit.index[:2]
+
+
+def test_a_turn_in_the_first_interval_of_the_grid_is_found():
+    assert _nearest_root(lambda x: x - 0.3, np.linspace(0.0, 80.0, 81), 50.0) == pytest.approx(0.3, rel=1e-9)
+
+
+def test_where_net_benefit_jumps_past_zero_there_is_no_value_at_which_it_is_zero():
+    jump = lambda x: np.where(x < 20.5, 1.0, -1.0)  # noqa: E731
+    assert np.isnan(_nearest_root(jump, np.linspace(0.0, 80.0, 81), 50.0))
+    both = lambda x: np.where(x < 20.5, 1.0, 60.25 - x - 100.0 * (x < 60))  # noqa: E731  # a jump, another, and a true zero
+    assert _nearest_root(both, np.linspace(0.0, 80.0, 81), 10.0) == pytest.approx(60.25, rel=1e-9)

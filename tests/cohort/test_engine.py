@@ -192,3 +192,10 @@ def test_weights_of_the_wrong_length_are_refused():
 
 def test_a_result_shows_itself_in_a_notebook():
     assert "<table" in run_cohort({"well": 1.0}, {("well", "dead"): 0.5}, 3)._repr_html_()
+
+
+def test_shares_that_sum_to_one_and_are_none_in_one_draw_of_several_are_refused():
+    with pytest.raises(
+        InputError, match=r"initial share of A, draw 1: 1\.5 is not a share(.|\n)*initial share of B, draw 1: -0\.5"
+    ):
+        run_cohort({"A": np.array([1.0, 1.5, 0.3]), "B": np.array([0.0, -0.5, 0.7])}, {("A", "B"): 0.1}, 3)

@@ -88,7 +88,8 @@ def test_responders_stop_at_the_cycle_that_is_set(inputs, base):
 
 def test_doses_go_down_and_never_up(inputs):
     draws = changed(inputs, r_dose_reduction=2.0)
-    prices = np.array([stepwise_price(draws)(c)[0] for c in range(200)])
+    steps = inputs.settings.drugs["lenalidomide"].steps
+    prices = np.array([stepwise_price(draws, steps, 28 / 365.25)(c)[0] for c in range(200)])
     assert prices[0] == 4_368 and (np.diff(prices) < 0).all()
     assert prices[-1] == pytest.approx(3_570, rel=1e-3)
     lam, p = 2.0 * 10 * 28 / 365.25, [4_368, 3_969, 3_780, 3_570]
@@ -210,3 +211,21 @@ def test_every_structure_gives_the_same_bits_in_any_block(block):
             joined = np.concatenate([p.total_costs(arrangement) for p in parts], axis=1)
             np.testing.assert_array_equal(joined, whole.total_costs(arrangement))
         np.testing.assert_array_equal(np.concatenate([p.total_qalys for p in parts], axis=1), whole.total_qalys)
+
+
+def test_cycles_in_which_the_ttp_curve_exceeded_the_living_are_counted_where_it_did_and_nowhere_else():
+    """At the start everyone is alive and on treatment: the two are equal, and nothing is held."""
+    found = hm.run_base_case(hm.load_inputs("relapsed", scenario="treatment_until_ttp")).outcomes.crossings
+    assert found["cycles in which the TTP curve exceeded the share alive"][:, 0].tolist() == [0, 260]
+
+
+@pytest.mark.parametrize("limits", [(3, 5), (3, None), (None, 5)])
+def test_treatment_ends_after_the_cycles_of_its_strategy_whoever_else_has_a_limit(inputs, limits):
+    terms = zip(inputs.settings.strategies, limits, strict=True)
+    limited = inputs.with_settings(strategies=[s.model_dump() | {"treatment_cycles": limit} for s, limit in terms])
+    found = trace(base_case_draws(limited), limited)
+    for i, limit in enumerate(limits):
+        treated, free = found[ON_TREATMENT][:, i, 0], found[PROGRESSION_FREE][:, i, 0]
+        last = len(treated) if limit is None else limit
+        np.testing.assert_array_equal(treated[:last], free[:last])
+        assert not treated[last:].any()

@@ -268,3 +268,18 @@ def test_wrong_level_and_threshold_are_refused_together() -> None:
     with pytest.raises(InputError) as caught:
         paired_increment([[1, 2], [3, 4]], [[1, 2], [3, 4]], level=95, threshold=0)
     assert [fault.where for fault in caught.value.faults] == ["level", "threshold"]
+
+
+@pytest.mark.parametrize("level", [0, 1, -0.1, 1.5, float("nan")])
+def test_what_is_no_level_of_confidence_is_refused(level: float) -> None:
+    with pytest.raises(InputError, match=r"^level: .*Give a share such as 0\.95"):
+        fieller(1_000, 200, 0.1, 0.03, 0.3, level)
+    with pytest.raises(InputError, match=r"^level: "):
+        paired_increment([[1, 2], [3, 5]], [[1, 2], [1, 3]], level=level)
+
+
+def test_where_the_effect_is_z_errors_from_nought_and_the_costs_say_nothing_no_ratio_is_ruled_out() -> None:
+    z = NormalDist().inv_cdf(0.975)
+    found = fieller(0, 100, z * 0.1, 0.1, 0)
+    assert (found.low, found.high, found.bounded) == (-inf, inf, False)
+    assert found.reading == "not an interval: no ratio is ruled out"

@@ -50,6 +50,15 @@ def test_costs_that_do_not_vary_may_be_one_row_or_one_number() -> None:
     np.testing.assert_array_equal(net_monetary_benefit(0, EFFECTS, 20_000), 20_000 * EFFECTS)
 
 
+def test_one_row_of_costs_or_of_effects_is_that_of_every_draw() -> None:
+    wide = np.repeat(EFFECTS[:1], 3, axis=0)
+    np.testing.assert_array_equal(net_monetary_benefit(COSTS, EFFECTS[:1], 20_000), 20_000 * wide - COSTS)
+    np.testing.assert_array_equal(net_monetary_benefit(COSTS[:1], EFFECTS, 20_000), 20_000 * EFFECTS - COSTS[:1])
+    np.testing.assert_array_equal(net_monetary_benefit(COSTS, EFFECTS[0], 20_000), 20_000 * wide - COSTS)
+    for costs, effects in ((COSTS[:1], EFFECTS[0]), (COSTS[0], EFFECTS[:1])):
+        assert net_monetary_benefit(costs, effects, 20_000).tolist() == [[10_000, 10_000]]
+
+
 def test_increments_are_taken_draw_by_draw_against_the_comparator() -> None:
     increments = incremental_net_monetary_benefit(COSTS, EFFECTS, 20_000, comparator=1)
     assert increments.tolist() == [[0, 0], [9_000, 0], [-18_000, 0]]

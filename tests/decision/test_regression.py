@@ -7,11 +7,13 @@ the fit; columns that repeat or never vary making the equations singular; more c
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hemodel.decision.regression import cross_fitted, folds, scores, standardised
+from hemodel.decision.regression import _BINS, _LEAF, _gains, cross_fitted, folds, scores, standardised
 
 Floats = NDArray[np.float64]
 
@@ -186,3 +188,41 @@ def test_memory_blocks_hold_all_draws() -> None:
     x = np.random.default_rng(16).normal(size=(40_000, 1))  # two whole blocks and a part
     truth = np.sin(2 * x[:, 0])
     assert unexplained(cross_fitted(x, truth[:, None]).expected, truth) < 1e-4
+
+
+def test_trees_alone_are_tried_where_a_smooth_fit_has_beaten_the_mean() -> None:
+    x = np.random.default_rng(17).normal(size=(5_000, 2))
+    for truth, most in ((np.where(x[:, 0] > 0.8, 2.0, 0.0), 0.03), (np.where((x > 0).all(axis=1), 2.0, 0.0), 0.05)):
+        fit = cross_fitted(x, noisy(truth, 1.0))
+        assert re.fullmatch(r"\d+ trees", fit.method), fit.method
+        assert unexplained(fit.expected, truth) < most
+
+
+# Splits of trees ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_gain_of_a_cut_is_the_fall_of_the_sum_of_squares_about_the_means_of_its_sides() -> None:
+    generator = np.random.default_rng(18)
+    n_draws, n_nodes = 400, 3
+    node, code = generator.integers(0, n_nodes, n_draws), generator.integers(0, _BINS, n_draws)
+    residuals = generator.normal(size=(n_draws, 2))
+    found = _gains(node * _BINS + code, residuals, n_nodes)
+
+    def squares(rows: NDArray[np.bool_]) -> float:
+        return float(((residuals[rows] - residuals[rows].mean(axis=0)) ** 2).sum())
+
+    for k in range(n_nodes):
+        for cut in range(_BINS):
+            left, right = (node == k) & (code <= cut), (node == k) & (code > cut)
+            few = min(left.sum(), right.sum()) < _LEAF
+            expected = 0.0 if few else squares(node == k) - squares(left) - squares(right)
+            assert found[k, cut] == pytest.approx(expected, abs=1e-9)
+    assert (found > 0).any(axis=1).all()
+
+
+def test_a_side_of_30_draws_is_enough_and_one_of_29_is_not() -> None:
+    code = np.repeat([0, 1, 2], [29, 1, 70])
+    gains = _gains(code, np.repeat([[1.0], [0.0]], [30, 70], axis=0), 1)
+    assert gains[0, 0] == 0
+    assert gains[0, 1] == pytest.approx(30 * 0.7**2 + 70 * 0.3**2)
+    assert not gains[0, 2:].any()

@@ -259,3 +259,20 @@ def test_numbers_that_a_distribution_cannot_hold_are_refused_with_the_reason(
 ) -> None:
     with pytest.raises(ValueError, match=reason):
         from_moments(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("lognormal_median", 1.9), ("lognormal_median", 2.2), ("uniform", 1.9), ("uniform", 2.2)]
+)
+def test_a_value_on_the_end_of_its_interval_as_trials_print_it_is_taken(kind, value):
+    """Rounded to one decimal, a median of 1.9 (1.9 to 2.2) lies on the end of its interval."""
+    found = from_moments(kind, value, None, 1.9, 2.2)
+    if kind == "lognormal_median":
+        assert found == Distribution(kind, math.log(value), (math.log(2.2) - math.log(1.9)) / (2 * 1.959963984540054))
+    else:
+        assert found == Distribution(kind, 1.9, 2.2)
+    for outside in (1.89, 2.21):
+        with pytest.raises(ValueError, match=r"outside its interval 1\.9 to 2\.2"):
+            from_moments(kind, outside, None, 1.9, 2.2)
+    with pytest.raises(ValueError, match=r"from 1\.9 to 1\.9, which has no width"):
+        from_moments(kind, 1.9, None, 1.9, 1.9)

@@ -356,6 +356,13 @@ def test_designs_that_cannot_be_are_refused(design, n, message):
         sampler(hm.load_inputs("relapsed"), seed=1, design=design, n_draws=n)
 
 
+def test_as_many_strata_as_the_refusal_offers_are_laid_out():
+    inputs = hm.load_inputs("relapsed")
+    with pytest.raises(InputError, match="Ask for 2 to 200,000"):
+        sampler(inputs, seed=1, design="latin_hypercube", n_draws=200_001)
+    assert sampler(inputs, seed=1, design="latin_hypercube", n_draws=200_000).n_draws == 200_000
+
+
 def test_quasi_random_designs_are_nearer_the_truth_than_monte_carlo():
     """Spread over eight seeds of the mean net benefit at 1,024 draws: Latin hypercube below half, Sobol' below a quarter."""
     inputs = hm.load_inputs("relapsed")

@@ -361,6 +361,18 @@ def test_a_problem_with_one_population_needs_no_rows_that_differ(folder: Path) -
     assert load_inputs(folder).parameters.keys() == BASE.parameters.keys()
 
 
+def test_where_the_populations_cannot_be_read_a_scenario_of_some_of_them_is_told_without_a_traceback(
+    folder: Path, tmp_path: Path
+) -> None:
+    text = (folder / "settings.toml").read_text(encoding="utf-8")
+    (folder / "settings.toml").write_text(
+        re.sub(r"\[populations\.[\s\S]*?(?=\n\[(?!populations)|\Z)", "", text), encoding="utf-8"
+    )
+    (tmp_path / "mine.toml").write_text(f"{SCENARIO}populations = ['one_prior']\n", encoding="utf-8")
+    found = faults(folder, scenario=tmp_path / "mine.toml")
+    assert any("settings.toml (populations)" in line for line in found), found
+
+
 def test_populations_with_only_a_header_are_refused_where_there_are_several(folder: Path) -> None:
     write_cells(folder / "populations.csv", read_cells(folder / "populations.csv")[:1])
     assert "relapsed/populations.csv: the file has no rows. Put its rows back." in faults(folder)

@@ -469,3 +469,11 @@ def test_every_name_of_the_model_has_words() -> None:
     assert labels.strategy_label(base().inputs.settings, COMPARATOR) == "Dexamethasone"
     assert labels.state_label("progression_free") == "Progression-free"
     assert labels.outcome_label("median_os") == "Median overall survival"
+
+
+def test_of_a_group_of_five_parameters_two_are_named_and_three_counted() -> None:
+    parameters = load_inputs("relapsed").parameters
+    names = ["u_progressed", "u_progression_free", "c_anaemia", "c_heparin", "c_aspirin"]
+    two = f"{parameters[names[0]].label}, {labels.in_sentence(parameters[names[1]].label)}"
+    assert labels.parameters_label(parameters, names) == f"{two} and 3 more"
+    assert labels.parameters_label(parameters, names[:3]) == f"{two} and {labels.in_sentence(parameters[names[2]].label)}"

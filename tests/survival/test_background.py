@@ -56,3 +56,16 @@ def test_draws_that_agree_share_one_column_with_the_same_bits():
     assert same.shape == (50, 1)
     assert mixed.shape == (50, 2)
     np.testing.assert_array_equal(same[:, 0], mixed[:, 0])
+
+
+@pytest.mark.parametrize(("ages", "men"), [((63.0, 63.0), (0.2, 0.8)), ((63.0, 70.0), (0.59, 0.59)), ((63.0, 70.0), (0.2, 0.8))])
+def test_each_draw_has_its_own_age_and_mix_of_sexes_though_the_others_differ_in_one_of_them_only(ages, men):
+    table = hm.load_inputs("relapsed").life_table
+    args = {"n_cycles": 50, "cycle_years": DT}
+    found = hazard_increments(table.male, table.female, age=np.array(ages), share_male=np.array(men), **args)
+    assert found.shape == (50, 2)
+    for i in range(2):
+        alone = hazard_increments(
+            table.male, table.female, age=np.array(ages[i : i + 1]), share_male=np.array(men[i : i + 1]), **args
+        )
+        np.testing.assert_array_equal(found[:, i], alone[:, 0])

@@ -127,3 +127,19 @@ def test_data_that_cannot_be_used_are_refused():
             adjust_crossover(**(good | {name: value}))
     with pytest.raises(InputError, match="does not change sign"):
         adjust_crossover(**trial(), search=(1.0, 2.0))
+
+
+def test_deaths_on_the_last_day_of_the_study_stay_deaths():
+    """On treatment from the first day, untreated time is the shortened end of the study itself: not after it."""
+    data = {name: np.append(values, last) for (name, values), last in zip(trial().items(), (3.0, 1.0, 0.0, 3.0), strict=True)}
+    ends = np.append(np.full(2 * len(SPREAD), 50.0), 3.0)
+    found = adjust_crossover(**data, censoring_times=ends)
+    assert found.recensored and found.psi < 0
+    assert found.times[-1] == 3.0 * math.exp(found.psi)
+    assert found.events[-1] == 1
+
+
+def test_a_hazard_ratio_that_is_not_finite_is_refused():
+    """Nobody of arm 0 dies while anybody of arm 1 is at risk: the likelihood rises for ever."""
+    with pytest.raises(InputError, match="not finite"):
+        cox_hazard_ratio([1, 2, 3, 4], [1, 1, 1, 1], [1, 1, 0, 0])

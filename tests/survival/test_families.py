@@ -24,6 +24,7 @@ from hemodel.survival.families import (
     quantile,
     restricted_mean,
     spline,
+    time_at,
     transformed,
 )
 
@@ -212,6 +213,17 @@ def test_splines_that_rise_are_refused_wherever_they_rise():
     with pytest.raises(InputError, match="survival curve"):
         cumulative_hazard(dips, [1.0, 7.0], [-1.0, 0.1, 0.2])
     assert np.all(np.diff(cumulative_hazard(dips, TIMES, [-1.0, 1.0, 0.2])) > 0)
+
+
+def test_a_spline_that_dips_between_its_inner_knots_only_is_refused():
+    dips = spline("hazard", [1.0, math.e, math.e**2, math.e**3])  # slopes at the knots 0.1 and more, -0.85 between two of them
+    with pytest.raises(InputError, match="1 of the curves rise"):
+        cumulative_hazard(dips, TIMES, [-1.0, 2.0, 1.9, -1.9])
+
+
+def test_the_quantile_of_a_curve_that_does_not_start_at_nobody_dead_is_refused():
+    with pytest.raises(InputError, match=r"does not pass a cumulative hazard of 0\.5"):
+        time_at(lambda times: times + 1, 0.5)
 
 
 def test_unknown_names_get_the_nearest():

@@ -215,3 +215,43 @@ def test_the_second_count_shares_no_arithmetic_with_the_first():
     source = Path(verification.__file__).with_name("recount.py").read_text(encoding="utf-8")
     names = {node.module for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)}
     assert {n for n in names if n and n.startswith("hemodel")} == {"hemodel.evidence.inputs", "hemodel.evidence.settings"}
+
+
+def other_drugs(inputs, *strategies):
+    """The inputs with costs of other drugs in these strategies alone, which is allowed."""
+    row = replace(inputs.parameters["c_heparin"], value=123.0, se=30.0, low=None, high=None, distribution="gamma")
+    rows = {f"c_other_drugs_{s}": replace(row, name=f"c_other_drugs_{s}") for s in strategies}
+    return replace(inputs, parameters={**inputs.parameters, **rows})
+
+
+@pytest.mark.parametrize("check", ["R5", "R6", "R7"])
+@pytest.mark.parametrize("strategies", [["dexamethasone"], ["lenalidomide_dexamethasone"]])
+def test_costs_of_other_drugs_in_one_strategy_alone_are_no_fault(inputs, check, strategies):
+    assert verdict(check, other_drugs(inputs, *strategies)) == PASS
+
+
+@pytest.mark.parametrize("check", ["R5", "R6", "R7"])
+def test_nor_are_they_in_a_strategy_without_drugs_or_in_two_of_three(check):
+    maintenance, first_line = hm.load_inputs("maintenance"), hm.load_inputs("first_line")
+    assert verdict(check, other_drugs(maintenance, "no_maintenance")) == PASS
+    kept = {n: p for n, p in first_line.parameters.items() if n != "c_other_drugs_lenalidomide_dexamethasone_18_cycles"}
+    assert verdict(check, replace(first_line, parameters=kept)) == PASS
+
+
+def test_a_drug_without_prophylaxis_and_disease_worse_than_any_life_table_are_linked_all_the_same(inputs):
+    none = with_row(inputs, "c_heparin", value=0.0, se=None, low=None, high=None, distribution="fixed")
+    none = with_row(none, "c_aspirin", value=0.0, se=None, low=None, high=None, distribution="fixed")
+    assert verdict("U14", none) == PASS
+    equal = with_row(none, "c_heparin", value=7.0)
+    assert verdict("U14", with_row(equal, "c_aspirin", value=7.0)) == PASS
+    quick = {
+        f"median_{curve}_{s}": months for s in inputs.settings.strategy_names for curve, months in (("pfs", 0.5), ("os", 1.0))
+    }
+    rates = {f"r_death_progressed_{s}": 8.0 for s in inputs.settings.strategy_names}
+    for structure in ("state_transition", "partitioned_survival"):
+        deadly = inputs.with_settings(structure=structure).with_values(**quick, **rates, **dict.fromkeys(ratios(inputs), 0.9))
+        assert verdict("U14", deadly) == PASS
+
+
+def ratios(inputs):
+    return [name for name in inputs.parameters if name.startswith("ratio_pfs_to_ttp_")]

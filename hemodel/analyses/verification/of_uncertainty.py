@@ -11,6 +11,7 @@ from scipy import special
 
 from hemodel.analyses.psa import run_psa
 from hemodel.analyses.value_of_information import evppi, evsi_table
+from hemodel.analyses.verification import recount
 from hemodel.analyses.verification.findings import (
     FAIL,
     PASS,
@@ -23,6 +24,7 @@ from hemodel.analyses.verification.findings import (
     listed,
     not_applicable,
 )
+from hemodel.analyses.verification.of_results import utility_bounds
 from hemodel.analyses.verification.subject import ROLES_APART, Array, Subject, everything_seen, nobody_dies
 from hemodel.cohort import model
 from hemodel.errors import InputError
@@ -313,12 +315,12 @@ def rules_of_draws(subject: Subject, draws: Mapping[str, Array]) -> dict[str, Bo
     states = np.stack([seen[s] for s in ("progression_free", "progressed", "dead")])
     plain = found.undiscounted
     assert plain is not None
-    mean = sum(plain.qalys[s] for s in ("progression_free", "progressed")) / plain.total_life_years
-    of_age = subject.inputs.settings.utility_age_adjustment != "none"  # then the mean falls with age, below both
-    utilities = [draws[f"u_{state}"] for state in ("progression_free", "progressed")]
-    lowest = np.full_like(utilities[0], -np.inf) if of_age else np.minimum(*utilities)
-    packs = np.sum([draws[n] for n in draws if n.startswith("p_packs_")] or [np.ones_like(lowest)], axis=0)
-    parts = np.stack([x for costs in plain.costs.values() for x in costs.values()])
+    ledger = recount.Ledger(subject.inputs, draws, seen)
+    nothing = np.zeros(states.shape[2:])
+    gained, lived, lowest, highest = utility_bounds(ledger, plain) or (nothing, nothing, nothing, nothing)
+    packs = np.sum([draws[n] for n in draws if n.startswith("p_packs_")] or [np.ones(states.shape[-1])], axis=0)
+    signs = recount.signs(ledger, "cost")
+    parts = np.stack([np.where(signs[c] > 0, x, 0.0) for costs in plain.costs.values() for c, x in costs.items()])
     totals = [(found.total_costs(a), plain.total_costs(a)) for a in found.price_arrangements]
     return {
         "sum of states": (np.abs(states.sum(axis=0) - 1) <= 1e-12).all(axis=(0, 1)),
@@ -326,10 +328,10 @@ def rules_of_draws(subject: Subject, draws: Mapping[str, Array]) -> dict[str, Bo
         "the dead stay dead": (np.diff(seen["dead"], axis=0) >= -1e-15).all(axis=(0, 1)),
         "discounted life-years at most undiscounted": (found.total_life_years <= plain.total_life_years + 1e-12).all(axis=0),
         "discounted costs at most undiscounted": np.all([(x <= y * (1 + 1e-12)).all(axis=0) for x, y in totals], axis=0),
-        "no cost below 0": (parts >= -1e-9).all(axis=(0, 1)),
+        "no cost below 0 whose amounts are not": (parts >= -1e-9).all(axis=(0, 1)),
         "shares of packs": np.abs(packs - 1) <= 1e-9,
-        "mean utility at most the higher": (mean <= np.maximum(*utilities) + 1e-12).all(axis=0),
-        "mean utility at least the lower": (mean >= lowest - 1e-12).all(axis=0),
+        "mean utility at most the higher": (gained <= highest * lived + 1e-12).all(axis=0),
+        "mean utility at least the lower": (gained >= lowest * lived - 1e-12).all(axis=0),
     }
 
 
@@ -361,8 +363,8 @@ def information(subject: Subject) -> Finding:
 def every_parameter_moves_something(subject: Subject) -> Finding:
     """U14: each parameter is moved alone."""
     settings, around = subject.inputs.settings, _nothing_nought(subject)
-    drugs = [s.model_dump() | {"drugs": ["lenalidomide", "dexamethasone"], "treatment_cycles": None} for s in settings.strategies]
-    all_given: dict[str, object] = {"strategies": drugs, "dexamethasone_high_dose_cycles": 4, "stop_at_response_cycle": None}
+    no_end = [s.model_dump() | {"treatment_cycles": None} for s in settings.strategies]
+    all_given: dict[str, object] = {"strategies": no_end, "stop_at_response_cycle": None}
     all_given |= {"horizon_years": max(3.0, settings.horizon_years)}  # long enough for everything to happen
     if settings.post_progression_clock_cycles is not None:
         all_given["post_progression_clock_cycles"] = 2
@@ -370,8 +372,9 @@ def every_parameter_moves_something(subject: Subject) -> Finding:
     dead = _stuck(subject, idle, around, all_given)
     dead = _stuck(subject, dead, around, {**all_given, **ROLES_APART})
     old = around | {"age_start": np.array([70.0])}
-    for life_table in (nobody_dies(subject.inputs.life_table), _harsh(subject.inputs.life_table)):
-        dead = _stuck(subject, dead, old, all_given, life_table=life_table)
+    short = {**all_given, "horizon_years": 3.0}  # nobody lives longer
+    for life_table, terms in ((nobody_dies, all_given), (_harsh, all_given), (_deadly, short)):
+        dead = _stuck(subject, dead, old, terms, life_table=life_table(subject.inputs.life_table))
     found = f"{len(subject.read)} read, all linked" if not dead else f"read but move nothing: {listed(dead)}"
     found += f"; idle with these settings, as they should be: {listed(idle)}" if idle and not dead else ""
     return holds(not dead, "each parameter that is read changes a result when it alone is moved", found, "strict")
@@ -383,9 +386,16 @@ def _harsh(table: LifeTable) -> LifeTable:
     return LifeTable("harsh", np.minimum(0.9, 1e-3 * np.exp(0.08 * ages)), np.minimum(0.8, 5e-4 * np.exp(0.08 * ages)))
 
 
+def _deadly(table: LifeTable) -> LifeTable:
+    """A life table in which people die faster than of any disease: hazards from 10 to 35 a year, by age and sex."""
+    hazards = np.linspace(10.0, 30.0, len(table.male))
+    return LifeTable("deadly", -np.expm1(-hazards - 5.0), -np.expm1(-hazards))
+
+
 def _nothing_nought(subject: Subject) -> dict[str, Array]:
-    """A draw near the base case in which no parameter is nought, no share is all, and no utility above the norm."""
+    """A draw near the base case: nothing is nought, no two prices are equal, no share is all, and no utility is above the norm."""
     around = {n: np.where(x == 0, 0.01, np.minimum(x, 0.99) if n.startswith("p_") else x) for n, x in subject.base.items()}
+    around |= {n: (1 + 0.001 * k) * around[n] for k, n in enumerate(around) if n.startswith("c_")}
     return around | {n: 0.9 * x for n, x in around.items() if n.startswith("u_")}
 
 

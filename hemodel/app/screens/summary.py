@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pandas as pd
 import streamlit as st
 
 from hemodel.analyses.base_case import BaseCase
@@ -11,7 +12,6 @@ from hemodel.app import results
 from hemodel.app.screens.verification import badge
 from hemodel.app.show import figure, plain, table, verdict_markdown
 from hemodel.app.sidebar import screen
-from hemodel.evidence.inputs import Inputs
 from hemodel.report import charts, labels, readings, tables
 
 
@@ -25,7 +25,8 @@ def draw() -> None:
         with column:
             _headline(base, filed, arrangement)
     badge(shown.inputs)
-    st.caption(plain(_trust(shown.inputs)))
+    statuses = tables.status_counts(shown.inputs)
+    st.caption(plain(_trust(statuses)))
     title = "Base-case results" if filed is None else "Results with the inputs above"
     for arrangement in arrangements:
         table(tables.base_case_table(base, arrangement), f"{title}. {labels.arrangement_label(settings, arrangement)}")
@@ -35,12 +36,12 @@ def draw() -> None:
         table(tables.net_health_benefit_table(base, arrangement), f"Net health benefit. {name}")
     st.caption(plain(tables.NET_HEALTH_BENEFIT_FOOTER))
     figure(charts.costs_by_component({a: base.costs_by_component(a) for a in arrangements}, settings))
-    table(tables.status_counts(shown.inputs), "How many inputs have been checked against their source")
+    table(statuses, "How many inputs have been checked against their source")
 
 
-def _trust(inputs: Inputs) -> str:
+def _trust(statuses: pd.DataFrame) -> str:
     """How many of the inputs in use have been checked against their source."""
-    counts = tables.status_counts(inputs).set_index("Status")["Used in this run"]
+    counts = statuses.set_index("Status")["Used in this run"]
     parts = ", ".join(f"{number} {status}" for status, number in counts.items())
     return f"This rests on {counts.sum()} inputs: {parts}. The page “Inputs” says which is which."
 
