@@ -15,6 +15,7 @@ from typing import Any
 from hemodel.app import choices
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence.confidential import covers, marked
+from hemodel.evidence.folder import problem_titles
 from hemodel.evidence.inputs import Inputs, load_inputs
 from hemodel.evidence.parameters import number
 from hemodel.evidence.reading import decoded, toml_values
@@ -22,12 +23,8 @@ from hemodel.evidence.settings import THRESHOLD_PRESETS
 from hemodel.files import write_whole
 from hemodel.report.scenario_file import scenario_toml
 
-PROBLEMS = {
-    "relapsed": "Relapsed myeloma (NICE TA171)",
-    "maintenance": "Maintenance after transplant",
-    "first_line": "First line, without transplant",
-}
-"""The decision problems of the package in words."""
+PROBLEMS = problem_titles()
+"""The decision problems of the package with their titles."""
 FIRST = next(iter(PROBLEMS))
 MOST_BYTES = 200_000
 """Size of a scenario file; real ones have a few thousand bytes."""

@@ -16,6 +16,8 @@ from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence.reading import data_folder, is_file, read_text, toml_values
 
 SETTINGS = "settings.toml"
+FIRST_PROBLEM = "relapsed"
+"""The problem that is meant where none is named, and whose files show how others are written."""
 OPTIONAL = ("correlations.csv", "published.csv", "adverse_events.csv")
 """Files that may be empty or not there."""
 FILES = (SETTINGS, "parameters.csv", "populations.csv", "payoffs.csv", *OPTIONAL)
@@ -75,9 +77,15 @@ def problem_names() -> list[str]:
     return sorted(path.parent.name for path in data_folder("inputs").glob(f"*/{SETTINGS}"))
 
 
+def problem_titles() -> dict[str, str]:
+    """Names of the decision problems of the package with their titles, the first problem first."""
+    titles = {name: _title_of(data_folder("inputs") / name / SETTINGS) for name in problem_names()}
+    return dict(sorted(titles.items(), key=lambda item: item[0] != FIRST_PROBLEM))
+
+
 def example_settings() -> str:
     """The settings of the first problem of the package, whose lines show how settings are written."""
-    return _kept(data_folder("inputs") / "relapsed" / SETTINGS).text or ""
+    return _kept(data_folder("inputs") / FIRST_PROBLEM / SETTINGS).text or ""
 
 
 def open_folder(problem: str | Path) -> Folder:
@@ -149,3 +157,11 @@ def _problem_of(file: Kept) -> object:
     """The problem that a file of settings or a scenario names, if it can be read."""
     values = toml_values("", file.text, []) if file.text is not None else None
     return None if values is None else values.get("problem")
+
+
+def _title_of(settings: Path) -> str:
+    """The title that a file of settings gives its problem, or the name of the folder in words."""
+    text = _kept(settings).text
+    values = toml_values("", text, []) if text is not None else None
+    title = (values or {}).get("title")
+    return title if isinstance(title, str) and title.strip() else settings.parent.name.replace("_", " ").capitalize()

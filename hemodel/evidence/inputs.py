@@ -228,8 +228,8 @@ def _labels(rows_of: Iterable[Payoff]) -> dict[str, str]:
 
 
 def _content(settings: Settings) -> dict[str, Any]:
-    """What of the settings makes the hash: without the marks of schemes that are public, or of which nobody has said."""
-    content = settings.model_dump(mode="json")
+    """What of the settings makes the hash: without the title, and the marks of schemes that are public, or of which nobody has said."""
+    content = settings.model_dump(mode="json", exclude={"title"})
     for scheme in content["schemes"].values():
         if scheme["confidentiality"] in (None, "none"):
             del scheme["confidentiality"]

@@ -264,6 +264,7 @@ class Settings(_Strict):
     """`settings.toml` of a decision problem. Rates per year, times in years, cycles of 28 days."""
 
     problem: Text
+    title: Text | None = None  # the problem in a few words, in lists of problems; none: its name
     question: Text
     price_year: Text
     population: Text

@@ -29,6 +29,7 @@ from hemodel.analyses.fitting import run_fits
 from hemodel.cohort.model import evaluate
 from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws, sampler
+from hemodel.evidence.folder import problem_names, problem_titles
 from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
 from hemodel.evidence.reading import data_folder
 from hemodel.evidence.survival_data import read_curve, read_risk_table, read_times
@@ -1000,9 +1001,29 @@ def test_correlations_that_contradict_each_other_only_in_a_scenario_are_refused(
 
 def test_every_scenario_of_the_folder_is_listed_for_its_problem() -> None:
     files = {p.stem: tomllib.loads(p.read_text(encoding="utf-8"))["problem"] for p in data_folder("scenarios").glob("*.toml")}
-    for problem in ("relapsed", "maintenance", "first_line"):
+    for problem in problem_names():
         assert scenario_names(problem) == sorted(name for name, of in files.items() if of == problem)
     assert scenario_names("no_such_problem") == []
+
+
+def test_every_problem_of_the_package_is_listed_with_its_title_and_the_first_one_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = problem_titles()
+    assert next(iter(found)) == "relapsed" and sorted(found) == problem_names()
+    assert found["one_prior"] == load_inputs("one_prior").settings.title == "After one prior therapy (NICE TA171, TA129)"
+    assert len(set(found.values())) == len(found)
+    shutil.copytree(data_folder("inputs"), tmp_path / "inputs")
+    text = (tmp_path / "inputs" / "one_prior" / "settings.toml").read_text(encoding="utf-8")
+    untitled = re.sub(r"^title = .*\n", "", text, flags=re.MULTILINE)
+    (tmp_path / "inputs" / "one_prior" / "settings.toml").write_text(untitled, encoding="utf-8")
+    monkeypatch.setattr("hemodel.evidence.folder.data_folder", lambda name: tmp_path / name)
+    assert problem_titles()["one_prior"] == "One prior"
+
+
+def test_a_title_is_no_part_of_the_hash_of_the_inputs() -> None:
+    inputs = load_inputs("one_prior")
+    assert inputs.with_settings(title="Another").hash == inputs.hash
 
 
 def test_a_scenario_with_a_misspelt_problem_is_listed_so_that_it_is_met_and_mended(

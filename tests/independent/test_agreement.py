@@ -18,6 +18,7 @@ import hemodel as hm
 from hemodel.cohort.model import evaluate
 from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws, sampler
+from hemodel.evidence.folder import problem_names
 from hemodel.evidence.reading import data_folder
 
 spec = importlib.util.spec_from_file_location("plain_model", Path(__file__).with_name("plain_model.py"))
@@ -39,7 +40,7 @@ spec = importlib.util.spec_from_file_location("made_up_for_agreement", Path(__fi
 assert spec is not None and spec.loader is not None
 made_up = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(made_up)
-PROBLEMS = [problem for problem in ("relapsed", "maintenance", "first_line") if loads(problem)]
+PROBLEMS = [problem for problem in problem_names() if loads(problem)]
 
 
 def cases(problem):

@@ -18,6 +18,7 @@ import pytest
 from hemodel.analyses.base_case import run_base_case
 from hemodel.errors import InputError
 from hemodel.evidence.confidential import announced, is_confidential, schemes, unmarked, without_schemes
+from hemodel.evidence.folder import problem_names
 from hemodel.evidence.inputs import load_inputs
 from hemodel.report.live import live_workbook, write_live_workbook
 from hemodel.report.live.program import live_program
@@ -177,7 +178,7 @@ def test_the_marks_of_public_schemes_leave_the_hash_of_the_inputs_as_it_was():
     assert with_scheme(mark="none").hash == with_scheme(mark=None).hash != with_scheme(mark="cic").hash
 
 
-@pytest.mark.parametrize("problem", ["relapsed", "maintenance", "first_line"])
+@pytest.mark.parametrize("problem", problem_names())
 def test_nothing_in_the_packaged_problems_is_confidential(problem):
     from hemodel.evidence.inputs import scenario_names
 

@@ -28,6 +28,7 @@ from hemodel import cli
 from hemodel.cohort import model
 from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws
+from hemodel.evidence.folder import problem_names
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +42,7 @@ commands = settings(laws, max_examples=COMMAND_EXAMPLES)
 spec = importlib.util.spec_from_file_location("made_up_for_properties", Path(__file__).parent.parent / "made_up.py")
 made_up = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(made_up)
-INPUTS = {problem: hm.load_inputs(problem) for problem in ("relapsed", "maintenance", "first_line")}
+INPUTS = {problem: hm.load_inputs(problem) for problem in problem_names()}
 with tempfile.TemporaryDirectory() as folder:
     INPUTS |= {name: hm.load_inputs(made_up.made_up(name, Path(folder) / name)) for name in ("two_drugs", "observation")}
 SHORT = {"horizon_years": 6.0}
