@@ -34,7 +34,14 @@ from hemodel.evidence.scenarios import (
     scenario_from,
     with_scenario,
 )
-from hemodel.evidence.settings import FIXED_BY_FILES, Settings, changed_settings, settings_from
+from hemodel.evidence.settings import (
+    FIXED_BY_FILES,
+    FittedEstimates,
+    Settings,
+    changed_settings,
+    settings_from,
+    with_fits_as_terms,
+)
 from hemodel.evidence.vials import expected_price
 
 POPULATION_COLUMNS = ("population", "name", *rows.OVERRIDABLE)
@@ -275,14 +282,15 @@ def as_filed(problem: str | Path | Inputs, population: str | None = None) -> Inp
 
 def _inputs(folder: Folder, population: str | None, scenario: str | Path | None) -> Inputs:
     faults: list[Fault] = []
-    values = _read_toml(folder, folder.path / "settings.toml", faults)
+    values, fits = _read_settings(folder, faults)
     settings = _settings(place(folder.path / "settings.toml"), values, faults)
     names = _names_in(values or {})
     base, whole = _read_parameters(folder, faults)
+    base, of_fits = with_curves(base, (), fits)
     names = replace(names, parameters=base if whole else None)
     of_population = _read_populations(folder, base, names, faults)
     payoffs = _read_payoffs(folder, faults)
-    pairs = _read_correlations(folder, names, faults)
+    pairs = [*_read_correlations(folder, names, faults), *(("", pair) for pair in of_fits)]
     figures = _read_published(folder, names, faults)
     chosen = _chosen_population(population, settings, names, faults)
     faults += _contradictions(place(folder.path / "correlations.csv"), pairs, base, of_population, names)
@@ -351,6 +359,20 @@ def _contradictions(
 def _read_toml(folder: Folder, path: Path, faults: list[Fault]) -> dict[str, Any] | None:
     text = folder.text(path, faults)
     return None if text is None else toml_values(place(path), text, faults)
+
+
+def _read_settings(folder: Folder, faults: list[Fault]) -> tuple[dict[str, Any] | None, dict[str, FittedEstimates]]:
+    """Values of `settings.toml`, and the curves that stand there with their covariance."""
+    path = folder.path / "settings.toml"
+    values = _read_toml(folder, path, faults)
+    if values is None:
+        return None, {}
+    kept, fits, found = with_fits_as_terms(place(path), values)
+    faults += found
+    for name, fit in fits.items():
+        own, _ = with_curves({}, (), {name: fit})
+        faults += [fault for p in own.values() for fault in rows.check(f"{place(path)} (fitted_curves.{name})", p)]
+    return kept, fits
 
 
 def _read_rows(

@@ -88,7 +88,7 @@ def own_progression(draws: Draws, inputs: Inputs) -> LogSteps | None:
 
 def _lasting_pfs(draws: Draws, inputs: Inputs) -> LogSteps:
     """The PFS curves without waning."""
-    steps = _from_median(draws, inputs, "pfs", years_by_strategy(draws, inputs, "median_pfs"))
+    steps = _published(draws, inputs, "pfs")
     if inputs.settings.pfs_curve == "response_mixture":
         rows = len(inputs.settings.strategies)
         mixed = _responders(draws, inputs)
@@ -115,7 +115,7 @@ def exposure_steps(draws: Draws, inputs: Inputs, places: Collection[int]) -> Log
 
 def os_steps(draws: Draws, inputs: Inputs) -> LogSteps:
     """Overall-survival curves: of the published medians, or some from another's by a hazard ratio (see `_os_sources`)."""
-    steps = _from_median(draws, inputs, "os", years_by_strategy(draws, inputs, "median_os"))
+    steps = _published(draws, inputs, "os")
     source, factor = _os_sources(draws, inputs)
     if factor is None:
         return _waned(_with_fitted(steps, draws, inputs, "os"), inputs)
@@ -124,7 +124,7 @@ def os_steps(draws: Draws, inputs: Inputs) -> LogSteps:
 
 def os_median(draws: Draws, inputs: Inputs) -> Array:
     """Median of each overall-survival curve in years, (strategy, draw), without waning or floor: the target of the calibration."""
-    median = years_by_strategy(draws, inputs, "median_os")
+    median = _published_median(draws, inputs, "os")
     source, factor = _os_sources(draws, inputs)
     if factor is None:
         return _with_fitted_medians(median, draws, inputs)
@@ -222,6 +222,24 @@ def _shape(draws: Draws, inputs: Inputs, curve: str) -> Array:
     if f"{name}_{inputs.settings.strategy_names[0]}" in inputs.parameters:
         return by_strategy(draws, inputs, name)
     return draws[name]
+
+
+def _published(draws: Draws, inputs: Inputs, curve: str) -> LogSteps:
+    """The curves of published medians; where all are fitted none is read, and this is only a place to put them."""
+    if all(f"{curve}_{name}" in inputs.settings.fitted_curves for name in inputs.settings.strategy_names):
+        return hazards.constant(_published_median(draws, inputs, curve), inputs.settings.cycle_years)
+    return _from_median(draws, inputs, curve, _published_median(draws, inputs, curve))
+
+
+def _published_median(draws: Draws, inputs: Inputs, curve: str) -> Array:
+    """Published medians in years, (strategy, draw); 1 for strategies whose curve was fitted, of which none is needed."""
+    names = inputs.settings.strategy_names
+    nothing = np.ones(len(draws["age_start"]))
+    fitted = inputs.settings.fitted_curves
+    medians = [f"median_{curve}_{name}" for name in names]
+    return np.stack(
+        [nothing if f"{curve}_{s}" in fitted else inputs.years(m, draws[m]) for s, m in zip(names, medians, strict=True)]
+    )
 
 
 def _from_median(draws: Draws, inputs: Inputs, curve: str, median: Array) -> LogSteps:
