@@ -23,7 +23,16 @@ from hemodel.evidence.correlations import Correlation, contradiction, latent
 from hemodel.evidence.fitted import with_curves
 from hemodel.evidence.folder import OPTIONAL, Folder, example_settings, open_folder
 from hemodel.evidence.parameters import Parameter
-from hemodel.evidence.payoffs import EVENT_COLUMNS, PAYOFF_COLUMNS, Payoff, check_rows, column_of, read_events, read_payoffs
+from hemodel.evidence.payoffs import (
+    EVENT_COLUMNS,
+    PAYOFF_COLUMNS,
+    Payoff,
+    check_rows,
+    column_of,
+    never_paid,
+    read_events,
+    read_payoffs,
+)
 from hemodel.evidence.reading import Table, csv_rows, is_file, place, toml_values
 from hemodel.evidence.rules import UtilityNorm, load_rules
 from hemodel.evidence.scenarios import (
@@ -38,6 +47,7 @@ from hemodel.evidence.settings import (
     FIXED_BY_FILES,
     FittedEstimates,
     Settings,
+    Vials,
     changed_settings,
     settings_from,
     with_fits_as_terms,
@@ -137,13 +147,25 @@ class Inputs:
         terms = self.settings.drugs[drug]
         if terms.vials is None:
             return None if terms.price is None else parse(terms.price)
-        dose, size, spread = (
-            self._at_base(drug, parse(text)) for text in (terms.vials.dose, terms.vials.size, terms.vials.spread)
-        )
-        deviation = math.sqrt(math.log1p((spread / size) ** 2)) if size else 0.0
-        return expected_price(
-            terms.vials, 1.5 * dose * size * math.exp(8 * deviation)
-        )  # beyond it fewer than 1 in 10^15, in any draw
+        dose, size, spread = self._needs(drug, terms.vials)
+        deviation = math.sqrt(math.log1p((spread / size) ** 2))
+        # fewer than 1 in 10^15 need more than the first, and 1 in 3 million more than the second, in any draw
+        most, held = 1.5 * dose * size * math.exp(8 * deviation), dose * size * math.exp(5 * deviation)
+        return expected_price(terms.vials, most, held, f"settings.toml (drugs.{drug}.vials)")
+
+    def _needs(self, drug: str, vials: Vials) -> list[float]:
+        """Dose, body size and its spread of the base case; raises `InputError` where one of them is 0."""
+        texts = {key: getattr(vials, key) for key in ("dose", "size", "spread")}
+        found = {key: self._at_base(drug, parse(text)) for key, text in texts.items()}
+        where = f"settings.toml (drugs.{drug}.vials."
+        faults = [
+            Fault(f"{where}{key})", f"{texts[key]} comes to {value:g}, for which there is no vial", "Give more than 0")
+            for key, value in found.items()
+            if value <= 0
+        ]
+        if faults:
+            raise InputError.together(faults)
+        return list(found.values())
 
     def _first_taker(self, drug: str) -> str:
         return next(s.name for s in self.settings.strategies if drug in s.drugs)
@@ -305,6 +327,7 @@ def _inputs(folder: Folder, population: str | None, scenario: str | Path | None)
     if not faults and settings is not None:
         # a parameter that is not there is told by the run, with all others that it needs
         faults += [fault for fault in check_rows(payoffs, settings, units_of(parameters)) if not fault.missing]
+        faults += never_paid(payoffs, settings) if change == BASE_CASE else []
     if not faults:
         faults += contradiction(place(folder.path / "correlations.csv"), correlations, parameters)
     if faults or settings is None or life_table is None:

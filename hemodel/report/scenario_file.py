@@ -33,9 +33,10 @@ def scenario_toml(inputs: Inputs, *, name: str, label: str, why: str, without: C
     changed = {k: v for k, v in after.items() if v != before[k] and k not in elsewhere and v is not None}
     if changed:
         lines += ["", "[settings]", *(f"{key} = {_toml(value)}" for key, value in changed.items())]
+    of_curves = tuple(f"fit_{curve}_" for curve in settings.fitted_curves)  # they stand with their covariance, below
     for parameter in inputs.parameters.values():
         base = filed.parameters.get(parameter.name)
-        if base is None or base == parameter or parameter.name in without:
+        if base is None or base == parameter or parameter.name in without or parameter.name.startswith(of_curves):
             continue
         columns = [c for c in OVERRIDABLE if getattr(parameter, c) != getattr(base, c)]
         if set(columns) & set(_SPREAD):
