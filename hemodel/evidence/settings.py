@@ -533,6 +533,11 @@ _BOUNDS = {
     "greater_than_equal": ("is too small", "Give {ge:g} or more"),
     "less_than_equal": ("is too large", "Give {le:g} or less"),
 }
+_PATTERNS = {
+    r"\S": ("is empty", "Write some text"),
+    r"^[a-z][a-z0-9_]*$": ("{given} is not a name", "Use small letters, digits and _"),
+    r"^[A-Z]{3}$": ("{given} is not a currency", "Write its three capital letters, such as EUR"),
+}
 _TABLES: dict[object, type[BaseModel]] = {
     "strategies": Strategy,
     "schedules": Phase,
@@ -591,9 +596,8 @@ def _fault(where: str, table: str, details: Mapping[str, Any], examples: str = "
     if kind == "too_short":
         return Fault(place, f"has {terms['actual_length']} entries", f"Give {terms['min_length']} or more")
     if kind == "string_pattern_mismatch":
-        is_name = terms["pattern"] != r"\S"
-        problem = f"{shown(given)} is not a name" if is_name else "is empty"
-        return Fault(place, problem, "Use small letters, digits and _" if is_name else "Write some text")
+        problem, remedy = _PATTERNS[terms["pattern"]]
+        return Fault(place, problem.format(given=shown(given)), remedy)
     return Fault(place, f"{shown(given)} does not fit", str(details["msg"]))
 
 
