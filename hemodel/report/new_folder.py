@@ -14,8 +14,9 @@ from hemodel.analyses.base_case import run_base_case
 from hemodel.analyses.calibration import DerivedRate, derive_rates
 from hemodel.errors import Fault, InputError, shown
 from hemodel.evidence.examples import Examples, csv_row
-from hemodel.evidence.inputs import EVENT_COLUMNS, PAYOFF_COLUMNS, POPULATION_COLUMNS, Inputs, load_inputs
+from hemodel.evidence.inputs import POPULATION_COLUMNS, Inputs, load_inputs
 from hemodel.evidence.parameters import COLUMNS, Parameter
+from hemodel.evidence.payoffs import EVENT_COLUMNS, PAYOFF_COLUMNS
 from hemodel.files import refuse_new_folder, write_folder
 
 TYPED = "typed in hemodel new: put its source here"
@@ -92,6 +93,8 @@ def write_new(folder: Path, appraisal: NewAppraisal) -> Inputs:
 def _refuse_misfits(appraisal: NewAppraisal) -> None:
     """What the files could not say: names that are none, and one drug at two prices. All else is told by the reading."""
     faults = []
+    if not re.fullmatch(r"[A-Z]{3}", appraisal.currency):
+        faults.append(Fault("currency", f"{shown(appraisal.currency)} is not one", "Write its three capital letters, such as EUR"))
     words = [(s.label, "strategy") for s in appraisal.strategies] + [(s.drug, "drug") for s in appraisal.strategies if s.drug]
     for label, kind in words:
         if not re.match(r"[a-z]", name_of(label)):
