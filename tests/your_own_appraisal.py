@@ -45,7 +45,7 @@ def followed(page: str, folder: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def commands(body: str) -> list[tuple[str, str]]:
-    """Commands of a block (a line that ends in \\ goes on), each with what is printed below it."""
+    """Commands of a block (a line that ends in a backslash goes on), each with what is printed below it."""
     parts = re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]
     found = []
     for part in parts:

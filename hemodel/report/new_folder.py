@@ -94,7 +94,9 @@ def _refuse_misfits(appraisal: NewAppraisal) -> None:
     """What the files could not say: names that are none, and one drug at two prices. All else is told by the reading."""
     faults = []
     if not re.fullmatch(r"[A-Z]{3}", appraisal.currency):
-        faults.append(Fault("currency", f"{shown(appraisal.currency)} is not one", "Write its three capital letters, such as EUR"))
+        faults.append(
+            Fault("currency", f"{shown(appraisal.currency)} is not one", "Write its three capital letters, such as EUR")
+        )
     words = [(s.label, "strategy") for s in appraisal.strategies] + [(s.drug, "drug") for s in appraisal.strategies if s.drug]
     for label, kind in words:
         if not re.match(r"[a-z]", name_of(label)):
