@@ -6,6 +6,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "hemodel"
 FLOORS = {
     "errors": 0,
+    "extras": 1,
     "files": 1,
     "outcomes": 1,
     "threads": 1,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence import parameters as rows
-from hemodel.evidence.amounts import Amount, parse
+from hemodel.evidence.amounts import Amount, Unreadable, parse
 from hemodel.evidence.correlations import Correlation, contradiction, latent
 from hemodel.evidence.fitted import with_curves
 from hemodel.evidence.folder import OPTIONAL, Folder, example_settings, open_folder
@@ -149,9 +149,14 @@ class Inputs:
             return None if terms.price is None else parse(terms.price)
         dose, size, spread = self._needs(drug, terms.vials)
         deviation = math.sqrt(math.log1p((spread / size) ** 2))
-        # fewer than 1 in 10^15 need more than the first, and 1 in 3 million more than the second, in any draw
-        most, held = 1.5 * dose * size * math.exp(8 * deviation), dose * size * math.exp(5 * deviation)
-        return expected_price(terms.vials, most, held, f"settings.toml (drugs.{drug}.vials)")
+        # beyond seven deviations is one person in 10^12; a quarter more, because dose and size may be larger in a draw
+        most = 1.25 * dose * size * math.exp(7 * deviation)
+        try:
+            return expected_price(terms.vials, most)
+        except Unreadable as error:
+            raise InputError(
+                f"settings.toml (drugs.{drug}.vials)", f"the dose {error}", "Give larger vials, or share them"
+            ) from None
 
     def _needs(self, drug: str, vials: Vials) -> list[float]:
         """Dose, body size and its spread of the base case; raises `InputError` where one of them is 0."""
@@ -231,7 +236,7 @@ class Inputs:
         """The same inputs with some settings set anew; raises `InputError` for what is not a setting or does not fit."""
         new, faults = changed_settings("changed settings", self.settings, settings, fixed=(*FIXED_BY_FILES, "life_table"))
         if new is not None:
-            faults += [fault for fault in check_rows(self.payoffs, new, units_of(self.parameters)) if not fault.missing]
+            faults += check_rows(self.payoffs, new, units_of(self.parameters))
         if new is None or faults:
             raise InputError.together(faults)
         return replace(self, settings=new, changed=(*self.changed, *settings))
@@ -326,7 +331,8 @@ def _inputs(folder: Folder, population: str | None, scenario: str | Path | None)
         settings, parameters, correlations, faults = _with_fitted_curves(change, settings, parameters, correlations)
     if not faults and settings is not None:
         # a parameter that is not there is told by the run, with all others that it needs
-        faults += [fault for fault in check_rows(payoffs, settings, units_of(parameters)) if not fault.missing]
+        of_rows = check_rows(payoffs, settings, units_of(parameters))
+        faults += [] if all(fault.missing for fault in of_rows) else of_rows
         faults += never_paid(payoffs, settings) if change == BASE_CASE else []
     if not faults:
         faults += contradiction(place(folder.path / "correlations.csv"), correlations, parameters)

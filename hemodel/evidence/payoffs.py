@@ -405,8 +405,8 @@ def _misfits(drug: str, settings: Settings) -> list[tuple[str, str]]:
         found.append((f"there is a scheme of {drug}, which has no price", "Give it a price, or leave the scheme out"))
     if is_stepped and scheduled:
         found.append((f"doses of {drug} go down over time, and it is given on days of its own", 'Set dose = "shares"'))
-    if any(scheme.most_paid is not None for scheme in own) and (is_stepped or terms.dispensed is not None):
-        found.append((f"what is paid for {drug} is capped, and its packs are not the same in every cycle", "Leave out dispensed"))
+    if any(scheme.most_paid is not None for scheme in own) and is_stepped:
+        found.append((f"what is paid for {drug} is capped, and its price is not the same in every cycle", 'Set dose = "shares"'))
     kinds = {scheme.kind for scheme in own}
     if settings.scheme_counts == "dispensed":
         if scheduled and kinds - {"price_discount"}:

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from functools import reduce
 from itertools import pairwise
 
-from hemodel.errors import InputError
-from hemodel.evidence.amounts import Amount, Call, Name, Number, Operation, Tree, formula, parse
+from hemodel.evidence.amounts import Amount, Call, Name, Number, Operation, Tree, Unreadable, formula, parse
 from hemodel.evidence.settings import Vials
 
 MOST_STEPS = 60  # totals of vials looked at: beyond them the share of people is refused, not cut off
@@ -40,11 +39,10 @@ def combinations(strengths: Mapping[str, float], most: float) -> list[tuple[floa
     return found[1:]
 
 
-def expected_price(vials: Vials, most: float, held: float = 0.0, where: str = "vials") -> Amount:
+def expected_price(vials: Vials, most: float) -> Amount:
     """Expected list price of one giving as an amount over the parameters of dose, size, spread and prices.
 
-    `most`: the largest dose looked at, in mg; people above it are given what holds it. Raises `InputError` at `where` if a dose of `held`
-    takes more sums of vials than are looked at.
+    `most`: the largest dose looked at, in mg; people above it are given what holds it. Raises `Unreadable` where no few vials hold it.
     """
     dose, size, spread = parse(vials.dose).tree, parse(vials.size).tree, parse(vials.spread).tree
     needed = Operation("*", dose, size)
@@ -57,9 +55,8 @@ def expected_price(vials: Vials, most: float, held: float = 0.0, where: str = "v
     ratio = Operation("/", spread, size)
     variance = Call("LN", (Operation("+", Number(1.0), Operation("*", ratio, ratio)),))
     steps = combinations(prices, most)
-    if steps[-1][0] < min(held, most):
-        problem = f"a dose of up to {held:.4g} mg is more than {MOST_STEPS} sums of vials of {' and '.join(vials.prices)} mg hold"
-        raise InputError(where, problem, "Give a larger vial, the dose in mg, or shared = true")
+    if steps[-1][0] < most:
+        raise Unreadable(f"needs more than {MOST_STEPS} totals of these vials for a dose of {most:,.6g} mg")
     tree = _cost(steps[0][1])
     for (total, before), (_, after) in pairwise(steps):
         above = Operation("-", Call("LN", (Operation("/", needed, Number(total)),)), Operation("/", variance, Number(2.0)))

@@ -141,8 +141,10 @@ def strategy_label(settings: Settings, name: str) -> str:
 
 
 def arrangement_label(settings: Settings, name: str) -> str:
-    """A price arrangement in full: "List price", or the label of the scheme."""
-    return LIST_PRICE if name == "list" else settings.schemes[name].label
+    """A price arrangement in full: "List price", or the label of the scheme or of the set of schemes."""
+    if name == "list":
+        return LIST_PRICE
+    return settings.arrangements[name].label if name in settings.arrangements else settings.schemes[name].label
 
 
 def arrangement_short(settings: Settings, name: str) -> str:

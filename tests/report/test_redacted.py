@@ -28,7 +28,7 @@ LIST = 4_368.0
 def with_scheme(problem="relapsed", mark="cic", **terms):
     """The problem on a short horizon with one scheme, whose label says its terms as a careless one does."""
     given = terms or {"kind": "price_discount", "price_discount": DISCOUNT}
-    scheme = {"label": f"Simple discount of {100 * DISCOUNT:g} %", "confidentiality": mark, **given}
+    scheme = {"label": f"Simple discount of {100 * DISCOUNT:g} %", "confidentiality": mark, "drug": "lenalidomide", **given}
     return load_inputs(problem).with_settings(horizon_years=8.0, schemes={"pas": scheme})
 
 
@@ -84,8 +84,19 @@ def test_what_does_not_follow_from_the_scheme_is_still_there():
         ("relapsed", {"kind": "free_start", "free_cycles": 2}, {"kind": "free_start", "free_cycles": 9}),
         (
             "relapsed",
-            {"kind": "response_refund", "response_by_cycle": 4, "p_response": 0.6},
-            {"kind": "response_refund", "response_by_cycle": 6, "p_response": 0.31},
+            {"kind": "response_refund", "response_by_cycle": 4},
+            {"kind": "response_refund", "response_by_cycle": 6},
+        ),
+        (
+            "relapsed",
+            {
+                "kind": "tiered_discount",
+                "tiers": [{"from_cycle": 3, "price_discount": 0.217}, {"from_cycle": 9, "price_discount": 0.533}],
+            },
+            {
+                "kind": "tiered_discount",
+                "tiers": [{"from_cycle": 1, "price_discount": 0.713}, {"from_cycle": 40, "price_discount": 0.937}],
+            },
         ),
     ],
 )
@@ -127,7 +138,7 @@ def test_a_scenario_that_brings_a_confidential_scheme_goes_by_no_name(tmp_path):
     file = tmp_path / "discount_3719.toml"
     file.write_text(
         'name = "discount_3719"\nproblem = "relapsed"\nlabel = "Offer 3719"\nwhy = "The offer of 3719."\n[settings]\nhorizon_years = 8.0\n'
-        '[settings.schemes.pas]\nlabel = "3719"\nkind = "price_discount"\nprice_discount = 0.3719\nconfidentiality = "cic"\n'
+        '[settings.schemes.pas]\nlabel = "3719"\ndrug = "lenalidomide"\nkind = "price_discount"\nprice_discount = 0.3719\nconfidentiality = "cic"\n'
     )
     inputs = load_inputs("relapsed", scenario=file)
     redacted = unzipped(live_workbook(inputs, confidential="redacted"))

@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hemodel.cohort.model.curves import by_strategy
 from hemodel.cohort.model.paths import RECENTLY, LaterPacks, Paths, later_windows
 from hemodel.cohort.model.plan import Plan, Row, value
 from hemodel.cohort.model.treatment import ON_TREATMENT, with_steps
@@ -31,14 +30,17 @@ class Valuation:
     def costs(self, rate: float) -> dict[str, dict[str, Array]]:
         """Cost of each component under each price arrangement, per person, discounted at `rate` a year."""
         rows = [(row, amount) for row, amount in self._amounts if row.payoff.outcome == "cost"]
-        same = [None if _depends_on_price(row) else amount * self._measured(row, rate) for row, amount in rows]
-        return {
-            arrangement: _by_component(
-                (row, self._in_arrangement(row, amount, arrangement, rate) if known is None else known)
-                for (row, amount), known in zip(rows, same, strict=True)
-            )
-            for arrangement in self.plan.arrangements
-        }
+        depends = {row.payoff.component for row, _ in rows if _depends_on_price(row)}
+        same = _by_component(
+            (row, self._cost(row, amount, "", rate)) for row, amount in rows if row.payoff.component not in depends
+        )
+        others = [(row, amount) for row, amount in rows if row.payoff.component in depends]
+        order = list(dict.fromkeys(row.payoff.component for row, _ in rows))
+        result = {}
+        for arrangement in self.plan.arrangements:
+            found = same | _by_component((row, self._cost(row, amount, arrangement, rate)) for row, amount in others)
+            result[arrangement] = {name: found[name] for name in order}
+        return result
 
     def qalys(self, rate: float) -> dict[str, Array]:
         """QALYs of each component: by state, and what is taken away, under names of its own."""
@@ -58,6 +60,11 @@ class Valuation:
             found.append((row, value(row.amounts, self.draws, self.plan.inputs, price)))
         return found
 
+    def _cost(self, row: Row, amount: Array, arrangement: str, rate: float) -> Array:
+        if _depends_on_price(row):
+            return self._in_arrangement(row, amount, arrangement, rate)
+        return amount * self._measured(row, rate)
+
     def _in_arrangement(self, row: Row, amount: Array, arrangement: str, rate: float) -> Array:
         """What a row costs that depends on who pays: packs charged, in this line or a later one, or running a scheme."""
         drug = row.payoff.drug
@@ -69,7 +76,11 @@ class Valuation:
             return scheme.charged(LaterPacks(self.paths, rate, window)) * amount
         refunded: Array | float = 0.0
         if scheme.refund_cycles is not None:
-            refunded = 1.0 - by_strategy(self.draws, self.plan.inputs, "p_response")
+            names = self.plan.inputs.settings.strategy_names
+            nobody = np.zeros(len(self.draws["age_start"]))
+            refunded = np.stack(
+                [1.0 - self.draws[f"p_response_{s}"] if takes else nobody for s, takes in zip(names, row.takes, strict=True)]
+            )
         return scheme.charged(self.paths.packs(drug, rate), refunded) * (row.takers * amount)
 
     def _measured(self, row: Row, rate: float) -> Array:
