@@ -89,14 +89,8 @@ def test_what_does_not_follow_from_the_scheme_is_still_there():
         ),
         (
             "relapsed",
-            {
-                "kind": "tiered_discount",
-                "tiers": [{"from_cycle": 3, "price_discount": 0.217}, {"from_cycle": 9, "price_discount": 0.533}],
-            },
-            {
-                "kind": "tiered_discount",
-                "tiers": [{"from_cycle": 1, "price_discount": 0.713}, {"from_cycle": 40, "price_discount": 0.937}],
-            },
+            {"kind": "tiered_discount", "tiers": [{"from_cycle": 3, "price_discount": 0.217}, {"from_cycle": 9, "price_discount": 0.533}]},
+            {"kind": "tiered_discount", "tiers": [{"from_cycle": 1, "price_discount": 0.713}, {"from_cycle": 40, "price_discount": 0.937}]},
         ),
     ],
 )
