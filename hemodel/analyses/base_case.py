@@ -91,7 +91,7 @@ class BaseCase:
         """Net monetary benefit (GBP) and net health benefit (QALYs) of each strategy at both thresholds."""
         costs, qalys = self.outcomes.total_costs(price_arrangement)[:, 0], self.outcomes.total_qalys[:, 0]
         columns: dict[str, object] = {"strategy": self.outcomes.strategies}
-        for threshold in self.inputs.settings.thresholds_gbp:
+        for threshold in self.inputs.settings.threshold_values:
             columns[f"net_monetary_benefit_{threshold:.0f}"] = net_monetary_benefit(costs, qalys, threshold)
             columns[f"net_health_benefit_{threshold:.0f}"] = net_health_benefit(costs, qalys, threshold)
         return pd.DataFrame(columns)

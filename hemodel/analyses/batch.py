@@ -123,7 +123,7 @@ class Batch:
                 row["icer"], row["se_icer"] = ratio, float(np.sqrt(weights @ covariance @ weights / m.n)) / abs(means["qalys"])
                 row["icer_low"], row["icer_high"] = self._fieller(place, totals["costs"], strategy, comparator)
         a, s = self.inputs.settings.price_arrangements.index(arrangement), self.inputs.settings.strategy_names.index(strategy)
-        for threshold in self.inputs.settings.thresholds_gbp:
+        for threshold in self.inputs.settings.threshold_values:
             t = int(np.flatnonzero(thresholds_of(self.inputs) == threshold)[0])
             chance = float(m.best[a, t, s] / m.n)
             row[f"probability_cost_effective_{threshold:.0f}"] = chance
@@ -209,7 +209,7 @@ def run_batch(
 
 def thresholds_of(inputs: Inputs) -> Array:
     """Thresholds that a batch follows: `THRESHOLDS` and those of the settings, GBP per QALY."""
-    return np.unique(np.concatenate([THRESHOLDS, inputs.settings.thresholds_gbp]))
+    return np.unique(np.concatenate([THRESHOLDS, inputs.settings.threshold_values]))
 
 
 def read_draws(folder: str | Path) -> pd.DataFrame:
@@ -295,7 +295,7 @@ def _net_benefit(total: Moments, inputs: Inputs, arrangement: str) -> tuple[floa
     strategy = next(s for s in settings.strategy_names if s != settings.comparator)
     weights = np.zeros(len(total.names))
     for sign, name in ((1.0, strategy), (-1.0, settings.comparator)):
-        weights[total.names.index(f"qalys_{name}")] = sign * settings.thresholds_gbp[1]
+        weights[total.names.index(f"qalys_{name}")] = sign * settings.threshold_values[-1]
         weights[total.names.index(f"costs_{arrangement}_{name}")] = -sign
     variance = weights @ total.cross @ weights / (total.n - 1)
     return float(weights @ total.mean), float(np.sqrt(variance / total.n))

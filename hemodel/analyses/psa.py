@@ -123,7 +123,7 @@ class PSA:
             row[name] = float(values[i].mean())
             row[f"se_{name}"] = float(values[i].std(ddof=1) / np.sqrt(self.n_draws))
         row |= self._increments(arrangement, i) if i != reference else {"reading": "comparator"}
-        for threshold in self.inputs.settings.thresholds_gbp:
+        for threshold in self.inputs.settings.threshold_values:
             found = self.chances(arrangement, threshold)
             row[f"probability_cost_effective_{threshold:.0f}"] = float(found.probability[i])
             row[f"se_probability_{threshold:.0f}"] = float(found.standard_error[i])

@@ -14,7 +14,7 @@ def request(inputs: Inputs, arrangement: str | None, strategy: str | None, thres
     strategies = [name for name in settings.strategy_names if name != settings.comparator]
     arrangement = arrangement or settings.price_arrangements[-1]
     strategy = strategy or strategies[0]
-    threshold = settings.thresholds_gbp[1] if threshold is None else threshold
+    threshold = settings.threshold_values[-1] if threshold is None else threshold
     faults = []
     if arrangement not in settings.price_arrangements:
         remedy = nearest(arrangement, settings.price_arrangements)

@@ -214,7 +214,7 @@ def price_and_probability(
         costs = others + spent * (price / list_price)
         for i, strategy in enumerate(psa.strategies):
             row: dict[str, object] = {"pack_price": float(price), "strategy": strategy, "mean_costs": float(costs[i].mean())}
-            for threshold in settings.thresholds_gbp:
+            for threshold in settings.threshold_values:
                 benefit = net_monetary_benefit(costs.T, psa.qalys.T, threshold)
                 row[f"probability_cost_effective_{threshold:.0f}"] = float((benefit.argmax(axis=1) == i).mean())
             rows.append(row)

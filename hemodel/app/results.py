@@ -164,10 +164,10 @@ def budget(inputs: Inputs, strategy: str) -> Budget:
 def thresholds(inputs: Inputs, arrangement: str, strategy: str) -> tuple[Threshold, ...]:
     """The pack price, and the charged cycles where the arrangement caps them, at which the ICER meets each threshold."""
     terms: dict[str, Any] = {"price_arrangement": arrangement, "strategy": strategy}
-    found = [threshold_value(inputs, PACK_PRICE, threshold=t, **terms) for t in inputs.settings.thresholds_gbp]
+    found = [threshold_value(inputs, PACK_PRICE, threshold=t, **terms) for t in inputs.settings.threshold_values]
     scheme = inputs.settings.schemes.get(arrangement)
     if scheme is not None and scheme.kind == "drug_cost_cap":
-        found += [charged_cycles(inputs, threshold=t, **terms) for t in inputs.settings.thresholds_gbp]
+        found += [charged_cycles(inputs, threshold=t, **terms) for t in inputs.settings.threshold_values]
     return tuple(found)
 
 

@@ -113,7 +113,7 @@ def printed(inputs: Inputs, *, differs: bool, is_private: bool) -> None:
     mark = "confidential" if is_private else f"inputs {inputs.hash[:8]}"
     run = f"hemodel {hemodel.__version__}, {mark}, {date.today():%d %B %Y}"
     prices = "; ".join(labels.arrangement_label(settings, name) for name in settings.price_arrangements)
-    thresholds = " and ".join(labels.gbp(threshold) for threshold in settings.thresholds_gbp)
+    thresholds = " and ".join(labels.gbp(threshold) for threshold in settings.threshold_values)
     with st.container(key="printed"):
         st.caption(plain(f"Prices: {prices}. Thresholds: {thresholds} per QALY. {run}."))
     population = settings.populations[inputs.population].label
@@ -210,7 +210,7 @@ def verdict(base: BaseCase, arrangement: str, strategy: str) -> str:
     money = f"{labels.gbp(abs(costs))} {'more' if costs >= 0 else 'less'}"
     health = f"{labels.qalys(abs(qalys))} {'more' if qalys >= 0 else 'fewer'} QALYs"
     first = f"{name} costs {money} per person than {comparator} and gives {health}."
-    best = {labels.gbp(t): base.preferred(arrangement, t) for t in settings.thresholds_gbp}
+    best = {labels.gbp(t): base.preferred(arrangement, t) for t in settings.threshold_values}
     good, bad = ([t for t, found in best.items() if (found == strategy) is wanted] for wanted in (True, False))
     if not bad:
         return f"{first} **Cost-effective** at {' or '.join(good)} per QALY."

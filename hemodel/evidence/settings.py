@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -16,12 +17,15 @@ from hemodel.evidence.parameters import TIME_UNITS, years_per
 
 THRESHOLD_PRESETS = {"2026": (25_000.0, 35_000.0), "2009": (20_000.0, 30_000.0)}
 """GBP per QALY: NICE's manual from April 2026, and the range before (used in 2009)."""
+SIGNS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹", "CAD": "C$", "AUD": "A$", "NZD": "NZ$", "BRL": "R$"}
+"""Currency -> its sign; of any other the three letters are its sign."""
 FIXED_BY_FILES = ("problem", "population", "populations")
 """Settings that say which files and rows are read: a scenario cannot change them."""
 
 Text = Annotated[str, Field(pattern=r"\S")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Cycles = Annotated[int, Field(ge=1, le=10_000)]
+Threshold = Annotated[float, Field(gt=0, le=1e12)]
 
 
 Curve = Literal["weibull", "exponential", "gompertz", "log_logistic", "log_normal", "gamma"]
@@ -261,7 +265,7 @@ def _refuse_repeats(kind: str, names: list[str]) -> None:
 
 
 class Settings(_Strict):
-    """`settings.toml` of a decision problem. Rates per year, times in years, cycles of 28 days."""
+    """`settings.toml` of a decision problem. Rates per year, times in years."""
 
     problem: Text
     question: Text
@@ -277,8 +281,9 @@ class Settings(_Strict):
     horizon_years: float = Field(gt=0, le=100)
     discount_rate_costs: float = Field(ge=0, le=1)
     discount_rate_effects: float = Field(ge=0, le=1)
-    thresholds: Literal["2026", "2009"]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "GBP"
+    currency_sign: Text | None = Field(default=None, max_length=5)  # none: that of `SIGNS`
+    thresholds: Literal["2026", "2009"] | list[Threshold]  # in GBP by NICE's presets, or numbers in the currency
     structure: Literal["state_transition", "partitioned_survival"]
     time_in_state: Literal["life_table", "start", "end"]
     progression_shape: Literal["pfs", "ttp"]
@@ -333,6 +338,18 @@ class Settings(_Strict):
             problem = f"{years:g} years are less than a cycle of {days:g} days"
             raise _refused(problem, f"Give {math.ceil(100 * days / in_year) / 100:g} years or more")
         return years
+
+    @field_validator("thresholds")
+    @classmethod
+    def _rise(cls, thresholds: str | list[float], info: ValidationInfo) -> str | list[float]:
+        if isinstance(thresholds, str):
+            if info.data.get("currency", "GBP") != "GBP":
+                problem = f"{thresholds} is of thresholds in GBP, and the currency is {info.data['currency']}"
+                raise _refused(problem, "Give numbers, such as [20000, 80000]")
+        elif not 1 <= len(thresholds) <= 3 or any(b - a < 1 for a, b in pairwise(thresholds)):
+            given = ", ".join(f"{threshold:g}" for threshold in thresholds) or "none"
+            raise _refused(f"the thresholds are {given}", "Give one to three, each at least 1 above the one before")
+        return thresholds
 
     @field_validator("also_counted")
     @classmethod
@@ -448,9 +465,14 @@ class Settings(_Strict):
         return tuple(strategy.name for strategy in self.strategies if strategy.drugs)
 
     @property
-    def thresholds_gbp(self) -> tuple[float, float]:
-        """Lower and upper threshold in GBP per QALY."""
-        return THRESHOLD_PRESETS[self.thresholds]
+    def threshold_values(self) -> tuple[float, ...]:
+        """Thresholds per QALY in the currency, one to three, the lowest first; the last is the one that decides where one is needed."""
+        return THRESHOLD_PRESETS[self.thresholds] if isinstance(self.thresholds, str) else tuple(self.thresholds)
+
+    @property
+    def sign(self) -> str:
+        """The sign of the currency, as it stands before an amount and in headings."""
+        return (self.currency_sign or SIGNS.get(self.currency, self.currency)).strip()
 
 
 def settings_from(

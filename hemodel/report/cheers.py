@@ -20,7 +20,7 @@ def cheers_table(base: BaseCase, psa: PSA) -> pd.DataFrame:
     counts = tables.status_counts(inputs)
     statuses = ", ".join(f"{n} {status}" for status, n in zip(counts["Status"], counts["Parameters"], strict=True))
     uncertain = sum(parameter.is_uncertain for parameter in inputs.parameters.values())
-    thresholds = " and ".join(labels.gbp(t) for t in settings.thresholds_gbp)
+    thresholds = " and ".join(labels.gbp(t) for t in settings.threshold_values)
     prices = "; ".join(labels.arrangement_label(settings, name) for name in settings.price_arrangements)
     said = {
         "Title": settings.question,
@@ -99,7 +99,7 @@ def _uncertainty(psa: PSA, thresholds: str) -> str:
     for arrangement in psa.price_arrangements:
         for i, name in enumerate(psa.strategies):
             if name != settings.comparator:
-                chances = [labels.percent(psa.chances(arrangement, t).probability[i]) for t in settings.thresholds_gbp]
+                chances = [labels.percent(psa.chances(arrangement, t).probability[i]) for t in settings.threshold_values]
                 label = labels.in_sentence(labels.strategy_label(settings, name))
                 parts.append(f"{' and '.join(chances)} for {label} {labels.priced(settings, arrangement)}")
     return f"Probability of being cost-effective at {thresholds} per QALY: {'; '.join(parts)}."

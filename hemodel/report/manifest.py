@@ -44,7 +44,7 @@ def manifest(inputs: Inputs, *, psa: PSA | None = None) -> dict[str, Any]:
         "seed": None if psa is None else psa.seed,
         "design": None if psa is None else psa.design,
         "draws": None if psa is None else psa.n_draws,
-        "thresholds": list(settings.thresholds_gbp),
+        "thresholds": list(settings.threshold_values),
     }
     record["hash"] = hashlib.sha256(json.dumps({k: record[k] for k in HASHED}, sort_keys=True).encode()).hexdigest()
     record |= {

@@ -70,7 +70,7 @@ def is_price_of_a_qaly(table: pd.DataFrame) -> NDArray[np.bool_]:
 def icer_range(table: pd.DataFrame, settings: Settings) -> str:
     """From where to where the ICERs of a table run and how many are within the thresholds; empty if there are none."""
     icers = table["icer"].to_numpy(dtype=np.float64)[is_price_of_a_qaly(table)]
-    low, high = settings.thresholds_gbp
+    low, high = settings.threshold_values
     if not len(icers):
         return ""
     return (
@@ -176,7 +176,7 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
     rows = table[table["strategy"] == strategy].sort_values("pack_price")
     x = rows["pack_price"].to_numpy(dtype=np.float64)
     now, halves = [], []
-    for threshold in settings.thresholds_gbp:
+    for threshold in settings.threshold_values:
         y = rows[f"probability_cost_effective_{threshold:.0f}"].to_numpy(dtype=np.float64)
         now.append(f"{labels.percent(float(np.interp(price, x, y)))} at {labels.gbp(threshold)}")
         half = _crossing(x, y, 0.5)
@@ -197,7 +197,7 @@ def evpi_curve(curves: Mapping[str, pd.DataFrame], settings: Settings) -> str:
     """What perfect information is worth at both thresholds, under each price arrangement."""
     parts = []
     for arrangement, frame in curves.items():
-        worth = [f"{labels.gbp(evpi_at(frame, t))} at {labels.gbp(t)}" for t in settings.thresholds_gbp]
+        worth = [f"{labels.gbp(evpi_at(frame, t))} at {labels.gbp(t)}" for t in settings.threshold_values]
         parts.append(f"{' and '.join(worth)} per QALY {labels.priced(settings, arrangement)}")
     return f"To know every parameter would be worth, for each person, {'; '.join(parts)}."
 

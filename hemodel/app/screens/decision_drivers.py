@@ -18,8 +18,8 @@ def draw() -> None:
     arrangement = chosen_price(settings, "drivers_price")
     threshold = st.segmented_control(
         "Threshold per QALY",
-        settings.thresholds_gbp,
-        default=settings.thresholds_gbp[1],
+        settings.threshold_values,
+        default=settings.threshold_values[-1],
         required=True,
         format_func=labels.gbp,
         key=f"drivers_threshold/{settings.thresholds}",

@@ -59,7 +59,7 @@ def _weighted(found: Modifiers) -> pd.DataFrame:
             "ICER with the weight (£/QALY)": _icers(rows, "weighted_icer"),
         }
     )
-    for threshold in settings.thresholds_gbp:
+    for threshold in settings.threshold_values:
         for prefix, words in (("", ""), ("weighted_", ", with the weight")):
             column = f"{prefix}incremental_net_health_benefit_{threshold:.0f}"
             frame[f"Incremental NHB at {labels.gbp(threshold)}{words}"] = rows[column]

@@ -116,7 +116,7 @@ def _information(shown: Screen) -> None:
         button="What would it be worth to know each parameter? (about 10 seconds)",
     )
     if found is not None:
-        arrangement, threshold = inputs.settings.price_arrangements[-1], inputs.settings.thresholds_gbp[1]
+        arrangement, threshold = inputs.settings.price_arrangements[-1], inputs.settings.threshold_values[-1]
         evpi = readings.evpi_at(curves[arrangement], threshold)
         figure(charts.evppi(found, inputs, evpi=evpi))
         with st.expander("Every parameter"):

@@ -229,7 +229,7 @@ def _plane_sentence(settings: Settings, i: int, extra: Array, gains: Array, arra
     dearer = labels.percent(float(np.mean((gains > 0) & (extra > 0))))
     below = " and ".join(
         f"{labels.percent(float(np.mean(threshold * gains > extra)))} at {labels.gbp(threshold)}"
-        for threshold in settings.thresholds_gbp
+        for threshold in settings.threshold_values
     )
     return (
         f"In {dearer} of the draws {labels.in_sentence(name)} {labels.priced(settings, arrangement)} gives more QALYs than "
@@ -241,8 +241,8 @@ def _acceptability_sentence(curves: Mapping[str, pd.DataFrame], settings: Settin
     name = next(s for s in settings.strategy_names if s != settings.comparator)
     parts = []
     for arrangement, frame in curves.items():
-        at = [float(np.interp(t, frame.index.to_numpy(dtype=np.float64), frame[name])) for t in settings.thresholds_gbp]
-        low, high = (labels.gbp(t) for t in settings.thresholds_gbp)
+        at = [float(np.interp(t, frame.index.to_numpy(dtype=np.float64), frame[name])) for t in settings.threshold_values]
+        low, high = (labels.gbp(t) for t in settings.threshold_values)
         shares = f"{labels.percent(at[0])} at {low} and {labels.percent(at[1])} at {high} per QALY"
         parts.append(f"{shares} {labels.priced(settings, arrangement)}")
     return f"The probability that {labels.in_sentence(labels.strategy_label(settings, name))} is cost-effective is {'; '.join(parts)}."
@@ -308,10 +308,10 @@ def _dots(frame: pd.DataFrame, settings: Settings, order: list[str], *, logarith
     """A row for each scenario, with a dot for each price arrangement, joined; words where there is no dot."""
     names = frame["arrangement"].unique().tolist()
     drawn = frame[frame["can_be_drawn"]]
-    top = max([*drawn["icer"], settings.thresholds_gbp[1]]) * 1.05
+    top = max([*drawn["icer"], settings.threshold_values[-1]]) * 1.05
     title, scale, ticks = "ICER (GBP per QALY gained)", fixed(0, top), money_axis(tickCount=6)
     if logarithmic:
-        low = 0.8 * min([*drawn["icer"], settings.thresholds_gbp[0]])
+        low = 0.8 * min([*drawn["icer"], settings.threshold_values[0]])
         scale = alt.Scale(type="log", domain=[low, top], nice=False)
         title, ticks = f"{title}, logarithmic axis", money_axis(values=_tens(low, top))
     y = alt.Y("scenario:N", title=None, sort=order, axis=label_axis(grid=True, **axis), scale=alt.Scale(domain=order))
@@ -398,7 +398,7 @@ def _threshold_lines(settings: Settings, box: tuple[tuple[float, float], tuple[f
     """Lines through the origin with the slope of each threshold, from edge to edge of the box."""
     (left, right), (bottom, top) = box
     rows = []
-    for threshold in settings.thresholds_gbp:
+    for threshold in settings.threshold_values:
         ends = (max(left, bottom / threshold), min(right, top / threshold))
         rows += [(f"{labels.gbp(threshold)} per QALY", x, threshold * x) for x in ends]
     table = pd.DataFrame(rows, columns=["threshold", "qalys", "costs"])

@@ -17,7 +17,7 @@ def difference_table(first: BaseCase, second: BaseCase, arrangements: tuple[str,
     Columns: kind ("costs", GBP; "qalys"), name, first, second, difference, worth (what the difference does to the incremental net
     monetary benefit at the upper threshold of the second, GBP). Discounted.
     """
-    threshold = second.inputs.settings.thresholds_gbp[1]
+    threshold = second.inputs.settings.threshold_values[-1]
     frames = []
     for kind, key in (("costs", "component"), ("qalys", "state")):
         columns = []
@@ -51,7 +51,7 @@ def difference(table: pd.DataFrame, second: BaseCase, strategy: str, *, least: f
     `least`: smaller effects (GBP) are not drawn.
     """
     settings = second.inputs.settings
-    threshold = settings.thresholds_gbp[1]
+    threshold = settings.threshold_values[-1]
     rows = table[table["worth"].abs() >= least].sort_values("worth", key=abs, ascending=False)
     names = [
         label if kind == "costs" else f"QALYs: {labels.in_sentence(label)}"

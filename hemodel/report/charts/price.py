@@ -25,7 +25,7 @@ def cap_and_discount(table: pd.DataFrame, inputs: Inputs, strategy: str | None =
     """
     settings = inputs.settings
     _, strategy, _ = request(inputs, None, strategy, None)
-    high = settings.thresholds_gbp[1]
+    high = settings.threshold_values[-1]
     cells = table.assign(text=[_short(v, r) for v, r in zip(table["icer"], table["reading"], strict=True)])
     benefit = high * cells["incremental_qalys"] - cells["incremental_costs"]
     size = high * cells["incremental_qalys"].abs()
@@ -53,7 +53,7 @@ def cap_and_discount(table: pd.DataFrame, inputs: Inputs, strategy: str | None =
     )
     words = base.mark_text(fontSize=12, color=INK).encode(x="cap:Q", y="discount:Q", text="text:N")
     borders = alt.Chart(_borders(table, settings, half)).mark_rule(color=INK, strokeWidth=2.5)
-    names = [f"{labels.gbp(t)} per QALY" for t in settings.thresholds_gbp]
+    names = [f"{labels.gbp(t)} per QALY" for t in settings.threshold_values]
     lines = borders.encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q", strokeDash=threshold_dash(names))
     sentence = _sentence(table, settings, strategy)
     alt_text = f"Map of the ICER by cap and price discount, in thousands of pounds per QALY. {sentence}"
@@ -85,11 +85,11 @@ def _borders(table: pd.DataFrame, settings: Settings, half: tuple[float, float])
     """Edges between neighbouring cells of which one meets a threshold and the other does not."""
     caps, discounts = (np.unique(table[name]) for name in ("cap", "discount"))
     rows = []
-    for threshold in settings.thresholds_gbp:
+    for threshold in settings.threshold_values:
         benefit = table.assign(nb=threshold * table["incremental_qalys"] - table["incremental_costs"])
         meets: NDArray[np.bool_] = benefit.pivot_table(index="cap", columns="discount", values="nb").to_numpy() >= 0
         name = f"{labels.gbp(threshold)} per QALY"
-        shift = 0.0 if threshold == settings.thresholds_gbp[1] else 0.03  # where both lines share an edge, both are seen
+        shift = 0.0 if threshold == settings.threshold_values[-1] else 0.03  # where both lines share an edge, both are seen
         for i, cap in enumerate(caps):
             for j, share in enumerate(discounts):
                 if i + 1 < len(caps) and meets[i, j] != meets[i + 1, j]:
@@ -108,7 +108,7 @@ def _sentence(table: pd.DataFrame, settings: Settings, strategy: str) -> str:
     parts = []
     for cap in dict.fromkeys((middle, int(caps[-1]))):
         rows = table[table["cap"] == cap].sort_values("discount")
-        for threshold in settings.thresholds_gbp:
+        for threshold in settings.threshold_values:
             met = rows[threshold * rows["incremental_qalys"] >= rows["incremental_costs"]]
             share = float(met["discount"].iloc[0]) if len(met) else None
             found = "no discount shown" if share is None else f"a discount of {labels.percent(share, 0)}"

@@ -245,7 +245,7 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
     """
     settings = inputs.settings
     rows = table[table["strategy"] != settings.comparator]
-    names = [f"{labels.gbp(t)} per QALY" for t in settings.thresholds_gbp]
+    names = [f"{labels.gbp(t)} per QALY" for t in settings.threshold_values]
     frame = pd.concat(
         [
             pd.DataFrame(
@@ -256,7 +256,7 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
                     "threshold": name,
                 }
             )
-            for t, name in zip(settings.thresholds_gbp, names, strict=True)
+            for t, name in zip(settings.threshold_values, names, strict=True)
         ],
         ignore_index=True,
     )

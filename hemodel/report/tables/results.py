@@ -100,7 +100,7 @@ def net_health_benefit_table(base: BaseCase, price_arrangement: str) -> pd.DataF
     """Net health benefit (QALYs) at both thresholds, total and against the comparator, by increasing cost."""
     settings = base.inputs.settings
     benefit = base.net_benefit(price_arrangement).set_index("strategy").to_dict("index")
-    names = [f"net_health_benefit_{threshold:.0f}" for threshold in settings.thresholds_gbp]
+    names = [f"net_health_benefit_{threshold:.0f}" for threshold in settings.threshold_values]
     rows = []
     for strategy, row in by_strategy(base, price_arrangement).items():
         totals = [benefit[strategy][name] for name in names]
@@ -108,7 +108,7 @@ def net_health_benefit_table(base: BaseCase, price_arrangement: str) -> pd.DataF
         steps = [NAN if strategy == settings.comparator else x - y for x, y in zip(totals, others, strict=True)]
         money = [row[name] for name in ("costs", "qalys", "incremental_costs", "incremental_qalys")]
         rows.append((labels.strategy_label(settings, strategy), *money, *totals, *steps))
-    headings = [f"NHB at {per_qaly(threshold)}" for threshold in settings.thresholds_gbp]
+    headings = [f"NHB at {per_qaly(threshold)}" for threshold in settings.threshold_values]
     columns = (TECHNOLOGIES, "Total costs (£)", "Total QALYs", "Incremental costs (£)", "Incremental QALYs")
     frame = framed((*columns, *headings, *(f"Incremental {heading}" for heading in headings)), rows)
     return frame.sort_values("Total costs (£)", kind="stable", ignore_index=True)
@@ -248,7 +248,7 @@ def settings_table(settings: Settings) -> pd.DataFrame:
         ("General-population mortality", settings.life_table),
         ("Time in a state", value(settings.time_in_state)),
         ("The scheme counts", value(settings.scheme_counts)),
-        ("Thresholds", " and ".join(per_qaly(t) for t in settings.thresholds_gbp)),
+        ("Thresholds", " and ".join(per_qaly(t) for t in settings.threshold_values)),
         ("Price year", settings.price_year),
     ]
     return framed(("Setting", "Choice"), rows)

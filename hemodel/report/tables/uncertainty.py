@@ -93,7 +93,7 @@ def psa_table(psa: PSA, price_arrangement: str, base: BaseCase | None = None) ->
         if base is not None:
             rows.append((label, "Deterministic", *_deterministic_cells(base, price_arrangement, row["strategy"])))
         rows += [(label, *cells) for cells in _probabilistic_cells(psa, price_arrangement, row)]
-    chances = [f"Probability cost-effective at {per_qaly(t)}" for t in psa.inputs.settings.thresholds_gbp]
+    chances = [f"Probability cost-effective at {per_qaly(t)}" for t in psa.inputs.settings.threshold_values]
     return framed((TECHNOLOGIES, "Analysis", *BASE_CASE_COLUMNS[1:8], *chances), rows)
 
 
@@ -105,7 +105,7 @@ def _deterministic_cells(base: BaseCase, arrangement: str, strategy: str) -> lis
 
 def _probabilistic_cells(psa: PSA, arrangement: str, row: Mapping[Any, Any]) -> list[tuple[object, ...]]:
     """Mean, Monte Carlo error and the ends of the interval, for one strategy; a cell per column from the total costs on."""
-    thresholds = [f"{t:.0f}" for t in psa.inputs.settings.thresholds_gbp]
+    thresholds = [f"{t:.0f}" for t in psa.inputs.settings.threshold_values]
     place = psa.strategies.index(str(row["strategy"]))
     steps = [f"incremental_{q}" for q in _QUANTITIES]
     mean = [row[name] for name in (*_QUANTITIES, *steps)]
@@ -132,7 +132,7 @@ def probability_table(psa: PSA) -> pd.DataFrame:
             ARRANGEMENT: [labels.arrangement_short(settings, str(name)) for name in found["price_arrangement"]],
         }
     )
-    for threshold in settings.thresholds_gbp:
+    for threshold in settings.threshold_values:
         chance = found[f"probability_cost_effective_{threshold:.0f}"]
         frame[f"Probability cost-effective at {per_qaly(threshold)}"] = chance.to_numpy()
     return frame
@@ -142,8 +142,8 @@ def evpi_table(psa: PSA) -> pd.DataFrame:
     """The choice by expected net benefit and what perfect information would be worth, by price arrangement and threshold."""
     settings, rows = psa.inputs.settings, []
     for arrangement in psa.price_arrangements:
-        frontier = psa.acceptability_frontier(arrangement, settings.thresholds_gbp)
-        for threshold in settings.thresholds_gbp:
+        frontier = psa.acceptability_frontier(arrangement, settings.threshold_values)
+        for threshold in settings.threshold_values:
             value, choice = psa.evpi(arrangement, threshold), frontier.loc[threshold]
             rows.append(
                 (
@@ -176,7 +176,7 @@ def scenario_table(scenarios: Scenarios, price_arrangement: str) -> pd.DataFrame
     table = table[table["price_arrangement"] == price_arrangement]
     frame = _increments_and_icer(table, settings)
     frame.insert(0, "Scenario", table["label"].to_list())
-    for threshold in settings.thresholds_gbp:
+    for threshold in settings.threshold_values:
         frame[f"Incremental NHB at {per_qaly(threshold)}"] = net_health_benefit(
             table["incremental_costs"].to_numpy(), table["incremental_qalys"].to_numpy(), threshold
         )
@@ -367,7 +367,7 @@ def price_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
             "Mean costs (£)": found["mean_costs"].to_numpy(),
         }
     )
-    for threshold in settings.thresholds_gbp:
+    for threshold in settings.threshold_values:
         chance = found[f"probability_cost_effective_{threshold:.0f}"]
         frame[f"Probability cost-effective at {per_qaly(threshold)}"] = chance.to_numpy()
     return drop_lone_technology(frame, settings)

@@ -240,7 +240,7 @@ def _evppi(book: Book, inputs: Inputs, analyses: Analyses, table: pd.DataFrame) 
 def _evpi_asked(inputs: Inputs, analyses: Analyses) -> float | None:
     """EVPI under the price arrangement and threshold of the EVPPI, if its curve is there and reaches the threshold."""
     arrangement = analyses.price_arrangement or inputs.settings.price_arrangements[-1]
-    threshold = inputs.settings.thresholds_gbp[1] if analyses.threshold is None else analyses.threshold
+    threshold = inputs.settings.threshold_values[-1] if analyses.threshold is None else analyses.threshold
     found = readings.evpi_at(analyses.evpi[arrangement], threshold) if arrangement in analyses.evpi else float("nan")
     return found if found == found else None
 

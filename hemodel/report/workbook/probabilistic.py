@@ -47,7 +47,7 @@ def _in_words(psa: PSA, arrangement: str) -> str:
     settings, parts = psa.inputs.settings, []
     for row in psa.table.to_dict("records"):
         if row["price_arrangement"] == arrangement and row["strategy"] != settings.comparator:
-            chances = [(row[f"probability_cost_effective_{t:.0f}"], t) for t in settings.thresholds_gbp]
+            chances = [(row[f"probability_cost_effective_{t:.0f}"], t) for t in settings.threshold_values]
             parts.append(
                 f"{labels.strategy_label(settings, row['strategy'])} against the comparator: on average "
                 f"{labels.gbp(row['incremental_costs'])} and {labels.qalys(row['incremental_qalys'])} QALYs more; "
@@ -84,7 +84,7 @@ def _draws(book: Book, psa: PSA) -> Block:
 
 def _curves(book: Book, psa: PSA) -> dict[str, Block]:
     """The acceptability curves, and beside them the mean increments and the lines of the thresholds."""
-    settings, thresholds = psa.inputs.settings, psa.inputs.settings.thresholds_gbp
+    settings, thresholds = psa.inputs.settings, psa.inputs.settings.threshold_values
     gbp = ["gbp"] * len(thresholds)
     frame = _curve_frame(psa)
     page = book.page("PSA curves", (12, *[17] * (len(frame.columns) + len(psa.costs) + 2 * len(thresholds) + 6)))
@@ -151,7 +151,7 @@ def _plane(book: Book, psa: PSA, arrangement: str, draws: Block, blocks: Mapping
             "marker": {"type": "diamond", "size": 10, "fill": {"color": "#FFB81C"}, "border": {"color": "#000000"}},
         }
     )
-    for threshold, dash in zip(psa.inputs.settings.thresholds_gbp, ("dash", "solid"), strict=True):
+    for threshold, dash in zip(psa.inputs.settings.threshold_values, ("dash", "solid"), strict=True):
         lines = blocks["lines"]
         line = {"color": "#425563", "width": 1.5, "dash_type": dash}
         chart.add_series(
@@ -182,7 +182,7 @@ def _acceptability(book: Book, psa: PSA, arrangement: str, blocks: Mapping[str, 
                 "line": {"color": strategy_colours(psa.inputs.settings)[strategy], "width": 2.25},
             }
         )
-    for threshold, dash in zip(psa.inputs.settings.thresholds_gbp, ("dash", "solid"), strict=True):
+    for threshold, dash in zip(psa.inputs.settings.threshold_values, ("dash", "solid"), strict=True):
         chart.add_series(
             {
                 "name": uprights.heading(threshold),
