@@ -119,16 +119,16 @@ def charged_cycles(
 
     low, high = 0, inputs.settings.n_cycles
     if not affordable(1):
-        reading = f"Even with one charged cycle {_icer(inputs)} exceeds GBP {threshold:,.0f} per QALY: there is no such number of cycles."
+        reading = f"Even with one charged cycle {_icer(inputs)} exceeds {inputs.settings.currency} {threshold:,.0f} per QALY: there is no such number of cycles."
         return Threshold("charged_cycles", "cycles", base, math.nan, 1, high, threshold, reading)
     if affordable(high):
-        reading = f"With every cycle charged {_icer(inputs)} is still at most GBP {threshold:,.0f} per QALY: no cap is needed."
+        reading = f"With every cycle charged {_icer(inputs)} is still at most {inputs.settings.currency} {threshold:,.0f} per QALY: no cap is needed."
         return Threshold("charged_cycles", "cycles", base, math.nan, 1, high, threshold, reading)
     low = 1
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if affordable(middle) else (low, middle)
-    most = f"at most GBP {threshold:,.0f} per QALY with up to {low} charged cycles"
+    most = f"at most {inputs.settings.currency} {threshold:,.0f} per QALY with up to {low} charged cycles"
     reading = f"T{_icer(inputs)[1:]} is {most}, and above it with {low + 1}; now {base}."
     return Threshold("charged_cycles", "cycles", base, low, 1, inputs.settings.n_cycles, threshold, reading)
 
@@ -316,9 +316,9 @@ def _flips(benefit_at: Callable[[Array], Array], scores: Array, own: Array) -> A
 def _reading(parameter: Parameter, root: float, searched: tuple[float, float], ratio: str, threshold: float) -> str:
     if math.isnan(root):
         low, high = searched
-        return f"No value from {low:g} to {high:g} {parameter.unit} brings {ratio} to GBP {threshold:,.0f} per QALY."
+        return f"No value from {low:g} to {high:g} {parameter.unit} brings {ratio} to {settings.currency} {threshold:,.0f} per QALY."
     found = f"{root:,.6g} {parameter.unit} (now {parameter.value:,.6g}): {parameter.label}."
-    return f"T{ratio[1:]} is GBP {threshold:,.0f} per QALY at {found}"
+    return f"T{ratio[1:]} is {settings.currency} {threshold:,.0f} per QALY at {found}"
 
 
 def _icer(inputs: Inputs) -> str:

@@ -113,7 +113,7 @@ def printed(inputs: Inputs, *, differs: bool, is_private: bool) -> None:
     mark = "confidential" if is_private else f"inputs {inputs.hash[:8]}"
     run = f"hemodel {hemodel.__version__}, {mark}, {date.today():%d %B %Y}"
     prices = "; ".join(labels.arrangement_label(settings, name) for name in settings.price_arrangements)
-    thresholds = " and ".join(labels.gbp(threshold) for threshold in settings.threshold_values)
+    thresholds = " and ".join(labels.money(threshold, settings) for threshold in settings.threshold_values)
     with st.container(key="printed"):
         st.caption(plain(f"Prices: {prices}. Thresholds: {thresholds} per QALY. {run}."))
     population = settings.populations[inputs.population].label
@@ -207,10 +207,10 @@ def verdict(base: BaseCase, arrangement: str, strategy: str) -> str:
     row, name = rows.loc[strategy], labels.strategy_label(settings, strategy)
     comparator = labels.in_sentence(labels.strategy_label(settings, settings.comparator))
     costs, qalys = float(row["incremental_costs"]), float(row["incremental_qalys"])
-    money = f"{labels.gbp(abs(costs))} {'more' if costs >= 0 else 'less'}"
+    money = f"{labels.money(abs(costs), settings)} {'more' if costs >= 0 else 'less'}"
     health = f"{labels.qalys(abs(qalys))} {'more' if qalys >= 0 else 'fewer'} QALYs"
     first = f"{name} costs {money} per person than {comparator} and gives {health}."
-    best = {labels.gbp(t): base.preferred(arrangement, t) for t in settings.threshold_values}
+    best = {labels.money(t, settings): base.preferred(arrangement, t) for t in settings.threshold_values}
     good, bad = ([t for t, found in best.items() if (found == strategy) is wanted] for wanted in (True, False))
     if not bad:
         return f"{first} **Cost-effective** at {' or '.join(good)} per QALY."
@@ -235,7 +235,7 @@ def table(frame: pd.DataFrame, name: str, footer: str = "", *, heading: bool = T
     """A table as real HTML, rounded as NICE rounds, numbers to the right, with a name for screen readers."""
     numeric = [place for place, column in enumerate(frame.columns) if _has_numbers(frame[column])]
     many = len(frame.columns) > FEW_COLUMNS
-    safe = tables.rounded(frame).map(lambda cell: _soft(plain(cell)) if many else plain(cell))
+    safe = tables.rounded(frame, settings).map(lambda cell: _soft(plain(cell)) if many else plain(cell))
     safe = safe.rename(columns=lambda heading: _soft(plain(heading)).replace("/", "/\u200b"))
     style = [*TABLE_STYLE, *(NOTE_STYLE if frame.columns[-1] in ("Note", "Why") else [])]
     right = ", ".join(f"th.col{place}, td.col{place}" for place in numeric) or "td.none"
@@ -295,7 +295,7 @@ def _has_numbers(column: pd.Series) -> bool:
 
 def thresholds_label(preset: str, values: tuple[float, float]) -> str:
     """A preset of thresholds in words."""
-    return f"{labels.gbp(values[0])} and {labels.gbp(values[1])} per QALY ({preset})"
+    return f"{labels.money(values[0], settings)} and {labels.money(values[1], settings)} per QALY ({preset})"
 
 
 def verdict_markdown(base: BaseCase, arrangement: str, strategy: str) -> str:

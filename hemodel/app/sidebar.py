@@ -223,7 +223,7 @@ def _field(headline: Headline, value: float, key: str) -> float | None:
     start = kind(value)
     start = start if low is None else max(start, low)  # a link may ask for what the form does not allow: then the model says so
     start = start if high is None else min(start, high)
-    unit = "" if headline.unit in ("utility", "ratio") else f" ({headline.unit.replace('GBP', '£')})"
+    unit = "" if headline.unit in ("utility", "ratio") else f" ({headline.unit.replace('{settings.currency}', '{settings.sign}')})"
     entered: float | None = st.number_input(
         plain(headline.label + unit),
         min_value=low,

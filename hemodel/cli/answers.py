@@ -122,7 +122,7 @@ def psa(
     for arrangement in result.price_arrangements:
         title = f"{labels.arrangement_label(inputs.settings, arrangement)} ({draws:,} draws, seed {seed})"
         print_table(_psa_text(tables.psa_table(result, arrangement, base)), title)
-    print_table(tables.rounded(tables.probability_table(result)), "Probability of being cost-effective")
+    print_table(tables.rounded(tables.probability_table(result), inputs.settings), "Probability of being cost-effective")
 
 
 @command()
@@ -150,7 +150,7 @@ def scenarios(
         print_rows(result.table)
     for arrangement in result.results[0].outcomes.price_arrangements if for_people() else ():
         title = f"{labels.arrangement_label(inputs.settings, arrangement)}: {case_title(inputs)}"
-        print_table(tables.rounded(tables.scenario_table(result, arrangement)).drop(columns="Why"), title)
+        print_table(tables.rounded(tables.scenario_table(result, arrangement), inputs.settings).drop(columns="Why"), title)
     if result.not_applicable:
         say(f"Left out, as their numbers hold for other populations: {', '.join(result.not_applicable)}", delivery.quiet)
 
@@ -174,7 +174,7 @@ def compare(
     inputs = read_inputs(problem)
     with progress("Populations", len(populations or inputs.settings.populations), delivery.quiet) as advance:
         frame = run_comparison(inputs, populations=populations, scenarios=scenarios, progress=advance)
-    shown = tables.rounded(tables.comparison_table(frame, inputs.settings))
+    shown = tables.rounded(tables.comparison_table(frame, inputs.settings), inputs.settings)
     deliver(inputs, delivery, frame, "Every scenario in every population", shown=shown)
 
 
@@ -227,8 +227,8 @@ def budget(
     delivery.refuse_target()
     inputs = case.inputs()
     result = run_budget(inputs, years=years)
-    shown = tables.rounded(tables.budget_table(result.table, inputs.settings))
-    deliver(inputs, delivery, result.table, f"Budget impact, GBP of each year: {case_title(inputs)}", shown=shown)
+    shown = tables.rounded(tables.budget_table(result.table, inputs.settings), inputs.settings)
+    deliver(inputs, delivery, result.table, f"Budget impact, {inputs.settings.currency} of each year: {case_title(inputs)}", shown=shown)
 
 
 @command()
@@ -360,14 +360,14 @@ def _print_answer(base: BaseCase, psa: PSA | None) -> None:
         return
     for arrangement in base.price_arrangements:
         label = labels.arrangement_label(settings, arrangement)
-        print_table(tables.rounded(tables.base_case_table(base, arrangement)), label)
+        print_table(tables.rounded(tables.base_case_table(base, arrangement), settings), label)
         if psa is not None:
             title = f"{labels.arrangement_short(settings, arrangement)}, probabilistic: means of {psa.n_draws:,} draws"
-            print_table(tables.rounded(tables.base_case_table(psa, arrangement)), title)
+            print_table(tables.rounded(tables.base_case_table(psa, arrangement), settings), title)
     for row in base.rules_applied.to_dict("records"):
         say(f"Note: {row['rule']}, {labels.strategy_label(settings, str(row['strategy']))}: {row['value']:.4g}")
     if psa is not None:
-        print_table(tables.rounded(tables.probability_table(psa)), f"Probabilistic: {psa.n_draws:,} draws, seed {psa.seed}")
+        print_table(tables.rounded(tables.probability_table(psa), settings), f"Probabilistic: {psa.n_draws:,} draws, seed {psa.seed}")
     typer.echo(manifest_text(manifest(base.inputs, psa)))
 
 
@@ -393,5 +393,5 @@ def _psa_text(frame: pd.DataFrame) -> pd.DataFrame:
     """The table of a probabilistic analysis as text whose first column tells its rows apart."""
     from hemodel.report import tables
 
-    text = tables.rounded(frame).drop(columns=[c for c in frame if str(c).startswith("Probability")])
+    text = tables.rounded(frame, settings).drop(columns=[c for c in frame if str(c).startswith("Probability")])
     return text.assign(Analysis=text["Analysis"].str.removeprefix("Probabilistic: "))

@@ -162,7 +162,7 @@ def _on_its_side(text: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def _is_number(cell: str) -> bool:
-    return not cell.strip("£€$¥₹%-–()., 0123456789") or cell in ("dominated", "dominant")
+    return not cell.strip(f"{settings.sign}€$¥₹%-–()., 0123456789") or cell in ("dominated", "dominant")
 
 
 def _least_width(text: pd.DataFrame) -> int:

@@ -20,7 +20,7 @@ def cheers_table(base: BaseCase, psa: PSA) -> pd.DataFrame:
     counts = tables.status_counts(inputs)
     statuses = ", ".join(f"{n} {status}" for status, n in zip(counts["Status"], counts["Parameters"], strict=True))
     uncertain = sum(parameter.is_uncertain for parameter in inputs.parameters.values())
-    thresholds = " and ".join(labels.gbp(t) for t in settings.threshold_values)
+    thresholds = " and ".join(labels.money(t, settings) for t in settings.threshold_values)
     prices = "; ".join(labels.arrangement_label(settings, name) for name in settings.price_arrangements)
     said = {
         "Title": settings.question,
@@ -87,7 +87,7 @@ def _results(base: BaseCase) -> str:
     for arrangement in settings.price_arrangements:
         rows = base.table[base.table["price_arrangement"] == arrangement].set_index("strategy")
         for name in tables.interventions(settings):
-            words = labels.in_pounds(str(rows.loc[name, "reading"]))
+            words = labels.with_sign(str(rows.loc[name, "reading"]), settings)
             label = labels.strategy_label(settings, name)
             standing = readings.standing(base, arrangement, name)
             parts.append(f"{label} {labels.priced(settings, arrangement)}: {words}{f' ({standing})' if standing else ''}")

@@ -158,7 +158,7 @@ def _front(document: Any, base: BaseCase, record: dict[str, Any]) -> None:
     for row in base.table.to_dict("records"):
         if row["strategy"] != settings.comparator:
             arrangement = labels.arrangement_label(settings, row["price_arrangement"])
-            answer = f"{labels.in_pounds(str(row['reading']))}{readings.against(settings)}"
+            answer = f"{labels.with_sign(str(row['reading']), settings)}{readings.against(settings)}"
             if standing := readings.standing(base, row["price_arrangement"], row["strategy"]):
                 answer += f"; {standing}"
             answer += f". {arrangement}"
@@ -249,7 +249,7 @@ def _table(document: Any, frame: pd.DataFrame, footer: str = "") -> None:
     from docx.oxml.ns import qn
     from docx.shared import Cm, Pt
 
-    text, names = tables.rounded(frame), [str(name) for name in frame.columns]
+    text, names = tables.rounded(frame, settings), [str(name) for name in frame.columns]
     numeric = [any(isinstance(x, (int, float)) for x in frame.iloc[:, place]) for place in range(len(names))]
     size, widths = _fitting(text, names)
     made = document.add_table(rows=1 + len(text), cols=len(names))

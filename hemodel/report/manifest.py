@@ -81,7 +81,7 @@ def manifest_lines(record: dict[str, Any]) -> list[tuple[str, str]]:
         ("Changed by hand", ", ".join(record["changed"]) or "nothing"),
         ("Inputs", record["input_hash"]),
         ("Probabilistic analysis", psa),
-        ("Thresholds", " and ".join(f"{labels.gbp(t)} per QALY" for t in record["thresholds"])),
+        ("Thresholds", " and ".join(f"{labels.money(t, psa.inputs.settings)} per QALY" for t in record["thresholds"])),
         ("Price arrangements", "; ".join(record["price_arrangements"].values())),
         ("Price year", record["price_year"]),
         ("Parameters by status", counts),

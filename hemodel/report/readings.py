@@ -41,7 +41,7 @@ SERIES: Mapping[str, tuple[tuple[str, str | tuple[str, str] | None], ...]] = {
 def circumstances(inputs: Inputs, price_arrangement: str | None = None, threshold: float | None = None) -> str:
     """Price and threshold of an analysis as they stand inside a sentence, with the defaults of the analyses."""
     arrangement, _, threshold = request(inputs, price_arrangement, None, threshold)
-    return f"{labels.priced(inputs.settings, arrangement)} at {labels.gbp(threshold)} per QALY"
+    return f"{labels.priced(inputs.settings, arrangement)} at {labels.money(threshold, inputs.settings)} per QALY"
 
 
 def against(settings: Settings) -> str:
@@ -74,9 +74,9 @@ def icer_range(table: pd.DataFrame, settings: Settings) -> str:
     if not len(icers):
         return ""
     return (
-        f"from {labels.gbp(float(icers.min()))} to {labels.gbp(float(icers.max()))} per QALY, "
-        f"{int((icers <= high).sum())} of {len(icers)} at or below {labels.gbp(high)} and "
-        f"{int((icers <= low).sum())} at or below {labels.gbp(low)}"
+        f"from {labels.money(float(icers.min()), settings)} to {labels.money(float(icers.max()), settings)} per QALY, "
+        f"{int((icers <= high).sum())} of {len(icers)} at or below {labels.money(high, settings)} and "
+        f"{int((icers <= low).sum())} at or below {labels.money(low, settings)}"
     )
 
 
@@ -91,8 +91,8 @@ def tornado(one_way: OneWay, outcome: str = NET_BENEFIT) -> str:
     start = f"The base case has no {name}."
     if np.isfinite(base):
         where = labels.priced(inputs.settings, one_way.price_arrangement)
-        where += f" at {labels.gbp(one_way.threshold)} per QALY" if outcome == NET_BENEFIT else ""
-        start = f"The {name}{against(inputs.settings)} {where} is {amount(base, outcome)} in the base case."
+        where += f" at {labels.money(one_way.threshold, inputs.settings)} per QALY" if outcome == NET_BENEFIT else ""
+        start = f"The {name}{against(inputs.settings)} {where} is {amount(base, outcome, inputs.settings)} in the base case."
     if table.empty:
         return f"{start} No parameter is uncertain."
     parts = [start]
@@ -100,9 +100,9 @@ def tornado(one_way: OneWay, outcome: str = NET_BENEFIT) -> str:
     if len(drawable):
         first = drawable.iloc[0]
         parts.append(
-            f"“{first['label']}” moves it most: {amount(float(first[f'{outcome}_low']), outcome)} at "
-            f"{labels.measured(str(first['unit']), float(first['low']))} and {amount(float(first[f'{outcome}_high']), outcome)} at "
-            f"{labels.measured(str(first['unit']), float(first['high']))}."
+            f"“{first['label']}” moves it most: {amount(float(first[f'{outcome}_low']), outcome, inputs.settings)} at "
+            f"{labels.measured(str(first['unit']), inputs.settings, float(first['low']))} and {amount(float(first[f'{outcome}_high']), outcome, inputs.settings)} at "
+            f"{labels.measured(str(first['unit']), inputs.settings, float(first['high']))}."
         )
     if outcome == NET_BENEFIT:
         ends = one_way.table[[f"{NET_BENEFIT}_low", f"{NET_BENEFIT}_high"]].to_numpy(dtype=np.float64)
@@ -129,7 +129,7 @@ def amount(value: float, outcome: str) -> str:
     """A value of an outcome of the analyses with its unit."""
     if outcome == "incremental_qalys":
         return f"{labels.qalys(value)} QALYs"
-    return labels.gbp(value) + (" per QALY" if outcome == "icer" else "")
+    return labels.money(value, settings) + (" per QALY" if outcome == "icer" else "")
 
 
 def two_way(table: pd.DataFrame, inputs: Inputs, *, price_arrangement: str | None = None, threshold: float | None = None) -> str:
@@ -157,7 +157,7 @@ def decision_drivers(
     unit = str(first["unit"])
     return (
         f"The decision {where} changes first with “{first['label']}”: at "
-        f"{labels.measured(unit, float(first['flips_at']))} (now {labels.measured(unit, float(first['value']))}), "
+        f"{labels.measured(unit, inputs.settings, float(first['flips_at']))} (now {labels.measured(unit, inputs.settings, float(first['value']))}), "
         f"{abs(float(first['standard_errors_away'])):.1f} standard errors away. {len(near)} of {len(table)} parameters, alone, "
         f"{_change(len(near))} it within {MOST_ERRORS_AWAY:g} standard errors."
     )
@@ -178,12 +178,12 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
     now, halves = [], []
     for threshold in settings.threshold_values:
         y = rows[f"probability_cost_effective_{threshold:.0f}"].to_numpy(dtype=np.float64)
-        now.append(f"{labels.percent(float(np.interp(price, x, y)))} at {labels.gbp(threshold)}")
+        now.append(f"{labels.percent(float(np.interp(price, x, y)))} at {labels.money(threshold, settings)}")
         half = _crossing(x, y, 0.5)
-        found = f"at {labels.gbp(half)} a pack" if np.isfinite(half) else "at no price shown"
-        halves.append(f"{found} (threshold {labels.gbp(threshold)})")
+        found = f"at {labels.money(half, settings)} a pack" if np.isfinite(half) else "at no price shown"
+        halves.append(f"{found} (threshold {labels.money(threshold, settings)})")
     name = labels.in_sentence(labels.strategy_label(settings, strategy))
-    where = f"At a list price of {labels.gbp(price)} a pack, {under_scheme(settings, arrangement)}"
+    where = f"At a list price of {labels.money(price, settings)} a pack, {under_scheme(settings, arrangement)}"
     return (
         f"{where}, {name} is cost-effective with a probability of "
         f"{' and '.join(now)} per QALY. The probability is one half {' and '.join(halves)}."
@@ -197,7 +197,7 @@ def evpi_curve(curves: Mapping[str, pd.DataFrame], settings: Settings) -> str:
     """What perfect information is worth at both thresholds, under each price arrangement."""
     parts = []
     for arrangement, frame in curves.items():
-        worth = [f"{labels.gbp(evpi_at(frame, t))} at {labels.gbp(t)}" for t in settings.threshold_values]
+        worth = [f"{labels.money(evpi_at(frame, t), settings)} at {labels.money(t, settings)}" for t in settings.threshold_values]
         parts.append(f"{' and '.join(worth)} per QALY {labels.priced(settings, arrangement)}")
     return f"To know every parameter would be worth, for each person, {'; '.join(parts)}."
 
@@ -218,11 +218,11 @@ def evppi(
     """Which parameters it would be worth most to know."""
     first = table.sort_values("evppi", ascending=False, kind="stable").iloc[0]
     label = labels.parameters_label(inputs.parameters, first["parameters"])
-    share = f", {labels.percent(float(first['evppi']) / evpi, 0)} of {labels.gbp(evpi)} for everything" if evpi else ""
+    share = f", {labels.percent(float(first['evppi']) / evpi, 0)} of {labels.money(evpi, inputs.settings)} for everything" if evpi else ""
     where = circumstances(inputs, price_arrangement, threshold)
     worthless = int((table["evppi"] < LEAST_WORTH).sum())
-    rest = f" {worthless} of {len(table)} would be worth less than {labels.gbp(LEAST_WORTH)}." if worthless else ""
-    return f"It would be worth most to know “{label}”: {labels.gbp(float(first['evppi']))} per person {where}{share}.{rest}"
+    rest = f" {worthless} of {len(table)} would be worth less than {labels.money(LEAST_WORTH, inputs.settings)}." if worthless else ""
+    return f"It would be worth most to know “{label}”: {labels.money(float(first['evppi']), inputs.settings)} per person {where}{share}.{rest}"
 
 
 def evsi(table: pd.DataFrame, inputs: Inputs, *, price_arrangement: str | None = None, threshold: float | None = None) -> str:
@@ -234,8 +234,8 @@ def evsi(table: pd.DataFrame, inputs: Inputs, *, price_arrangement: str | None =
     noisy = " (less only because both are estimates with an error)" if best["evsi"] > best["evppi"] else ""
     return (
         f"The expected net benefit of a study {where} is highest, {_enbs(best)}. Its findings are worth "
-        f"{labels.gbp(float(best['evsi']))} per person; to know the parameters themselves would be worth "
-        f"{labels.gbp(float(best['evppi']))}{noisy}."
+        f"{labels.money(float(best['evsi']), inputs.settings)} per person; to know the parameters themselves would be worth "
+        f"{labels.money(float(best['evppi']), inputs.settings)}{noisy}."
     )
 
 
@@ -252,7 +252,7 @@ def under_scheme(settings: Settings, arrangement: str) -> str:
 def _enbs(best: pd.Series) -> str:
     benefit, cost = float(best["expected_net_benefit"]), float(best["study_cost"])
     return (
-        f"{labels.millions(benefit)}, with {int(best['n']):,} people in each group, after {labels.millions(cost)} for the study"
+        f"{labels.millions(benefit, settings)}, with {int(best['n']):,} people in each group, after {labels.millions(cost, settings)} for the study"
     )
 
 
@@ -267,8 +267,8 @@ def convergence(
     settled = abs(mean) > Z_95 * error
     return (
         f"After {int(last['draws']):,} draws the incremental net monetary benefit{against(inputs.settings)} "
-        f"{circumstances(inputs, price_arrangement, threshold)} is {labels.gbp(mean)} with a standard error of "
-        f"{labels.gbp(error)}; over the second half of the draws it moved by {labels.gbp(moved)}. More draws "
+        f"{circumstances(inputs, price_arrangement, threshold)} is {labels.money(mean, inputs.settings)} with a standard error of "
+        f"{labels.money(error, inputs.settings)}; over the second half of the draws it moved by {labels.money(moved, inputs.settings)}. More draws "
         f"{'would not change the decision' if settled else 'could still change the decision'}."
     )
 
@@ -289,7 +289,7 @@ def global_sensitivity(sensitivity: Sensitivity, inputs: Inputs) -> str:
     shown = []
     for row in table.head(3).to_dict("records"):
         value = float(row[leading])
-        text = amount(value, sensitivity.outcome) if sensitivity.method == "morris" else f"{value:.2f}"
+        text = amount(value, sensitivity.outcome, inputs.settings) if sensitivity.method == "morris" else f"{value:.2f}"
         shown.append(f"“{labels.parameters_label(inputs.parameters, row['members'])}” ({text})")
     index = labels.in_sentence(labels.INDICES[leading])
     return (
@@ -308,8 +308,8 @@ def budget(table: pd.DataFrame, settings: Settings) -> str:
         total, first = float(rows["budget_impact"].sum()), float(rows["budget_impact"].iloc[0])
         last = float(rows["budget_impact"].iloc[-1])
         parts.append(
-            f"{labels.millions(total)} {labels.priced(settings, str(arrangement))} (from {labels.millions(first)} in the first "
-            f"year to {labels.millions(last)} in the last)"
+            f"{labels.millions(total, settings)} {labels.priced(settings, str(arrangement))} (from {labels.millions(first, settings)} in the first "
+            f"year to {labels.millions(last, settings)} in the last)"
         )
     return f"Over {table['year'].nunique()} years the budget impact is {'; '.join(parts)}."
 

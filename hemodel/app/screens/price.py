@@ -40,7 +40,7 @@ def draw() -> None:
         "other scheme is in it."
     )
     with st.expander("The numbers"):
-        table(price_map_table(grid), "ICER (£/QALY) by discount and charged cycles")
+        table(price_map_table(grid), f"ICER ({settings.sign}/QALY) by discount and charged cycles")
     try:
         prices = results.prices(inputs)[arrangement]
     except InputError as error:

@@ -92,10 +92,10 @@ def _row(mark: str, name: str, result: BaseCase, arrangement: str, strategy: str
     row = rows[(rows["price_arrangement"] == arrangement) & (rows["strategy"] == strategy)].to_dict("records")[0]
     return {
         "Scenario": f"{mark}: {name}",
-        "Incremental costs (£)": row["incremental_costs"],
+        f"Incremental costs ({settings.sign})": row["incremental_costs"],
         "Incremental LYG": row["incremental_life_years"],
         "Incremental QALYs": row["incremental_qalys"],
-        "ICER (£/QALY)": labels.icer_text(float(row["icer"]), str(row["reading"])),
+        f"ICER ({settings.sign}/QALY)": labels.icer_text(float(row["icer"]), str(row["reading"]), settings),
     }
 
 

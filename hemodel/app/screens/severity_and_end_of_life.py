@@ -55,19 +55,19 @@ def _weighted(found: Modifiers) -> pd.DataFrame:
         {
             "Price": [labels.arrangement_short(settings, name) for name in rows["price_arrangement"]],
             tables.TECHNOLOGIES: [labels.strategy_label(settings, name) for name in rows["strategy"]],
-            "ICER (£/QALY)": _icers(rows, "icer"),
-            "ICER with the weight (£/QALY)": _icers(rows, "weighted_icer"),
+            f"ICER ({settings.sign}/QALY)": _icers(rows, "icer"),
+            f"ICER with the weight ({settings.sign}/QALY)": _icers(rows, "weighted_icer"),
         }
     )
     for threshold in settings.threshold_values:
         for prefix, words in (("", ""), ("weighted_", ", with the weight")):
             column = f"{prefix}incremental_net_health_benefit_{threshold:.0f}"
-            frame[f"Incremental NHB at {labels.gbp(threshold)}{words}"] = rows[column]
+            frame[f"Incremental NHB at {labels.money(threshold, settings)}{words}"] = rows[column]
     return frame
 
 
 def _icers(rows: pd.DataFrame, column: str) -> list[str]:
-    return [labels.icer_text(float(value), str(words)) for value, words in zip(rows[column], rows["reading"], strict=True)]
+    return [labels.icer_text(float(value), str(words), settings) for value, words in zip(rows[column], rows["reading"], strict=True)]
 
 
 def _rule() -> pd.DataFrame:

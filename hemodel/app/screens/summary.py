@@ -54,7 +54,7 @@ def _headline(base: BaseCase, filed: BaseCase | None, arrangement: str) -> None:
         for strategy in strategies:
             icer, reading = float(rows.loc[strategy, "icer"]), str(rows.loc[strategy, "reading"])
             of = f", {labels.in_sentence(labels.strategy_label(settings, strategy))}" if len(strategies) > 1 else ""
-            st.metric(plain(f"ICER {charts.priced(settings, arrangement)}{of}"), labels.gbp(icer) or reading.partition(" (")[0])
+            st.metric(plain(f"ICER {charts.priced(settings, arrangement)}{of}"), labels.money(icer, settings) or reading.partition(" (")[0])
             unit = re.sub(r"^GBP [\d,.]+ ", "", reading) + readings.against(settings)
             standing = readings.standing(base, arrangement, strategy) if len(strategies) > 1 else ""
             st.caption(plain(unit + (f"; {standing}" if standing else "") + _filed_icer(filed, arrangement, strategy)))
@@ -65,7 +65,7 @@ def _filed_icer(filed: BaseCase | None, arrangement: str, strategy: str) -> str:
     if filed is None or arrangement not in filed.outcomes.price_arrangements or strategy not in filed.outcomes.strategies:
         return ""
     value = filed.icer(arrangement, strategy)
-    return f" (base case: {labels.gbp(value) or 'no ratio'})"
+    return f" (base case: {labels.money(value, settings) or 'no ratio'})"
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def cost_effectiveness_plane(costs: Mapping[str, Array], qalys: Array, settings:
         extra[price_arrangement].mean(axis=1, keepdims=True),
     )
     x = alt.X("qalys:Q", title="Incremental QALYs per person", scale=fixed(*box[0]), axis=number_axis())
-    y = alt.Y("costs:Q", title="Incremental costs per person (GBP)", scale=fixed(*box[1]), axis=money_axis())
+    y = alt.Y("costs:Q", title=f"Incremental costs per person ({settings.currency})", scale=fixed(*box[1]), axis=money_axis())
     colour = strategy_colour(settings, others, legend=len(others) > 1)
     cloud = alt.Chart(points).mark_circle(size=14, opacity=0.3).encode(x=x, y=y, color=colour)
     layers = [*_zero_lines(), cloud, _threshold_lines(settings, box), *_mean_marks(means, x, y)]
@@ -94,7 +94,7 @@ def acceptability_curves(curves: Mapping[str, pd.DataFrame], settings: Settings)
         alt.Chart(table)
         .mark_line(strokeWidth=2.5, clip=True)
         .encode(
-            x=alt.X("threshold:Q", title="Threshold (GBP per QALY)", scale=fixed(0, highest), axis=money_axis(tickCount=5)),
+            x=alt.X("threshold:Q", title=f"Threshold ({settings.currency} per QALY)", scale=fixed(0, highest), axis=money_axis(tickCount=5)),
             y=alt.Y("probability:Q", title="Probability of being cost-effective", scale=fixed(0, 1), axis=percent_axis()),
             color=strategy_colour(settings, range(len(settings.strategies)), lines=True),
             strokeDash=price_dash(names),
@@ -102,7 +102,7 @@ def acceptability_curves(curves: Mapping[str, pd.DataFrame], settings: Settings)
         )
     )
     sentence = _acceptability_sentence(curves, settings)
-    alt_text = f"Cost-effectiveness acceptability curves from GBP 0 to {highest:,.0f} per QALY. {sentence}"
+    alt_text = f"Cost-effectiveness acceptability curves from {settings.currency} 0 to {highest:,.0f} per QALY. {sentence}"
     chart = finished(alt.layer(*threshold_marks(settings), lines), "Cost-effectiveness acceptability curves", 460, alt_text)
     return Figure(chart, sentence, alt_text)
 
@@ -119,7 +119,7 @@ def costs_by_component(costs: Mapping[str, pd.DataFrame], settings: Settings) ->
     base = alt.Chart(table).encode(
         x=alt.X(
             "costs:Q",
-            title="Costs per person (GBP, discounted)",
+            title=f"Costs per person ({settings.currency}, discounted)",
             axis=money_axis(tickCount=5),
             scale=fixed(0, room(table["costs"])),
         ),
@@ -191,7 +191,7 @@ def budget(table: pd.DataFrame, settings: Settings) -> Figure:
     frame = table.assign(
         arrangement=table["price_arrangement"].map(dict(zip(arrangements, names, strict=True))),
         year=[f"Year {year:g}" for year in table["year"]],
-        text=[labels.millions(value) for value in table["budget_impact"]],
+        text=[labels.millions(value, settings) for value in table["budget_impact"]],
     )
     intervention = intervention_colour(settings)
     shades = [tint(intervention, min(0.45 * place, 0.8)) for place in range(len(names))]
@@ -199,7 +199,7 @@ def budget(table: pd.DataFrame, settings: Settings) -> Figure:
     base = alt.Chart(frame).encode(
         x=alt.X(
             "budget_impact:Q",
-            title="Budget impact (GBP a year, undiscounted)",
+            title=f"Budget impact ({settings.currency} a year, undiscounted)",
             scale=fixed(low, high + 0.06 * (high - low)),
             axis=sum_axis(high, tickCount=6),
         ),
@@ -228,7 +228,7 @@ def _plane_sentence(settings: Settings, i: int, extra: Array, gains: Array, arra
     name, comparator = settings.strategies[i].label, labels.strategy_label(settings, settings.comparator)
     dearer = labels.percent(float(np.mean((gains > 0) & (extra > 0))))
     below = " and ".join(
-        f"{labels.percent(float(np.mean(threshold * gains > extra)))} at {labels.gbp(threshold)}"
+        f"{labels.percent(float(np.mean(threshold * gains > extra)))} at {labels.money(threshold, settings)}"
         for threshold in settings.threshold_values
     )
     return (
@@ -242,7 +242,7 @@ def _acceptability_sentence(curves: Mapping[str, pd.DataFrame], settings: Settin
     parts = []
     for arrangement, frame in curves.items():
         at = [float(np.interp(t, frame.index.to_numpy(dtype=np.float64), frame[name])) for t in settings.threshold_values]
-        low, high = (labels.gbp(t) for t in settings.threshold_values)
+        low, high = (labels.money(t, settings) for t in settings.threshold_values)
         shares = f"{labels.percent(at[0])} at {low} and {labels.percent(at[1])} at {high} per QALY"
         parts.append(f"{shares} {labels.priced(settings, arrangement)}")
     return f"The probability that {labels.in_sentence(labels.strategy_label(settings, name))} is cost-effective is {'; '.join(parts)}."
@@ -309,7 +309,7 @@ def _dots(frame: pd.DataFrame, settings: Settings, order: list[str], *, logarith
     names = frame["arrangement"].unique().tolist()
     drawn = frame[frame["can_be_drawn"]]
     top = max([*drawn["icer"], settings.threshold_values[-1]]) * 1.05
-    title, scale, ticks = "ICER (GBP per QALY gained)", fixed(0, top), money_axis(tickCount=6)
+    title, scale, ticks = f"ICER ({settings.currency} per QALY gained)", fixed(0, top), money_axis(tickCount=6)
     if logarithmic:
         low = 0.8 * min([*drawn["icer"], settings.threshold_values[0]])
         scale = alt.Scale(type="log", domain=[low, top], nice=False)
@@ -358,7 +358,7 @@ def _tens(low: float, high: float) -> list[float]:
 
 def _in_words(arrangements: list[str], found: list[str], n_arrangements: int) -> str:
     """What stands in the row of ICERs that are not drawn, said once where it holds for every price."""
-    short = [labels.in_pounds(reading) for reading in found]
+    short = [labels.with_sign(reading, settings) for reading in found]
     if len(set(short)) == 1 and len(short) == n_arrangements:
         return short[0]
     return "; ".join(f"{arrangement}: {words}" for arrangement, words in zip(arrangements, short, strict=True))
@@ -400,7 +400,7 @@ def _threshold_lines(settings: Settings, box: tuple[tuple[float, float], tuple[f
     rows = []
     for threshold in settings.threshold_values:
         ends = (max(left, bottom / threshold), min(right, top / threshold))
-        rows += [(f"{labels.gbp(threshold)} per QALY", x, threshold * x) for x in ends]
+        rows += [(f"{labels.money(threshold, settings)} per QALY", x, threshold * x) for x in ends]
     table = pd.DataFrame(rows, columns=["threshold", "qalys", "costs"])
     names = table["threshold"].unique().tolist()
     dash = threshold_dash(names)
@@ -430,7 +430,7 @@ def _bars(costs: Mapping[str, pd.DataFrame], settings: Settings) -> dict[str, An
                         "component": list(frame["label"]),
                         "series": name,
                         "costs": values,
-                        "text": [labels.gbp(v) if v else "" for v in values],
+                        "text": [labels.money(v, settings) if v else "" for v in values],
                     }
                 )
             )

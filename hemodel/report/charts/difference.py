@@ -35,7 +35,7 @@ def difference_table(first: BaseCase, second: BaseCase, arrangements: tuple[str,
 
 def difference_shown(table: pd.DataFrame, kind: str) -> pd.DataFrame:
     """One kind of rows of `difference_table` for people, with their sum."""
-    rows, unit = table[table["kind"] == kind], "(£)" if kind == "costs" else "QALYs"
+    rows, unit = table[table["kind"] == kind], f"({settings.sign})" if kind == "costs" else "QALYs"
     sums = rows[["first", "second", "difference"]].sum()
     names = [*rows["label"], "Total"]
     heads = [f"Increment in A {unit}", f"Increment in B {unit}", f"B less A {unit}"]
@@ -61,7 +61,7 @@ def difference(table: pd.DataFrame, second: BaseCase, strategy: str, *, least: f
         {
             "row": names,
             "worth": rows["worth"].to_numpy(),
-            "text": [labels.gbp(value) for value in rows["worth"]],
+            "text": [labels.money(value, settings) for value in rows["worth"]],
             "end": ["B is better value" if value > 0 else "A is better value" for value in rows["worth"]],
         }
     )
@@ -71,7 +71,7 @@ def difference(table: pd.DataFrame, second: BaseCase, strategy: str, *, least: f
     base = alt.Chart(frame).encode(y=alt.Y("row:N", title=None, sort=names, axis=label_axis()))
     x = alt.X(
         "worth:Q",
-        title=f"Effect on the incremental net monetary benefit at {labels.gbp(threshold)} per QALY (GBP per person)",
+        title=f"Effect on the incremental net monetary benefit at {labels.money(threshold, settings)} per QALY (GBP per person)",
         scale=fixed(low, high),
         axis=money_axis(tickCount=6),
     )
@@ -86,7 +86,7 @@ def difference(table: pd.DataFrame, second: BaseCase, strategy: str, *, least: f
         sentence = "A and B give the same costs and QALYs."
     else:
         sentence = (
-            f"B's incremental net monetary benefit at {labels.gbp(threshold)} per QALY is {labels.gbp(abs(total))} "
+            f"B's incremental net monetary benefit at {labels.money(threshold, settings)} per QALY is {labels.money(abs(total), settings)} "
             f"{'higher' if total >= 0 else 'lower'} than A's; most of it by “{labels.in_sentence(names[0])}” ({frame['text'].iloc[0]})."
         )
     alt_text = f"Bars of what makes B differ from A, by component of costs and state of health. {sentence}"

@@ -53,7 +53,7 @@ def cap_and_discount(table: pd.DataFrame, inputs: Inputs, strategy: str | None =
     )
     words = base.mark_text(fontSize=12, color=INK).encode(x="cap:Q", y="discount:Q", text="text:N")
     borders = alt.Chart(_borders(table, settings, half)).mark_rule(color=INK, strokeWidth=2.5)
-    names = [f"{labels.gbp(t)} per QALY" for t in settings.threshold_values]
+    names = [f"{labels.money(t, settings)} per QALY" for t in settings.threshold_values]
     lines = borders.encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q", strokeDash=threshold_dash(names))
     sentence = _sentence(table, settings, strategy)
     alt_text = f"Map of the ICER by cap and price discount, in thousands of pounds per QALY. {sentence}"
@@ -64,7 +64,7 @@ def cap_and_discount(table: pd.DataFrame, inputs: Inputs, strategy: str | None =
 
 def price_map_table(table: pd.DataFrame) -> pd.DataFrame:
     """The map as a table: a row for each cap, a column for each discount; words where the ICER is no price of a QALY gained."""
-    cells = table.assign(text=[labels.icer_text(v, r) for v, r in zip(table["icer"], table["reading"], strict=True)])
+    cells = table.assign(text=[labels.icer_text(v, r, settings) for v, r in zip(table["icer"], table["reading"], strict=True)])
     frame = cells.pivot_table(index="cap", columns="discount", values="text", aggfunc="first")
     frame.columns = [f"{labels.percent(float(share), 0)} off" for share in frame.columns]
     frame.insert(0, "Cycles", [f"{cap}" for cap in frame.index])
@@ -88,7 +88,7 @@ def _borders(table: pd.DataFrame, settings: Settings, half: tuple[float, float])
     for threshold in settings.threshold_values:
         benefit = table.assign(nb=threshold * table["incremental_qalys"] - table["incremental_costs"])
         meets: NDArray[np.bool_] = benefit.pivot_table(index="cap", columns="discount", values="nb").to_numpy() >= 0
-        name = f"{labels.gbp(threshold)} per QALY"
+        name = f"{labels.money(threshold, settings)} per QALY"
         shift = 0.0 if threshold == settings.threshold_values[-1] else 0.03  # where both lines share an edge, both are seen
         for i, cap in enumerate(caps):
             for j, share in enumerate(discounts):
@@ -113,11 +113,11 @@ def _sentence(table: pd.DataFrame, settings: Settings, strategy: str) -> str:
             share = float(met["discount"].iloc[0]) if len(met) else None
             found = "no discount shown" if share is None else f"a discount of {labels.percent(share, 0)}"
             meets = f"{found} meets" if share != 0 else "the list price already meets"
-            parts.append(f"{meets} {labels.gbp(threshold)} per QALY with {cap} charged cycles")
+            parts.append(f"{meets} {labels.money(threshold, settings)} per QALY with {cap} charged cycles")
     name = labels.strategy_label(settings, strategy)
     in_range = readings.is_price_of_a_qaly(table)
     values = table["icer"].to_numpy()[in_range]
-    runs = f" runs from {labels.gbp(float(values.min()))} to {labels.gbp(float(values.max()))} per QALY" if len(values) else ""
+    runs = f" runs from {labels.money(float(values.min()), settings)} to {labels.money(float(values.max()), settings)} per QALY" if len(values) else ""
     start = f"The ICER of {labels.in_sentence(name)}{runs}. " if runs else ""
     text = "; ".join(parts)
     return f"{start}{text[0].upper()}{text[1:]}."

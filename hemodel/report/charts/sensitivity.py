@@ -57,7 +57,7 @@ def tornado(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: int = 
     inputs, table, start = one_way.inputs, one_way.tornado(outcome, top), one_way.base[outcome]
     can_be_drawn = readings.can_be_compared(table, outcome) & np.isfinite(start)
     table["row"] = [
-        f"{wrapped(label, 56)}\n{labels.measured(unit, low, high)}"
+        f"{wrapped(label, 56)}\n{labels.measured(unit, inputs.settings, low, high)}"
         for label, unit, low, high in table[["label", "unit", "low", "high"]].itertuples(index=False)
     ]
     order, drawn = table["row"].tolist(), table[can_be_drawn]
@@ -85,7 +85,7 @@ def tornado(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: int = 
     )
     layers = [bar]
     if np.isfinite(start):
-        layers += mark_at(start, f"Base case {readings.amount(start, outcome)}", align="center", dash=(1, 0))
+        layers += mark_at(start, f"Base case {readings.amount(start, outcome, inputs.settings)}", align="center", dash=(1, 0))
     if outcome == readings.NET_BENEFIT and low < 0 < high:
         layers += mark_at(0.0, "Decision changes", align="left" if start < 0 else "right")
     missing = table[~can_be_drawn].assign(words=lambda t: _both_ends(t["reading_low"], t["reading_high"]))
@@ -102,7 +102,7 @@ def tornado(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: int = 
 
 
 def _both_ends(low: pd.Series, high: pd.Series) -> list[str]:
-    words = [[labels.in_pounds(str(word)) for word in pair] for pair in zip(low, high, strict=True)]
+    words = [[labels.with_sign(str(word), settings) for word in pair] for pair in zip(low, high, strict=True)]
     return [a if a == b else f"Lower end: {a}. Upper end: {b}" for a, b in words]
 
 
@@ -127,7 +127,7 @@ def two_way(
         title = wrapped(f"{parameter.label} ({labels.in_words(parameter.unit)})", 70 if name == "first" else 46).split("\n")
         axes[name] = {"title": title, "scale": fixed(float(grid[0]), float(grid[-1])), "axis": _axis_of(parameter.unit)}
     legend = alt.Legend(
-        title="Incremental net monetary benefit (GBP per person)",
+        title=f"Incremental net monetary benefit ({inputs.settings.currency} per person)",
         orient="bottom",
         direction="horizontal",
         gradientLength=300,
@@ -173,7 +173,7 @@ def _axis_of(unit: str) -> Any:
     """The axis of a parameter by its unit."""
     if unit == "probability":
         return percent_axis()
-    return money_axis(tickCount=5) if unit.startswith("GBP") else number_axis()
+    return money_axis(tickCount=5) if unit.startswith(f"{settings.currency}") else number_axis()
 
 
 def _zero_line(x: Array, y: Array, values: Array) -> pd.DataFrame:
@@ -207,7 +207,7 @@ def decision_drivers(
     """
     near = readings.turning_points(table).head(top)
     near["row"] = [
-        f"{wrapped(label)}\n{labels.measured(unit, value)}, changes at {labels.measured(unit, flips_at)}"
+        f"{wrapped(label)}\n{labels.measured(unit, inputs.settings, value)}, changes at {labels.measured(unit, inputs.settings, flips_at)}"
         for label, unit, value, flips_at in near[["label", "unit", "value", "flips_at"]].itertuples(index=False)
     ]
     near["text"] = [f"{away:+.1f}".replace("-", "\u2212") for away in near["standard_errors_away"]]
@@ -245,7 +245,7 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
     """
     settings = inputs.settings
     rows = table[table["strategy"] != settings.comparator]
-    names = [f"{labels.gbp(t)} per QALY" for t in settings.threshold_values]
+    names = [f"{labels.money(t, settings)} per QALY" for t in settings.threshold_values]
     frame = pd.concat(
         [
             pd.DataFrame(
@@ -264,7 +264,7 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
     highest = float(frame["pack_price"].max())
     x = alt.X(
         "pack_price:Q",
-        title="Price of the pack (GBP; other strengths in proportion)",
+        title=f"Price of the pack ({settings.currency}; other strengths in proportion)",
         scale=fixed(0, highest),
         axis=money_axis(tickCount=6),
     )
@@ -281,7 +281,7 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
     )
     price = pack_price(inputs).value
     half = alt.Chart(pd.DataFrame({"half": [0.5]})).mark_rule(color=GREY, strokeWidth=1).encode(y="half:Q")
-    marks = mark_at(price, f"List price {labels.gbp(price)}", align="right") if price <= highest else []
+    marks = mark_at(price, f"List price {labels.money(price, settings)}", align="right") if price <= highest else []
     sentence = readings.price_and_probability(table, inputs, price_arrangement=price_arrangement)
     where = readings.under_scheme(settings, request(inputs, price_arrangement, None, None)[0])
     alt_text = f"Lines of the probability of being cost-effective by the price of a pack, {where}. {sentence}"
@@ -313,7 +313,7 @@ def global_sensitivity(sensitivity: Sensitivity, inputs: Inputs, *, top: int = M
     frame = pd.concat(frames, ignore_index=True)
     is_money = sensitivity.method == "morris" and sensitivity.outcome != "incremental_qalys"
     what = labels.in_sentence(labels.INCREMENTS[sensitivity.outcome].partition(" (")[0])
-    unit = {True: " (GBP)", False: " (QALYs)"}[is_money] if sensitivity.method == "morris" else ""
+    unit = {True: f" ({inputs.settings.currency})", False: " (QALYs)"}[is_money] if sensitivity.method == "morris" else ""
     title = f"{'Effect on' if sensitivity.method == 'morris' else 'Index for'} the {what}{unit}"
     intervention = intervention_colour(inputs.settings)
     chart = _dots_with_ranges(frame, title, intervention, axis=money_axis(tickCount=6) if is_money else number_axis())

@@ -197,4 +197,4 @@ def mark_at(value: float, text: str, *, align: str = "left", dash: Sequence[int]
 def threshold_marks(settings: Settings) -> list[Any]:
     """Vertical rules at the thresholds, labelled at the top: the lower to its left, the upper to its right."""
     pairs = zip(settings.threshold_values, ("right", "left"), strict=True)
-    return [layer for t, side in pairs for layer in mark_at(t, labels.gbp(t), align=side, field="threshold")]
+    return [layer for t, side in pairs for layer in mark_at(t, labels.money(t, settings), align=side, field="threshold")]

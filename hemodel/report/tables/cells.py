@@ -32,12 +32,12 @@ def by_strategy(base: BaseCase | PSA, arrangement: str) -> dict[str, dict[str, A
 def icer_cell(row: Mapping[Any, Any]) -> object:
     """ICER of a result's row: a number where it is the price of a QALY gained (or there is nothing to say), else words."""
     value, reading = float(row["icer"]), str(row["reading"])
-    return value if "QALY gained" in reading or reading == "comparator" else labels.icer_text(value, reading)
+    return value if "QALY gained" in reading or reading == "comparator" else labels.icer_text(value, reading, settings)
 
 
 def per_qaly(threshold: float) -> str:
     """A threshold as it stands in a heading."""
-    return f"{labels.gbp(threshold)}/QALY"
+    return f"{labels.money(threshold, settings)}/QALY"
 
 
 def drop_lone_technology(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:

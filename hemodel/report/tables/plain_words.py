@@ -43,7 +43,7 @@ def in_words(frame: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
     """
     told = frame.copy()
     if {"icer", "reading"} <= set(told):
-        told["icer"] = column_of(icer_cell(row) for row in told.to_dict("records"))
+        told["icer"] = column_of(icer_cell(row, settings) for row in told.to_dict("records"))
         told = told.drop(columns="reading")
     settings = inputs.settings
     known: dict[str, Callable[[str], str]] = {
@@ -56,12 +56,12 @@ def in_words(frame: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
     for name, label in known.items():
         if name in told:
             told[name] = [label(str(cell)) for cell in told[name]]
-    return rounded(told.rename(columns={name: _heading(str(name)) for name in told.columns}))
+    return rounded(told.rename(columns={name: _heading(str(name)) for name in told.columns}), settings)
 
 
 def _heading(name: str) -> str:
     at = re.fullmatch(r"(.*(?:benefit|probability.*))_(\d{4,6})", name)
     if at:
-        where = f" at {labels.gbp(float(at[2]))}/QALY"
+        where = f" at {labels.money(float(at[2]), settings)}/QALY"
         return f"{_heading(at[1])}{where}".replace("net health benefit", "NHB")
     return _HEADINGS.get(name, labels.words(name))

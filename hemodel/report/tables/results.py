@@ -88,7 +88,7 @@ def base_case_table(base: BaseCase | PSA, price_arrangement: str) -> pd.DataFram
                 step["incremental_costs"],
                 NAN if dominated or previous is None else life_years - pairs[previous]["life_years"],
                 step["incremental_effects"],
-                icer_cell(pairs[name]),
+                icer_cell(pairs[name], base.inputs.settings),
                 step["status"] if dominated else step["icer"],
             )
         )
@@ -108,10 +108,10 @@ def net_health_benefit_table(base: BaseCase, price_arrangement: str) -> pd.DataF
         steps = [NAN if strategy == settings.comparator else x - y for x, y in zip(totals, others, strict=True)]
         money = [row[name] for name in ("costs", "qalys", "incremental_costs", "incremental_qalys")]
         rows.append((labels.strategy_label(settings, strategy), *money, *totals, *steps))
-    headings = [f"NHB at {per_qaly(threshold)}" for threshold in settings.threshold_values]
-    columns = (TECHNOLOGIES, "Total costs (£)", "Total QALYs", "Incremental costs (£)", "Incremental QALYs")
+    headings = [f"NHB at {per_qaly(threshold, settings)}" for threshold in settings.threshold_values]
+    columns = (TECHNOLOGIES, f"Total costs ({settings.sign})", "Total QALYs", f"Incremental costs ({settings.sign})", "Incremental QALYs")
     frame = framed((*columns, *headings, *(f"Incremental {heading}" for heading in headings)), rows)
-    return frame.sort_values("Total costs (£)", kind="stable", ignore_index=True)
+    return frame.sort_values(f"Total costs ({settings.sign})", kind="stable", ignore_index=True)
 
 
 def pas_impact_table(base: BaseCase, scenarios: Scenarios | None = None) -> pd.DataFrame:
@@ -130,12 +130,12 @@ def pas_impact_table(base: BaseCase, scenarios: Scenarios | None = None) -> pd.D
 def _impact_heading(settings: Settings, arrangement: str) -> str:
     kind = "without PAS" if arrangement == "list" else f"with {labels.arrangement_short(settings, arrangement)}"
     priced = labels.priced(settings, arrangement)
-    return f"ICER {priced if priced.startswith('if ') else kind} (£/QALY)"
+    return f"ICER {priced if priced.startswith('if ') else kind} ({settings.sign}/QALY)"
 
 
 def _icer_of(result: BaseCase, arrangement: str, strategy: str) -> object:
     found = by_strategy(result, arrangement)
-    return icer_cell(found[strategy]) if strategy in found else NOT_APPLICABLE
+    return icer_cell(found[strategy], settings) if strategy in found else NOT_APPLICABLE
 
 
 def _other_results(scenarios: Scenarios | None) -> tuple[BaseCase, ...]:
@@ -248,7 +248,7 @@ def settings_table(settings: Settings) -> pd.DataFrame:
         ("General-population mortality", settings.life_table),
         ("Time in a state", value(settings.time_in_state)),
         ("The scheme counts", value(settings.scheme_counts)),
-        ("Thresholds", " and ".join(per_qaly(t) for t in settings.threshold_values)),
+        ("Thresholds", " and ".join(per_qaly(t, settings) for t in settings.threshold_values)),
         ("Price year", settings.price_year),
     ]
     return framed(("Setting", "Choice"), rows)

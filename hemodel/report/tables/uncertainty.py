@@ -93,14 +93,14 @@ def psa_table(psa: PSA, price_arrangement: str, base: BaseCase | None = None) ->
         if base is not None:
             rows.append((label, "Deterministic", *_deterministic_cells(base, price_arrangement, row["strategy"])))
         rows += [(label, *cells) for cells in _probabilistic_cells(psa, price_arrangement, row)]
-    chances = [f"Probability cost-effective at {per_qaly(t)}" for t in psa.inputs.settings.threshold_values]
+    chances = [f"Probability cost-effective at {per_qaly(t, psa.inputs.settings)}" for t in psa.inputs.settings.threshold_values]
     return framed((TECHNOLOGIES, "Analysis", *BASE_CASE_COLUMNS[1:8], *chances), rows)
 
 
 def _deterministic_cells(base: BaseCase, arrangement: str, strategy: str) -> list[object]:
     row = by_strategy(base, arrangement)[strategy]
     cells = [row[name] for name in (*_QUANTITIES, *(f"incremental_{q}" for q in _QUANTITIES))]
-    return [*cells, icer_cell(row), NAN, NAN]
+    return [*cells, icer_cell(row, base.inputs.settings), NAN, NAN]
 
 
 def _probabilistic_cells(psa: PSA, arrangement: str, row: Mapping[Any, Any]) -> list[tuple[object, ...]]:
@@ -113,7 +113,7 @@ def _probabilistic_cells(psa: PSA, arrangement: str, row: Mapping[Any, Any]) -> 
     chance = [row[f"probability_cost_effective_{t}"] for t in thresholds]
     chance_error = [row[f"se_probability_{t}"] for t in thresholds]
     found = [
-        ("Probabilistic: mean", *mean, icer_cell(row), *chance),
+        ("Probabilistic: mean", *mean, icer_cell(row, psa.inputs.settings), *chance),
         ("Probabilistic: Monte Carlo error", *error, row["se_icer"], *chance_error),
     ]
     for words, end, share in (("lower", "low", 0.025), ("upper", "high", 0.975)):
@@ -134,7 +134,7 @@ def probability_table(psa: PSA) -> pd.DataFrame:
     )
     for threshold in settings.threshold_values:
         chance = found[f"probability_cost_effective_{threshold:.0f}"]
-        frame[f"Probability cost-effective at {per_qaly(threshold)}"] = chance.to_numpy()
+        frame[f"Probability cost-effective at {per_qaly(threshold, settings)}"] = chance.to_numpy()
     return frame
 
 
@@ -158,10 +158,10 @@ def evpi_table(psa: PSA) -> pd.DataFrame:
     columns = (
         ARRANGEMENT,
         "Highest expected net benefit",
-        "Threshold (£/QALY)",
+        f"Threshold ({settings.sign}/QALY)",
         "Probability cost-effective of that choice",
-        "EVPI per person (£)",
-        "Monte Carlo error of the EVPI (£)",
+        f"EVPI per person ({settings.sign})",
+        f"Monte Carlo error of the EVPI ({settings.sign})",
     )
     return framed(columns, rows)
 
@@ -177,7 +177,7 @@ def scenario_table(scenarios: Scenarios, price_arrangement: str) -> pd.DataFrame
     frame = _increments_and_icer(table, settings)
     frame.insert(0, "Scenario", table["label"].to_list())
     for threshold in settings.threshold_values:
-        frame[f"Incremental NHB at {per_qaly(threshold)}"] = net_health_benefit(
+        frame[f"Incremental NHB at {per_qaly(threshold, settings)}"] = net_health_benefit(
             table["incremental_costs"].to_numpy(), table["incremental_qalys"].to_numpy(), threshold
         )
     frame["Why"] = table["why"].to_list()
@@ -201,9 +201,9 @@ def scenario_prices_table(scenarios: Scenarios, strategy: str) -> pd.DataFrame:
         short |= {name: "scheme" for name in names if name != "list"}
     for name in names:
         of_price = whole[(table["price_arrangement"] == name).to_numpy()]
-        for column in ("Incremental costs (£)", "ICER (£/QALY)", "Change in ICER (£/QALY)"):
+        for column in (f"Incremental costs ({settings.sign})", f"ICER ({settings.sign}/QALY)", f"Change in ICER ({settings.sign}/QALY)"):
             cells = of_price[column].reindex(frame.index).astype(object)
-            heading = "Change in ICER (£)" if column.startswith("Change") else column
+            heading = f"Change in ICER ({settings.sign})" if column.startswith("Change") else column
             frame[f"{heading}, {short[name]}"] = [
                 cell if scenario in of_price.index else NOT_APPLICABLE for scenario, cell in cells.items()
             ]
@@ -231,11 +231,11 @@ def _increments_and_icer(table: pd.DataFrame, settings: Settings) -> pd.DataFram
     return pd.DataFrame(
         {
             TECHNOLOGIES: [labels.strategy_label(settings, str(name)) for name in table["strategy"]],
-            "Incremental costs (£)": table["incremental_costs"].to_numpy(),
+            f"Incremental costs ({settings.sign})": table["incremental_costs"].to_numpy(),
             "Incremental LYG": table["incremental_life_years"].to_numpy(),
             "Incremental QALYs": table["incremental_qalys"].to_numpy(),
-            "ICER (£/QALY)": column_of(icer_cell(row) for row in table.to_dict("records")),
-            "Change in ICER (£/QALY)": (icers - base).to_numpy(dtype=np.float64),
+            f"ICER ({settings.sign}/QALY)": column_of(icer_cell(row, settings) for row in table.to_dict("records")),
+            f"Change in ICER ({settings.sign}/QALY)": (icers - base).to_numpy(dtype=np.float64),
         }
     )
 
@@ -255,7 +255,7 @@ def tornado_table(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: 
         ends = [row[f"{outcome}_low"], row[f"{outcome}_high"]]
         if outcome == "icer":
             ends = [
-                icer_cell({"icer": end, "reading": row[f"reading_{side}"]})
+                icer_cell({"icer": end, "reading": row[f"reading_{side}"]}, one_way.inputs.settings)
                 for end, side in zip(ends, ("low", "high"), strict=True)
             ]
         rows.append((row["label"], row["unit"], row["low"], row["high"], *ends, row["swing"] if has_swing else "not comparable"))
@@ -274,7 +274,7 @@ def two_way_table(table: pd.DataFrame, inputs: Inputs, *, whole: bool = False) -
     grid = table.pivot_table(index=first, columns=second, values=readings.NET_BENEFIT)
     step = _every(table, whole)
     grid = grid.iloc[::step, ::step]
-    columns = [f"{text} (£)" for text in _told_apart(grid.columns.to_numpy(dtype=np.float64))]
+    columns = [f"{text} ({inputs.settings.sign})" for text in _told_apart(grid.columns.to_numpy(dtype=np.float64))]
     label = inputs.parameters[first].label
     frame = framed(columns, grid.to_numpy().tolist())
     frame.insert(0, f"{label}, {labels.in_words(inputs.parameters[first].unit)}", grid.index.to_numpy())
@@ -340,12 +340,12 @@ def threshold_table(thresholds: Sequence[Threshold], inputs: Inputs) -> pd.DataF
             found.low,
             found.high,
             found.threshold,
-            labels.in_pounds(found.reading),
+            labels.with_sign(found.reading, inputs.settings),
         )
         for found in thresholds
     ]
     frame = framed(
-        ("What", "Unit", "Now", "Threshold value", OFF, "Searched from", "Searched to", "Threshold (£/QALY)", "Result"), rows
+        ("What", "Unit", "Now", "Threshold value", OFF, "Searched from", "Searched to", f"Threshold ({inputs.settings.sign}/QALY)", "Result"), rows
     )
     return frame if any(frame[OFF] != "") else frame.drop(columns=OFF)
 
@@ -362,14 +362,14 @@ def price_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     found = table[table["strategy"] != settings.comparator]
     frame = pd.DataFrame(
         {
-            "Price of the pack (£)": found["pack_price"].to_numpy(),
+            f"Price of the pack ({settings.sign})": found["pack_price"].to_numpy(),
             TECHNOLOGIES: [labels.strategy_label(settings, str(name)) for name in found["strategy"]],
-            "Mean costs (£)": found["mean_costs"].to_numpy(),
+            f"Mean costs ({settings.sign})": found["mean_costs"].to_numpy(),
         }
     )
     for threshold in settings.threshold_values:
         chance = found[f"probability_cost_effective_{threshold:.0f}"]
-        frame[f"Probability cost-effective at {per_qaly(threshold)}"] = chance.to_numpy()
+        frame[f"Probability cost-effective at {per_qaly(threshold, settings)}"] = chance.to_numpy()
     return drop_lone_technology(frame, settings)
 
 
@@ -379,7 +379,7 @@ def global_table(sensitivity: Sensitivity, inputs: Inputs) -> pd.DataFrame:
     frame = pd.DataFrame({"Parameter": [labels.parameters_label(inputs.parameters, members) for members in table["members"]]})
     money = sensitivity.method == "morris" and sensitivity.outcome != "incremental_qalys"
     for name in table.columns[2:]:
-        frame[labels.INDICES[str(name)] + (" (£)" if money else "")] = table[name].to_numpy(dtype=np.float64)
+        frame[labels.INDICES[str(name)] + (f" ({inputs.settings.sign})" if money else "")] = table[name].to_numpy(dtype=np.float64)
     return frame
 
 
@@ -390,12 +390,12 @@ def evpi_curve_table(curves: Mapping[str, pd.DataFrame], settings: Settings) -> 
     """EVPI per person with its Monte Carlo error by threshold, for each price arrangement: arrangement -> curve."""
     parts = [
         frame.set_index("threshold")[["evpi", "standard_error"]].set_axis(
-            [f"{what} (£), {labels.arrangement_short(settings, name)}" for what in ("EVPI per person", "Monte Carlo error")],
+            [f"{what} ({settings.sign}), {labels.arrangement_short(settings, name)}" for what in ("EVPI per person", "Monte Carlo error")],
             axis=1,
         )
         for name, frame in curves.items()
     ]
-    return pd.concat(parts, axis=1).rename_axis("Threshold (£/QALY)").reset_index()
+    return pd.concat(parts, axis=1).rename_axis(f"Threshold ({settings.sign}/QALY)").reset_index()
 
 
 def evppi_table(table: pd.DataFrame, inputs: Inputs, evpi: float | None = None) -> pd.DataFrame:
@@ -404,14 +404,14 @@ def evppi_table(table: pd.DataFrame, inputs: Inputs, evpi: float | None = None) 
     frame = pd.DataFrame(
         {
             "Parameters known": [labels.parameters_label(inputs.parameters, names) for names in found["parameters"]],
-            "EVPPI per person (£)": found["evppi"].to_numpy(dtype=np.float64),
-            "Standard error (£)": found["standard_error"].to_numpy(dtype=np.float64),
+            f"EVPPI per person ({inputs.settings.sign})": found["evppi"].to_numpy(dtype=np.float64),
+            f"Standard error ({inputs.settings.sign})": found["standard_error"].to_numpy(dtype=np.float64),
         }
     )
     if evpi:
-        frame["% of the EVPI"] = frame["EVPPI per person (£)"] / evpi
+        frame["% of the EVPI"] = frame[f"EVPPI per person ({inputs.settings.sign})"] / evpi
     if "population_evppi" in found:
-        frame["EVPPI for the population (£)"] = found["population_evppi"].to_numpy(dtype=np.float64)
+        frame[f"EVPPI for the population ({inputs.settings.sign})"] = found["population_evppi"].to_numpy(dtype=np.float64)
     return frame
 
 
@@ -419,12 +419,12 @@ def evsi_table(table: pd.DataFrame) -> pd.DataFrame:
     """What a study would be worth by its size, what it costs and what is left; `table`: as the analysis returns it."""
     columns = {
         "n": "People in each group",
-        "evsi": "EVSI per person (£)",
-        "standard_error": "Standard error (£)",
-        "evppi": "EVPPI per person (£)",
-        "population_evsi": "EVSI for the population (£)",
-        "study_cost": "Cost of the study (£)",
-        "expected_net_benefit": "Expected net benefit of sampling (£)",
+        "evsi": f"EVSI per person ({settings.sign})",
+        "standard_error": f"Standard error ({settings.sign})",
+        "evppi": f"EVPPI per person ({settings.sign})",
+        "population_evsi": f"EVSI for the population ({settings.sign})",
+        "study_cost": f"Cost of the study ({settings.sign})",
+        "expected_net_benefit": f"Expected net benefit of sampling ({settings.sign})",
     }
     return table[list(columns)].rename(columns=columns)
 
@@ -434,12 +434,12 @@ def convergence_table(table: pd.DataFrame) -> pd.DataFrame:
     columns = {
         "draws": "Draws",
         readings.NET_BENEFIT: labels.INCREMENTS[readings.NET_BENEFIT],
-        "standard_error": "Monte Carlo error (£)",
-        "low": "95% low (£)",
-        "high": "95% high (£)",
-        "icer": "ICER (£/QALY)",
+        "standard_error": f"Monte Carlo error ({settings.sign})",
+        "low": f"95% low ({settings.sign})",
+        "high": f"95% high ({settings.sign})",
+        "icer": f"ICER ({settings.sign}/QALY)",
         "probability_cost_effective": "Probability cost-effective",
-        "evpi": "EVPI per person (£)",
+        "evpi": f"EVPI per person ({settings.sign})",
     }
     return readings.banded(table, readings.NET_BENEFIT)[list(columns)].rename(columns=columns)
 
@@ -455,10 +455,10 @@ def budget_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     columns = {
         "eligible": "People eligible",
         "treated": "People starting treatment",
-        "cost_without": "Cost without (£)",
-        "cost_with": "Cost with (£)",
-        "budget_impact": "Budget impact (£)",
-        "lenalidomide": "Of the cost with: lenalidomide (£)",
+        "cost_without": f"Cost without ({settings.sign})",
+        "cost_with": f"Cost with ({settings.sign})",
+        "budget_impact": f"Budget impact ({settings.sign})",
+        "lenalidomide": f"Of the cost with: lenalidomide ({settings.sign})",
     }
     rows: list[tuple[object, ...]] = []
     for arrangement, found in table.groupby("price_arrangement", sort=False):

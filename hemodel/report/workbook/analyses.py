@@ -129,7 +129,7 @@ def _convergence(book: Book, inputs: Inputs, analyses: Analyses, table: pd.DataF
         chart,
         "Running mean of the incremental net monetary benefit",
         {"name": "Draws", "num_format": NUMBER_FORMATS["count"], "min": 0, "max": int(table["draws"].iloc[-1])},
-        _money("Mean, and 95% interval of the mean (£)"),
+        _money(f"Mean, and 95% interval of the mean ({inputs.settings.sign})"),
     )
     insert(page, chart, 0, sentence, row=at, size=(980, 460))
 
@@ -156,8 +156,8 @@ def _one_way(book: Book, one_way: OneWay) -> None:
             }
         )
     base = one_way.base[readings.NET_BENEFIT]
-    title = f"The {min(MOST_BARS, len(one_way.table))} parameters that move it most, from the base case {labels.gbp(base)}"
-    axes(chart, title, _below(_money("Incremental net monetary benefit (£)") | {"crossing": base}), _DOWNWARDS)
+    title = f"The {min(MOST_BARS, len(one_way.table))} parameters that move it most, from the base case {labels.money(base, base.inputs.settings)}"
+    axes(chart, title, _below(_money(f"Incremental net monetary benefit ({base.inputs.settings.sign})") | {"crossing": base}), _DOWNWARDS)
     insert(page, chart, 0, sentence, row=at, size=(1060, 520))
 
 
@@ -205,8 +205,8 @@ def _evpi(book: Book, inputs: Inputs, curves: Mapping[str, pd.DataFrame]) -> Non
     for place in range(len(curves)):
         dash = ("solid", "dash", "round_dot")[place % 3]
         _add_line(chart, lines, 0, 1 + 2 * place, {"color": colour, "width": _LINE, "dash_type": dash})
-    across = {"name": "Threshold (£/QALY)", "num_format": NUMBER_FORMATS["gbp"], "min": 0}
-    axes(chart, "EVPI by threshold", across | {"max": float(frame.iloc[:, 0].max())}, _money("EVPI per person (£)") | {"min": 0})
+    across = {"name": f"Threshold ({inputs.settings.sign}/QALY)", "num_format": NUMBER_FORMATS["gbp"], "min": 0}
+    axes(chart, "EVPI by threshold", across | {"max": float(frame.iloc[:, 0].max())}, _money(f"EVPI per person ({inputs.settings.sign})") | {"min": 0})
     insert(page, chart, 0, sentence, row=at, size=(800, 460))
 
 
@@ -219,7 +219,7 @@ def _evppi(book: Book, inputs: Inputs, analyses: Analyses, table: pd.DataFrame) 
     at, rows = _chart_above(page, sentence), _long(page, frame, tables.EVPPI_FOOTER)
     chart = book.workbook.add_chart({"type": "bar"})
     shown = max(1, min(MOST_BARS, int((table["evppi"] >= readings.LEAST_WORTH).sum())))
-    found = frame["Standard error (£)"].head(shown).to_list()
+    found = frame[f"Standard error ({inputs.settings.sign})"].head(shown).to_list()
     errors = {"type": "custom", "plus_values": found, "minus_values": found}
     chart.add_series(
         {
@@ -232,7 +232,7 @@ def _evppi(book: Book, inputs: Inputs, analyses: Analyses, table: pd.DataFrame) 
         }
     )
     title = "EVPPI, the highest first; lines: one standard error either side"
-    axes(chart, title, _below(_money("EVPPI per person (£)") | {"min": 0}), _DOWNWARDS)
+    axes(chart, title, _below(_money(f"EVPPI per person ({inputs.settings.sign})") | {"min": 0}), _DOWNWARDS)
     chart.set_legend({"none": True})
     insert(page, chart, 0, sentence, row=at, size=(980, 500))
 
@@ -255,7 +255,7 @@ def _evsi(book: Book, inputs: Inputs, analyses: Analyses, table: pd.DataFrame) -
     for column, shade, dash in ((4, tint(colour, 0.45), "dash"), (5, _GREY, "round_dot"), (6, colour, "solid")):
         _add_line(chart, lines, 0, column, {"color": shade, "width": _LINE, "dash_type": dash}, marker=shade)
     across = {"name": "People in each group of the study", "num_format": NUMBER_FORMATS["count"], "min": 0}
-    axes(chart, "Value, cost and what is left, by size", across | {"max": int(table["n"].max())}, _money("Whole population (£)"))
+    axes(chart, "Value, cost and what is left, by size", across | {"max": int(table["n"].max())}, _money(f"Whole population ({inputs.settings.sign})"))
     insert(page, chart, 0, sentence, row=at, size=(980, 460))
 
 
@@ -267,7 +267,7 @@ def _budget(book: Book, inputs: Inputs, table: pd.DataFrame) -> None:
     frame = tables.budget_table(table, inputs.settings)
     rows = _long(page, frame, tables.BUDGET_FOOTER, columns=2)
     chart = book.workbook.add_chart({"type": "column"})
-    colour, place = intervention_colour(inputs.settings), frame.columns.get_loc("Budget impact (£)")
+    colour, place = intervention_colour(inputs.settings), frame.columns.get_loc(f"Budget impact ({inputs.settings.sign})")
     for number, (_, found) in enumerate(table.groupby("price_arrangement", sort=False)):
         first = rows.first + number * (len(found) + 1)
         last = first + len(found) - 1
@@ -280,8 +280,8 @@ def _budget(book: Book, inputs: Inputs, table: pd.DataFrame) -> None:
                 "gap": 60,
             }
         )
-    millions = {"num_format": '£#,##0,,"m"'} if table["budget_impact"].abs().max() >= 5e6 else {}
-    axes(chart, "Budget impact by year", {}, _money("Budget impact (£)") | millions)
+    millions = {"num_format": f'{inputs.settings.sign}#,##0,,"m"'} if table["budget_impact"].abs().max() >= 5e6 else {}
+    axes(chart, "Budget impact by year", {}, _money(f"Budget impact ({inputs.settings.sign})") | millions)
     insert(page, chart, 0, sentence, row=at, size=(980, 460))
 
 

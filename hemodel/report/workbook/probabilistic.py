@@ -50,9 +50,9 @@ def _in_words(psa: PSA, arrangement: str) -> str:
             chances = [(row[f"probability_cost_effective_{t:.0f}"], t) for t in settings.threshold_values]
             parts.append(
                 f"{labels.strategy_label(settings, row['strategy'])} against the comparator: on average "
-                f"{labels.gbp(row['incremental_costs'])} and {labels.qalys(row['incremental_qalys'])} QALYs more; "
+                f"{labels.money(row['incremental_costs'], settings)} and {labels.qalys(row['incremental_qalys'])} QALYs more; "
                 "cost-effective in "
-                + " and ".join(f"{labels.percent(chance)} of draws at {labels.gbp(t)} per QALY" for chance, t in chances)
+                + " and ".join(f"{labels.percent(chance)} of draws at {labels.money(t, settings)} per QALY" for chance, t in chances)
                 + "."
             )
     return " ".join(parts)
@@ -67,7 +67,7 @@ def _draws(book: Book, psa: PSA) -> Block:
         place, label = psa.strategies.index(name), labels.strategy_label(settings, name)
         columns[name] = (f"{label}: incremental QALYs", psa.qalys[place, :n] - psa.qalys[comparator, :n])
         for arrangement, costs in psa.costs.items():
-            heading = f"{label}: incremental costs (£), {labels.arrangement_short(settings, arrangement)}"
+            heading = f"{label}: incremental costs ({settings.sign}), {labels.arrangement_short(settings, arrangement)}"
             columns[name, arrangement] = (heading, costs[place, :n] - costs[comparator, :n])
     page = book.page("PSA draws", (10, *[24] * (len(columns) - 1)))
     shown = (
@@ -98,10 +98,10 @@ def _curves(book: Book, psa: PSA) -> dict[str, Block]:
     at += len(means.columns) + 1
     steps = psa.qalys - psa.qalys[psa.strategies.index(settings.comparator)]
     ends = np.array([min(float(steps.min()), 0.0), max(float(steps.max()), 0.0)])
-    lines = {"Incremental QALYs": ends} | {f"{labels.gbp(t)}/QALY": t * ends for t in thresholds}
+    lines = {"Incremental QALYs": ends} | {f"{labels.money(t, settings)}/QALY": t * ends for t in thresholds}
     blocks["lines"] = block(page, pd.DataFrame(lines), [None, *thresholds], ["qalys", *gbp], at)
     at += len(lines) + 1
-    uprights = {"Height": np.array([0.0, 1.0])} | {f"{labels.gbp(t)}/QALY": np.full(2, t) for t in thresholds}
+    uprights = {"Height": np.array([0.0, 1.0])} | {f"{labels.money(t, settings)}/QALY": np.full(2, t) for t in thresholds}
     blocks["uprights"] = block(page, pd.DataFrame(uprights), [None, *thresholds], ["share", *gbp], at)
     return blocks
 
@@ -113,7 +113,7 @@ def _curve_frame(psa: PSA) -> pd.DataFrame:
         curve, short = psa.acceptability_curve(arrangement), labels.arrangement_short(settings, arrangement)
         curve.columns = pd.Index([f"{labels.strategy_label(settings, name)}, {short}" for name in psa.strategies])
         parts.append(curve)
-    return pd.concat(parts, axis=1).rename_axis("Threshold (£/QALY)").reset_index()
+    return pd.concat(parts, axis=1).rename_axis(f"Threshold ({settings.sign}/QALY)").reset_index()
 
 
 def _mean_increments(psa: PSA) -> pd.DataFrame:
@@ -124,7 +124,7 @@ def _mean_increments(psa: PSA) -> pd.DataFrame:
     columns: dict[str, object] = {tables.TECHNOLOGIES: [labels.strategy_label(settings, name) for name in names]}
     columns["Mean incremental QALYs"] = (psa.qalys[places] - psa.qalys[comparator]).mean(axis=1)
     for arrangement, costs in psa.costs.items():
-        heading = f"Mean incremental costs (£), {labels.arrangement_short(settings, arrangement)}"
+        heading = f"Mean incremental costs ({settings.sign}), {labels.arrangement_short(settings, arrangement)}"
         columns[heading] = (costs[places] - costs[comparator]).mean(axis=1)
     return pd.DataFrame(columns)
 
@@ -163,7 +163,7 @@ def _plane(book: Book, psa: PSA, arrangement: str, draws: Block, blocks: Mapping
                 "line": line,
             }
         )
-    costs = {"name": "Incremental costs (£)", "num_format": NUMBER_FORMATS["gbp"]}
+    costs = {"name": f"Incremental costs ({psa.inputs.settings.sign})", "num_format": NUMBER_FORMATS["gbp"]}
     title = "Cost-effectiveness plane" + (f" (first {MOST_POINTS:,} draws)" if psa.n_draws > MOST_POINTS else "")
     axes(chart, title, {"name": "Incremental QALYs", "num_format": "0.0"}, costs)
     return chart
@@ -191,6 +191,6 @@ def _acceptability(book: Book, psa: PSA, arrangement: str, blocks: Mapping[str, 
                 "line": {"color": "#8A9BA8", "width": 1, "dash_type": dash},
             }
         )
-    across = {"name": "Threshold (£/QALY)", "num_format": NUMBER_FORMATS["gbp"], "min": 0, "max": CURVE_THRESHOLDS[-1]}
+    across = {"name": f"Threshold ({psa.inputs.settings.sign}/QALY)", "num_format": NUMBER_FORMATS["gbp"], "min": 0, "max": CURVE_THRESHOLDS[-1]}
     axes(chart, "Acceptability curves", across, {"name": "Probability cost-effective", "num_format": "0%", "min": 0, "max": 1})
     return chart

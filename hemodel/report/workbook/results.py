@@ -64,7 +64,7 @@ def _identity(page: Page, base: BaseCase) -> None:
     page.entry("Price year", settings.price_year)
     for _, row in base.table.iterrows():
         if row["strategy"] != settings.comparator:
-            words = labels.in_pounds(str(row["reading"]))
+            words = labels.with_sign(str(row["reading"]), settings)
             name = labels.arrangement_label(settings, str(row["price_arrangement"]))
             page.entry(f"ICER, {labels.strategy_label(settings, str(row['strategy']))}", f"{words}. {name}")
 
