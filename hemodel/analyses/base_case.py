@@ -52,7 +52,9 @@ class BaseCase:
         costs, qalys = outcomes.total_costs(arrangement)[:, 0], outcomes.total_qalys[:, 0]
         life_years = outcomes.undiscounted.total_life_years[:, 0]
         reference = outcomes.strategies.index(comparator)
-        against = pairwise(outcomes.strategies, costs, qalys, comparator).set_index("strategy").reindex(outcomes.strategies)
+        currency = self.inputs.settings.currency
+        pairs = pairwise(outcomes.strategies, costs, qalys, comparator, currency=currency)
+        against = pairs.set_index("strategy").reindex(outcomes.strategies)
         is_comparator = np.arange(len(costs)) == reference
         return pd.DataFrame(
             {

@@ -115,7 +115,7 @@ class Batch:
                 weights = self._contrast(place, total, strategy, comparator)
                 means[name], errors[name] = float(weights @ m.mean), float(np.sqrt(weights @ covariance @ weights / m.n))
                 row[f"incremental_{name}"], row[f"se_incremental_{name}"] = means[name], errors[name]
-            row["reading"] = describe_icer(means["costs"], means["qalys"])
+            row["reading"] = describe_icer(means["costs"], means["qalys"], currency=self.inputs.settings.currency)
             if means["costs"] * means["qalys"] > 0:
                 ratio = means["costs"] / means["qalys"]
                 weights = self._contrast(place, totals["costs"], strategy, comparator)
@@ -198,7 +198,8 @@ def run_batch(
         if progress is not None:
             progress(sum(part.n for part in moments))
         if until_standard_error is not None and error < until_standard_error and total.n >= 2 * STEP:
-            stopped = f"the standard error of net benefit is {inputs.settings.currency} {error:,.2f}, below {inputs.settings.currency} {until_standard_error:,.2f}"
+            money = inputs.settings.currency
+            stopped = f"the standard error of net benefit is {money} {error:,.2f}, below {money} {until_standard_error:,.2f}"
             break
     assert total is not None
     if place is not None and keep_draws:
@@ -436,6 +437,6 @@ def _refuse(
     if keep_draws and folder is None:
         faults.append(Fault("keep_draws", "there is no folder to keep them in", "Give a folder"))
     if until is not None and not 0 < until < np.inf:
-        faults.append(Fault("until_standard_error", f"{until!r} is not an amount of money", f"Give {settings.currency} above 0"))
+        faults.append(Fault("until_standard_error", f"{until!r} is not an amount of money", "Give an amount above 0"))
     if faults:
         raise InputError.together(faults)

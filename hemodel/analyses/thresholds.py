@@ -93,7 +93,7 @@ def threshold_value(
 
     grid = np.linspace(low, high, _STEPS)
     root = _nearest_root(benefit, grid, parameter.value)
-    reading = _reading(parameter, root, (low, high), _icer(inputs), threshold)
+    reading = _reading(parameter, root, (low, high), _icer(inputs), _limit(inputs, threshold))
     return Threshold(what, parameter.unit, parameter.value, root, low, high, threshold, reading)
 
 
@@ -117,18 +117,18 @@ def charged_cycles(
         costs, qalys = evaluate_changes(inputs.with_settings(schemes=schemes), [{}], arrangement, strategy)
         return bool(threshold * qalys[0] - costs[0] >= 0)
 
-    low, high = 0, inputs.settings.n_cycles
+    low, high, limit = 0, inputs.settings.n_cycles, _limit(inputs, threshold)
     if not affordable(1):
-        reading = f"Even with one charged cycle {_icer(inputs)} exceeds {inputs.settings.currency} {threshold:,.0f} per QALY: there is no such number of cycles."
+        reading = f"Even with one charged cycle {_icer(inputs)} exceeds {limit}: there is no such number of cycles."
         return Threshold("charged_cycles", "cycles", base, math.nan, 1, high, threshold, reading)
     if affordable(high):
-        reading = f"With every cycle charged {_icer(inputs)} is still at most {inputs.settings.currency} {threshold:,.0f} per QALY: no cap is needed."
+        reading = f"With every cycle charged {_icer(inputs)} is still at most {limit}: no cap is needed."
         return Threshold("charged_cycles", "cycles", base, math.nan, 1, high, threshold, reading)
     low = 1
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if affordable(middle) else (low, middle)
-    most = f"at most {inputs.settings.currency} {threshold:,.0f} per QALY with up to {low} charged cycles"
+    most = f"at most {limit} with up to {low} charged cycles"
     reading = f"T{_icer(inputs)[1:]} is {most}, and above it with {low + 1}; now {base}."
     return Threshold("charged_cycles", "cycles", base, low, 1, inputs.settings.n_cycles, threshold, reading)
 
@@ -238,7 +238,7 @@ def price_map(
         costs, qalys = evaluate_changes(capped, changes, _WHAT_IF, strategy)
         for share, cost, qaly in zip(discounts, costs, qalys, strict=True):
             pair = float(cost), float(qaly)
-            rows.append((cap, share, *pair, icer(*pair), describe_icer(*pair)))
+            rows.append((cap, share, *pair, icer(*pair), describe_icer(*pair, currency=inputs.settings.currency)))
     return pd.DataFrame(rows, columns=["cap", "discount", "incremental_costs", "incremental_qalys", "icer", "reading"])
 
 
@@ -313,12 +313,16 @@ def _flips(benefit_at: Callable[[Array], Array], scores: Array, own: Array) -> A
     return result
 
 
-def _reading(parameter: Parameter, root: float, searched: tuple[float, float], ratio: str, threshold: float) -> str:
+def _reading(parameter: Parameter, root: float, searched: tuple[float, float], ratio: str, limit: str) -> str:
     if math.isnan(root):
         low, high = searched
-        return f"No value from {low:g} to {high:g} {parameter.unit} brings {ratio} to {settings.currency} {threshold:,.0f} per QALY."
+        return f"No value from {low:g} to {high:g} {parameter.unit} brings {ratio} to {limit}."
     found = f"{root:,.6g} {parameter.unit} (now {parameter.value:,.6g}): {parameter.label}."
-    return f"T{ratio[1:]} is {settings.currency} {threshold:,.0f} per QALY at {found}"
+    return f"T{ratio[1:]} is {limit} at {found}"
+
+
+def _limit(inputs: Inputs, threshold: float) -> str:
+    return f"{inputs.settings.currency} {threshold:,.0f} per QALY"
 
 
 def _icer(inputs: Inputs) -> str:

@@ -18,7 +18,7 @@ from hemodel.errors import shown as quoted
 from hemodel.evidence.confidential import RATE, REDACTED, by_hazard_ratio, covers, is_confidential, marked, unmarked
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import Parameter, finite
-from hemodel.evidence.settings import Scheme, Settings
+from hemodel.evidence.settings import THRESHOLD_PRESETS, Scheme, Settings
 from hemodel.report import labels, tables
 from hemodel.report.inputs_sheet import Sheet, changes
 
@@ -31,9 +31,11 @@ SETTINGS = {
     "horizon_years": ("Horizon", "years", 1.0),
 }
 BASE_CASE = "base_case"
+FILED = "filed"
+"""Name under which thresholds that are numbers, and no preset, are offered."""
 CAP = "drug_cost_cap_cycles"
-STEPS = {"utility": (0.01, 3), "ratio": (0.05, 3), "GBP": (100.0, 2)}
-"""Step of the buttons and decimals shown, by the first word of the unit; times take 0.5 and 2."""
+STEPS = {"utility": (0.01, 3), "ratio": (0.05, 3), "money": (100.0, 2)}
+"""Step of the buttons and decimals shown, by what the unit begins with; times take 0.5 and 2."""
 CONFIDENTIAL = "confidential"
 """Name of the price arrangement that a user adds; its discount never leaves the session."""
 _REPLACED = "Not used: a fitted curve stands in its place."
@@ -212,6 +214,18 @@ def priced(inputs: Inputs, prices: str, discount_percent: float = 0.0) -> Inputs
     return inputs.with_settings(schemes=inputs.settings.schemes | {CONFIDENTIAL: terms}, price_arrangements=arrangements)
 
 
+def thresholds_of(settings: Settings) -> str:
+    """The name of the thresholds in use: of a preset, or that of numbers of the files' own."""
+    return settings.thresholds if isinstance(settings.thresholds, str) else FILED
+
+
+def thresholds_offered(settings: Settings) -> dict[str, Settings]:
+    """Thresholds that can be chosen, by name: the settings with them. NICE's presets, for pounds, and those of the files."""
+    presets = THRESHOLD_PRESETS if settings.currency == "GBP" else {}
+    own = {} if isinstance(settings.thresholds, str) else {FILED: settings}
+    return own | {name: settings.model_copy(update={"thresholds": name}) for name in presets}
+
+
 def is_private(inputs: Inputs) -> bool:
     """Whether a result of `inputs` must not leave the session: it rests on something confidential."""
     return is_confidential(inputs)
@@ -350,7 +364,8 @@ def _value(inputs: Inputs, name: str) -> float:
 
 def _of_parameter(inputs: Inputs, name: str) -> Headline:
     parameter = inputs.parameters[name]
-    step, decimals = STEPS.get(parameter.unit.partition(" ")[0], (0.5, 2))
+    first = parameter.unit.partition(" ")[0]
+    step, decimals = STEPS.get("money" if first == inputs.settings.currency else first, (0.5, 2))
     low, high = (bound if abs(bound) != float("inf") else None for bound in (parameter.quantity.low, parameter.quantity.high))
     group = {"median": "Survival", "hr": "Survival", "u": "Quality of life"}.get(name.partition("_")[0], "Price and scheme")
     source = f"; source {parameter.source}" if parameter.source else ""

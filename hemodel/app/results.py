@@ -117,7 +117,7 @@ def scenarios(inputs: Inputs) -> Scenarios:
 
 
 @_once("Running the scenarios ...")
-def _scenarios(filed: Inputs, thresholds: str) -> Scenarios:
+def _scenarios(filed: Inputs, thresholds: str | list[float]) -> Scenarios:
     found = run_scenarios(filed)
     at = [replace(r, inputs=r.inputs.with_settings(thresholds=thresholds)) for r in found.results]
     return Scenarios(tuple(at), found.not_applicable)

@@ -57,7 +57,7 @@ def link_query(inputs: Inputs, edits: choices.Edits) -> dict[str, str]:
         query["population"] = inputs.population
     if inputs.scenario.name in inputs.scenario_names:
         query["scenario"] = inputs.scenario.name
-    if settings.thresholds != filed.settings.thresholds:
+    if isinstance(settings.thresholds, str) and settings.thresholds != filed.settings.thresholds:
         query["thresholds"] = settings.thresholds
     if settings.price_arrangements == ["list"]:
         query["prices"] = "list"

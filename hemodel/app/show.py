@@ -37,7 +37,7 @@ _LONG = re.compile(
     re.IGNORECASE,
 )
 """Long words and where they may be broken."""
-_AMOUNT = re.compile(r"[-+\u2212]?£?[\d,.]+%?")
+_AMOUNT = re.compile(r"[-+\u2212]?[A-Z]{0,3}[£€$¥₹]? ?[\d,.]+%?")
 MOST_ROWS, SCROLLED_PIXELS = 4, 190
 """Differences from the base case shown in full above the answer; more are scrolled, or they would push it off the screen."""
 MOST_FAULTS = 20
@@ -113,7 +113,7 @@ def printed(inputs: Inputs, *, differs: bool, is_private: bool) -> None:
     mark = "confidential" if is_private else f"inputs {inputs.hash[:8]}"
     run = f"hemodel {hemodel.__version__}, {mark}, {date.today():%d %B %Y}"
     prices = "; ".join(labels.arrangement_label(settings, name) for name in settings.price_arrangements)
-    thresholds = " and ".join(labels.money(threshold, settings) for threshold in settings.threshold_values)
+    thresholds = labels.listed([labels.money(threshold, settings) for threshold in settings.threshold_values])
     with st.container(key="printed"):
         st.caption(plain(f"Prices: {prices}. Thresholds: {thresholds} per QALY. {run}."))
     population = settings.populations[inputs.population].label
@@ -179,7 +179,7 @@ def explain(error: InputError, inputs: Inputs | None = None) -> None:
     st.error("  \n".join(plain(line) for line in lines))
 
 
-def changes(frame: pd.DataFrame, *, rederived: bool) -> None:
+def changes(frame: pd.DataFrame, settings: Settings, *, rederived: bool) -> None:
     """The banner: what differs from the base case and by how much; nothing where nothing does."""
     if frame.empty:
         return
@@ -187,7 +187,7 @@ def changes(frame: pd.DataFrame, *, rederived: bool) -> None:
         number = f"{len(frame)} thing{'s differ' if len(frame) > 1 else ' differs'}"
         st.markdown(f":orange-badge[Not the base case] {number} from it:")
         high: Any = "content" if len(frame) <= MOST_ROWS else SCROLLED_PIXELS
-        table(frame, "What differs from the base case", heading=False, height=high)
+        table(frame, settings, "What differs from the base case", heading=False, height=high)
         if len(frame) > MOST_ROWS:
             with st.container(key="scrolled"):  # not on paper, where all of it is in sight
                 st.caption("Scroll the table to see all.")
@@ -217,7 +217,7 @@ def verdict(base: BaseCase, arrangement: str, strategy: str) -> str:
     instead = _instead(settings, {t: best[t] for t in bad})
     if not good:
         return f"{first} **Not cost-effective** at {' or '.join(bad)} per QALY{instead}."
-    return f"{first} **Cost-effective** at {good[0]} per QALY, **not** at {bad[0]}{instead}."
+    return f"{first} **Cost-effective** at {' or '.join(good)} per QALY, **not** at {' or '.join(bad)}{instead}."
 
 
 def _instead(settings: Settings, best: Mapping[str, str]) -> str:
@@ -231,7 +231,9 @@ def _instead(settings: Settings, best: Mapping[str, str]) -> str:
     return f": {first[1]} has the highest net benefit at {first[0]}, {others[0][1]} at {others[0][0]}"
 
 
-def table(frame: pd.DataFrame, name: str, footer: str = "", *, heading: bool = True, height: Any = "content") -> None:
+def table(
+    frame: pd.DataFrame, settings: Settings, name: str, footer: str = "", *, heading: bool = True, height: Any = "content"
+) -> None:
     """A table as real HTML, rounded as NICE rounds, numbers to the right, with a name for screen readers."""
     numeric = [place for place, column in enumerate(frame.columns) if _has_numbers(frame[column])]
     many = len(frame.columns) > FEW_COLUMNS
@@ -293,9 +295,10 @@ def _has_numbers(column: pd.Series) -> bool:
     return any(isinstance(cell, (int, float)) for cell in cells) or 2 * amounts > len(cells)
 
 
-def thresholds_label(preset: str, values: tuple[float, float]) -> str:
-    """A preset of thresholds in words."""
-    return f"{labels.money(values[0], settings)} and {labels.money(values[1], settings)} per QALY ({preset})"
+def thresholds_label(settings: Settings) -> str:
+    """The thresholds of settings in words, with the preset that they are."""
+    values = labels.listed([labels.money(threshold, settings) for threshold in settings.threshold_values])
+    return f"{values} per QALY{f' ({settings.thresholds})' if isinstance(settings.thresholds, str) else ''}"
 
 
 def verdict_markdown(base: BaseCase, arrangement: str, strategy: str) -> str:

@@ -12,7 +12,7 @@ from hemodel.app.choices import Edits, FittedData, Headline
 from hemodel.app.show import explain, plain, thresholds_label
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs, load_inputs
-from hemodel.evidence.settings import THRESHOLD_PRESETS
+from hemodel.evidence.settings import Settings
 
 OWN = "own_file"
 """Name under which the scenario of an uploaded file is offered."""
@@ -81,16 +81,17 @@ def choose() -> tuple[Inputs, Inputs]:
     )
     st.caption(plain(populations[population].why))
     chosen = _scenario(filed.filed(population=population))
-    presets = list(THRESHOLD_PRESETS)
+    offered = choices.thresholds_offered(chosen.settings)
+    own, is_new = choices.thresholds_of(chosen.settings), problem != wanted["problem"]
     preset = st.radio(
         "Thresholds",
-        presets,
-        index=presets.index(wanted["thresholds"] or chosen.settings.thresholds),
-        format_func=lambda name: thresholds_label(name, THRESHOLD_PRESETS[name]),
-        key=f"thresholds/{round_}",
+        list(offered),
+        index=list(offered).index(own if is_new or wanted["thresholds"] not in offered else wanted["thresholds"]),
+        format_func=lambda name: thresholds_label(offered[name]),
+        key=f"thresholds/{'/'.join(offered)}/{round_}",
     )
-    if preset != chosen.settings.thresholds:
-        chosen = chosen.with_settings(thresholds=preset)
+    if preset != own:
+        chosen = chosen.with_settings(thresholds=offered[preset].thresholds)
     state["wanted"] = state["wanted"] | {"problem": problem, "population": population, "thresholds": preset}
     return filed, choices.answered(_priced(chosen), state.get("scheme_marks", {}))
 
@@ -180,7 +181,9 @@ def edit(chosen: Inputs) -> tuple[Edits, FittedData | None]:
             if headline.group != group:
                 group = headline.group
                 st.markdown(f"**{group}**")
-            fields[headline] = _field(headline, edits.get(headline.name, headline.value), f"{headline.name}/{place}")
+            fields[headline] = _field(
+                headline, edits.get(headline.name, headline.value), f"{headline.name}/{place}", chosen.settings
+            )
         left, right = st.container(key="apply").columns(2)
         apply = left.form_submit_button("Apply", type="primary", width="stretch")
         reset = right.form_submit_button("Reset", width="stretch", help="Back to the values in the files")
@@ -211,19 +214,19 @@ def take_over_scenario(found: Inputs) -> None:
         "problem": found.settings.problem,
         "population": found.population,
         "scenario": OWN,
-        "thresholds": found.settings.thresholds,
+        "thresholds": choices.thresholds_of(found.settings),
     }
     state["choices_round"] = state.get("choices_round", 0) + 1  # new fields, which start from what is wanted
 
 
-def _field(headline: Headline, value: float, key: str) -> float | None:
+def _field(headline: Headline, value: float, key: str, settings: Settings) -> float | None:
     """One number of the form."""
     kind: Callable[[float], float] = int if headline.is_whole else float
     low, high = (None if bound is None else kind(bound) for bound in (headline.low, headline.high))
     start = kind(value)
     start = start if low is None else max(start, low)  # a link may ask for what the form does not allow: then the model says so
     start = start if high is None else min(start, high)
-    unit = "" if headline.unit in ("utility", "ratio") else f" ({headline.unit.replace('{settings.currency}', '{settings.sign}')})"
+    unit = "" if headline.unit in ("utility", "ratio") else f" ({headline.unit.replace(settings.currency, settings.sign)})"
     entered: float | None = st.number_input(
         plain(headline.label + unit),
         min_value=low,

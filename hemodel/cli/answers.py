@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from hemodel.analyses.base_case import BaseCase
     from hemodel.analyses.psa import PSA
     from hemodel.analyses.scenarios import Scenarios
+    from hemodel.evidence.settings import Settings
 
 
 @command()
@@ -121,7 +122,7 @@ def psa(
         return
     for arrangement in result.price_arrangements:
         title = f"{labels.arrangement_label(inputs.settings, arrangement)} ({draws:,} draws, seed {seed})"
-        print_table(_psa_text(tables.psa_table(result, arrangement, base)), title)
+        print_table(_psa_text(tables.psa_table(result, arrangement, base), inputs.settings), title)
     print_table(tables.rounded(tables.probability_table(result), inputs.settings), "Probability of being cost-effective")
 
 
@@ -228,7 +229,13 @@ def budget(
     inputs = case.inputs()
     result = run_budget(inputs, years=years)
     shown = tables.rounded(tables.budget_table(result.table, inputs.settings), inputs.settings)
-    deliver(inputs, delivery, result.table, f"Budget impact, {inputs.settings.currency} of each year: {case_title(inputs)}", shown=shown)
+    deliver(
+        inputs,
+        delivery,
+        result.table,
+        f"Budget impact, {inputs.settings.currency} of each year: {case_title(inputs)}",
+        shown=shown,
+    )
 
 
 @command()
@@ -242,7 +249,9 @@ def batch(
     ],
     folder: Annotated[Path | None, typer.Option(help="Makes the batch resumable: what is done is kept here.")] = None,
     keep_draws: Annotated[bool, typer.Option("--keep-draws", help="Keep every draw there too, as Parquet.")] = False,
-    until: Annotated[float | None, typer.Option(help="Stop once the standard error of net benefit is below so many GBP.")] = None,
+    until: Annotated[
+        float | None, typer.Option(help="Stop once the standard error of net benefit is below so much money.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads; default: all cores.")] = None,
     seed: Seed = DEFAULT_SEED,
     as_json: AsJson = False,
@@ -367,7 +376,9 @@ def _print_answer(base: BaseCase, psa: PSA | None) -> None:
     for row in base.rules_applied.to_dict("records"):
         say(f"Note: {row['rule']}, {labels.strategy_label(settings, str(row['strategy']))}: {row['value']:.4g}")
     if psa is not None:
-        print_table(tables.rounded(tables.probability_table(psa), settings), f"Probabilistic: {psa.n_draws:,} draws, seed {psa.seed}")
+        print_table(
+            tables.rounded(tables.probability_table(psa), settings), f"Probabilistic: {psa.n_draws:,} draws, seed {psa.seed}"
+        )
     typer.echo(manifest_text(manifest(base.inputs, psa)))
 
 
@@ -389,7 +400,7 @@ def _answer_rows(base: BaseCase, psa: PSA | None) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[columns]
 
 
-def _psa_text(frame: pd.DataFrame) -> pd.DataFrame:
+def _psa_text(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """The table of a probabilistic analysis as text whose first column tells its rows apart."""
     from hemodel.report import tables
 

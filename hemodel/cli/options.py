@@ -124,7 +124,7 @@ class Question:
 
     arrangement: Annotated[str | None, typer.Option(help="Price arrangement; default: the scheme.")] = None
     strategy: Annotated[str | None, typer.Option(help="Compared with the comparator; default: the first that is not it.")] = None
-    threshold: Annotated[float | None, typer.Option(help="GBP per QALY; default: the upper threshold.")] = None
+    threshold: Annotated[float | None, typer.Option(help="Money per QALY; default: the upper threshold.")] = None
 
     @property
     def asked(self) -> dict[str, Any]:

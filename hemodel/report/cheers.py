@@ -9,6 +9,7 @@ from hemodel.analyses.psa import PSA
 from hemodel.report import labels, readings, tables
 
 AUTHORS = "For the authors of the submission."
+_CURRENCIES = {"GBP": "Pounds sterling", "EUR": "Euro", "USD": "US dollars"}
 
 
 def cheers_table(base: BaseCase, psa: PSA) -> pd.DataFrame:
@@ -20,7 +21,7 @@ def cheers_table(base: BaseCase, psa: PSA) -> pd.DataFrame:
     counts = tables.status_counts(inputs)
     statuses = ", ".join(f"{n} {status}" for status, n in zip(counts["Status"], counts["Parameters"], strict=True))
     uncertain = sum(parameter.is_uncertain for parameter in inputs.parameters.values())
-    thresholds = " and ".join(labels.money(t, settings) for t in settings.threshold_values)
+    thresholds = labels.listed([labels.money(t, settings) for t in settings.threshold_values])
     prices = "; ".join(labels.arrangement_label(settings, name) for name in settings.price_arrangements)
     said = {
         "Title": settings.question,
@@ -37,7 +38,7 @@ def cheers_table(base: BaseCase, psa: PSA) -> pd.DataFrame:
         "Measurement of outcomes": "Survival curves and event rates, each with its source (page Inputs, by group).",
         "Valuation of outcomes": "Utilities by state of health, each with its source (page Inputs, group utilities).",
         "Measurement and valuation of resources and costs": f"{prices}. Unit costs: page Inputs, with the source of each.",
-        "Currency, price date and conversion": f"Pounds sterling; {settings.price_year}.",
+        "Currency, price date and conversion": f"{_CURRENCIES.get(settings.currency, settings.currency)}; {settings.price_year}.",
         "Rationale and description of model": (
             f"Cohort model, {labels.setting_value_label(settings.structure)}: progression-free, progressed, dead. Page Documentation."
         ),
@@ -101,5 +102,5 @@ def _uncertainty(psa: PSA, thresholds: str) -> str:
             if name != settings.comparator:
                 chances = [labels.percent(psa.chances(arrangement, t).probability[i]) for t in settings.threshold_values]
                 label = labels.in_sentence(labels.strategy_label(settings, name))
-                parts.append(f"{' and '.join(chances)} for {label} {labels.priced(settings, arrangement)}")
+                parts.append(f"{labels.listed(chances)} for {label} {labels.priced(settings, arrangement)}")
     return f"Probability of being cost-effective at {thresholds} per QALY: {'; '.join(parts)}."

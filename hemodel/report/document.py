@@ -23,6 +23,7 @@ from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
 from hemodel.evidence.confidential import announced
+from hemodel.evidence.settings import Settings
 from hemodel.files import refuse_target, write_whole
 from hemodel.report import labels, readings, tables
 from hemodel.report.colours import INTERVENTION_COLOURS
@@ -86,7 +87,7 @@ def report_document(
         refuse_other_inputs("scenarios", scenarios.results[0].inputs, base.inputs)
     if one_way is not None:
         refuse_other_inputs("one_way", one_way.inputs, base.inputs)
-    record = manifest(base.inputs, psa=psa)
+    record, settings = manifest(base.inputs, psa=psa), base.inputs.settings
     document = Document()
     _page(document, record)
     _front(document, base, record)
@@ -99,12 +100,12 @@ def report_document(
     if scenarios is not None:
         _scenarios(document, base, scenarios)
     document.add_heading("3.14 Validation: model against source", 1)
-    _table(document, tables.against_source_table(base).drop(columns=["Note"]), tables.AGAINST_SOURCE_FOOTER)
+    _table(document, settings, tables.against_source_table(base).drop(columns=["Note"]), tables.AGAINST_SOURCE_FOOTER)
     document.add_heading("Parameters", 1)
-    _table(document, tables.parameter_table(base.inputs).drop(columns=["Name", "Note"]), tables.PARAMETER_FOOTER)
+    _table(document, settings, tables.parameter_table(base.inputs).drop(columns=["Name", "Note"]), tables.PARAMETER_FOOTER)
     if cheers is not None:
         document.add_heading("CHEERS 2022", 1)
-        _table(document, cheers)
+        _table(document, settings, cheers)
     document.add_heading("How to make this report again", 1)
     for what, value in manifest_lines(record):
         document.add_paragraph(f"{what}: {value}").paragraph_format.space_after = 0
@@ -171,11 +172,12 @@ def _front(document: Any, base: BaseCase, record: dict[str, Any]) -> None:
 
 
 def _assumptions(document: Any, base: BaseCase) -> None:
+    settings = base.inputs.settings
     document.add_heading("3.9 Assumptions and settings", 1)
-    _table(document, pd.DataFrame(ASSUMPTIONS, columns=["Assumption", "Justification"]))
-    _table(document, tables.settings_table(base.inputs.settings))
+    _table(document, settings, pd.DataFrame(ASSUMPTIONS, columns=["Assumption", "Justification"]))
+    _table(document, settings, tables.settings_table(base.inputs.settings))
     counts = tables.status_counts(base.inputs)
-    _table(document, counts, "How far the inputs can be trusted.")
+    _table(document, settings, counts, "How far the inputs can be trusted.")
 
 
 def _base_case(document: Any, base: BaseCase) -> None:
@@ -185,12 +187,12 @@ def _base_case(document: Any, base: BaseCase) -> None:
     for arrangement in base.outcomes.price_arrangements:
         name = labels.arrangement_label(settings, arrangement)
         document.add_heading(f"Base-case results. {name}", 2)
-        _table(document, tables.base_case_table(base, arrangement), tables.BASE_CASE_FOOTER)
+        _table(document, settings, tables.base_case_table(base, arrangement), tables.BASE_CASE_FOOTER)
         document.add_heading(f"Net health benefit. {name}", 2)
-        _table(document, tables.net_health_benefit_table(base, arrangement), tables.NET_HEALTH_BENEFIT_FOOTER)
+        _table(document, settings, tables.net_health_benefit_table(base, arrangement), tables.NET_HEALTH_BENEFIT_FOOTER)
     if len(base.outcomes.price_arrangements) > 1:
         document.add_heading("Impact of the scheme on the ICER", 2)
-        _table(document, tables.pas_impact_table(base), tables.PAS_IMPACT_FOOTER)
+        _table(document, settings, tables.pas_impact_table(base), tables.PAS_IMPACT_FOOTER)
     last = settings.price_arrangements[-1]
     for strategy in tables.interventions(settings):
         pair = (
@@ -198,10 +200,10 @@ def _base_case(document: Any, base: BaseCase) -> None:
             f"Discounted. {labels.arrangement_short(settings, last)}. {tables.DISAGGREGATED_FOOTER}"
         )
         document.add_heading(f"Disaggregated results: {labels.in_sentence(labels.strategy_label(settings, strategy))}", 2)
-        _table(document, tables.costs_by_component_table(base, last, strategy=strategy), pair)
-        _table(document, tables.costs_by_state_table(base, last, strategy=strategy))
-        _table(document, tables.qalys_by_state_table(base, strategy=strategy))
-        _table(document, tables.life_years_by_state_table(base, strategy=strategy), tables.ROUNDING_NOTE)
+        _table(document, settings, tables.costs_by_component_table(base, last, strategy=strategy), pair)
+        _table(document, settings, tables.costs_by_state_table(base, last, strategy=strategy))
+        _table(document, settings, tables.qalys_by_state_table(base, strategy=strategy))
+        _table(document, settings, tables.life_years_by_state_table(base, strategy=strategy), tables.ROUNDING_NOTE)
     from hemodel.report import charts
 
     costs = {a: base.costs_by_component(a) for a in settings.price_arrangements}
@@ -216,9 +218,9 @@ def _probabilistic(document: Any, base: BaseCase, psa: PSA) -> None:
     document.add_heading(f"3.11 Probabilistic analysis: {psa.n_draws:,} draws, seed {psa.seed}", 1)
     for arrangement in psa.price_arrangements:
         document.add_heading(labels.arrangement_label(settings, arrangement), 2)
-        _table(document, tables.psa_table(psa, arrangement, base), tables.PSA_FOOTER)
+        _table(document, settings, tables.psa_table(psa, arrangement, base), tables.PSA_FOOTER)
         _figure(document, charts.cost_effectiveness_plane(psa.costs, psa.qalys, settings, arrangement))
-    _table(document, tables.probability_table(psa))
+    _table(document, settings, tables.probability_table(psa))
     _figure(document, charts.acceptability_curves({a: psa.acceptability_curve(a) for a in psa.price_arrangements}, settings))
 
 
@@ -227,7 +229,12 @@ def _one_way(document: Any, one_way: OneWay) -> None:
 
     document.add_heading("3.11 One parameter at a time", 1)
     _figure(document, charts.tornado(one_way, readings.NET_BENEFIT), _WHOLE_PAGE)
-    _table(document, tables.tornado_table(one_way).head(15), f"The 15 that move it most. {tables.TORNADO_FOOTER}")
+    _table(
+        document,
+        one_way.inputs.settings,
+        tables.tornado_table(one_way).head(15),
+        f"The 15 that move it most. {tables.TORNADO_FOOTER}",
+    )
 
 
 def _scenarios(document: Any, base: BaseCase, scenarios: Scenarios) -> None:
@@ -238,10 +245,10 @@ def _scenarios(document: Any, base: BaseCase, scenarios: Scenarios) -> None:
     for strategy in tables.interventions(settings):
         if len(settings.strategies) > 2:
             document.add_heading(labels.strategy_label(settings, strategy), 2)
-        _table(document, tables.scenario_prices_table(scenarios, strategy), footer)
+        _table(document, settings, tables.scenario_prices_table(scenarios, strategy), footer)
 
 
-def _table(document: Any, frame: pd.DataFrame, footer: str = "") -> None:
+def _table(document: Any, settings: Settings, frame: pd.DataFrame, footer: str = "") -> None:
     """A table as NICE rounds it: header repeated on every page, numbers to the right, widths by what the columns hold."""
     from docx.enum.table import WD_TABLE_ALIGNMENT
     from docx.enum.text import WD_ALIGN_PARAGRAPH
@@ -320,7 +327,7 @@ def _say(paragraph: Any, text: str, *, bold: bool = False, size: float | None = 
 
     run = paragraph.add_run()
     run.bold, run.font.size = bold, None if size is None else Pt(size)
-    for k, part in enumerate(re.split(r"-(?=[£\d])", text)):
+    for k, part in enumerate(re.split(r"-(?=[£€$¥₹\d])", text)):
         if k:
             run._r.append(OxmlElement("w:noBreakHyphen"))
         run.add_text(part)

@@ -300,7 +300,9 @@ def measured(unit: str, settings: Settings, *values: float) -> str:
         text = "?" if math.isnan(number) else f"{number:,.0f}" if abs(number) >= 1000 else f"{number:,.3g}"
         text = f"-{sign}{text[1:]}" if is_money and text.startswith("-") else f"{sign}{text}"
         texts.append(f"{text}{'%' if share else ''}")
-    rest = unit.removeprefix(settings.currency).strip() if is_money else "" if unit in ("probability", "ratio", "utility") else unit
+    rest = (
+        unit.removeprefix(settings.currency).strip() if is_money else "" if unit in ("probability", "ratio", "utility") else unit
+    )
     return " to ".join(texts) + (f" {rest}" if rest else "")
 
 

@@ -21,12 +21,12 @@ def draw() -> None:
         settings.threshold_values,
         default=settings.threshold_values[-1],
         required=True,
-        format_func=labels.gbp,
+        format_func=lambda value: labels.money(value, settings),
         key=f"drivers_threshold/{settings.thresholds}",
     )
     found = results.drivers(inputs, arrangement, float(threshold))
     figure(charts.decision_drivers(found, inputs, price_arrangement=arrangement, threshold=float(threshold)))
-    table(tables.drivers_table(found), "Where each input, alone, changes the decision", tables.DRIVERS_FOOTER)
+    table(tables.drivers_table(found), settings, "Where each input, alone, changes the decision", tables.DRIVERS_FOOTER)
 
 
 if __name__ == "__main__":

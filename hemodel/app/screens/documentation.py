@@ -63,18 +63,18 @@ def draw() -> None:
     how, sources, words, cheers, run = st.tabs(TABS)
     with how:
         st.markdown(METHOD.rstrip() + SURVIVAL[inputs.settings.structure])
-        table(tables.settings_table(inputs.settings), "Choices about the model")
+        table(tables.settings_table(inputs.settings), inputs.settings, "Choices about the model")
     with sources:
         st.markdown(_sources(inputs.folder.sources))
     with words:
         known = {f"{short}": long for short, long in labels.ABBREVIATIONS.items()}
-        table(pd.DataFrame((GLOSSARY | known).items(), columns=["Word", "Meaning"]), "Glossary", heading=False)
+        table(pd.DataFrame((GLOSSARY | known).items(), columns=["Word", "Meaning"]), inputs.settings, "Glossary", heading=False)
     with cheers:
         st.markdown("What a report has to say (CHEERS 2022), filled from this run where a run can fill it.")
-        table(cheers_table(results.base_case(inputs), results.psa(inputs)), "CHEERS 2022", heading=False)
+        table(cheers_table(results.base_case(inputs), results.psa(inputs)), inputs.settings, "CHEERS 2022", heading=False)
     with run:
         record = manifest_lines(manifest(inputs, psa=results.psa(inputs)))
-        table(pd.DataFrame(record, columns=["What", "Value"]), "Record of this run", heading=False)
+        table(pd.DataFrame(record, columns=["What", "Value"]), inputs.settings, "Record of this run", heading=False)
 
 
 def _sources(sources: str) -> str:

@@ -22,7 +22,8 @@ def draw() -> None:
     arrangement = chosen_price(settings, "price_price")
     found = tables.threshold_table(results.thresholds(inputs, arrangement, strategy), inputs)
     table(
-        found.drop(columns=["Searched from", "Searched to"]),  # the result says it where it matters
+        found.drop(columns=["Searched from", "Searched to"]),
+        settings,  # the result says it where it matters
         f"Price that meets each threshold. {labels.arrangement_label(settings, arrangement)}",
         tables.THRESHOLD_FOOTER,
     )
@@ -40,7 +41,7 @@ def draw() -> None:
         "other scheme is in it."
     )
     with st.expander("The numbers"):
-        table(price_map_table(grid), f"ICER ({settings.sign}/QALY) by discount and charged cycles")
+        table(price_map_table(grid, settings), settings, f"ICER ({settings.sign}/QALY) by discount and charged cycles")
     try:
         prices = results.prices(inputs)[arrangement]
     except InputError as error:
@@ -49,7 +50,7 @@ def draw() -> None:
     figure(charts.price_and_probability(prices, inputs, price_arrangement=arrangement))
     with st.expander("Probability by price, in numbers"):
         every_other = prices["pack_price"].isin(prices["pack_price"].unique()[::2])
-        table(tables.price_table(prices[every_other], settings), "Price and probability", tables.PRICE_FOOTER)
+        table(tables.price_table(prices[every_other], settings), settings, "Price and probability", tables.PRICE_FOOTER)
     if len(tables.interventions(settings)) > 1:
         st.caption(plain("Prices of all strategies with lenalidomide move together."))
 

@@ -41,10 +41,10 @@ def _side_by_side(shown: Screen) -> None:
     reasons = pd.DataFrame()
     for arrangement in settings.price_arrangements:
         whole = tables.scenario_table(found, arrangement)
-        table(whole.drop(columns="Why"), f"Scenarios. {labels.arrangement_label(settings, arrangement)}")
+        table(whole.drop(columns="Why"), settings, f"Scenarios. {labels.arrangement_label(settings, arrangement)}")
         reasons = whole[["Scenario", "Why"]] if arrangement == settings.price_arrangements[0] else reasons
     st.caption(plain(tables.SCENARIO_FOOTER))
-    table(reasons.drop_duplicates(ignore_index=True), "Why a committee should see each scenario")
+    table(reasons.drop_duplicates(ignore_index=True), settings, "Why a committee should see each scenario")
     if found.not_applicable:
         st.caption(f"{len(found.not_applicable)} scenarios are left out: their numbers hold for other populations only.")
 
@@ -72,7 +72,7 @@ def _two(shown: Screen) -> None:
             key=f"two_price/{'/'.join(shared)}",
         )
     rows = [_row(mark, name, result, arrangement, strategy) for mark, name, result in (("A", a, first), ("B", b, second))]
-    table(pd.DataFrame(rows), "A against B", tables.BASE_CASE_FOOTER)
+    table(pd.DataFrame(rows), shown.inputs.settings, "A against B", tables.BASE_CASE_FOOTER)
     apart = difference_table(first, second, (arrangement, arrangement), strategy)
     if not apart["difference"].any():
         st.info(
@@ -81,14 +81,14 @@ def _two(shown: Screen) -> None:
         return
     figure(difference(apart, second, strategy))
     for kind, name in (("costs", "Incremental costs by component"), ("qalys", "Incremental QALYs by state")):
-        table(difference_shown(apart, kind), f"{name}, discounted")
+        table(difference_shown(apart, kind, second.inputs.settings), shown.inputs.settings, f"{name}, discounted")
     st.caption(
         plain(f"Increments of {labels.in_sentence(labels.strategy_label(shown.inputs.settings, strategy))} over the comparator.")
     )
 
 
 def _row(mark: str, name: str, result: BaseCase, arrangement: str, strategy: str) -> dict[str, object]:
-    rows = result.table
+    rows, settings = result.table, result.inputs.settings
     row = rows[(rows["price_arrangement"] == arrangement) & (rows["strategy"] == strategy)].to_dict("records")[0]
     return {
         "Scenario": f"{mark}: {name}",
@@ -176,7 +176,9 @@ def _populations(shown: Screen) -> None:
         for _, rows in found.groupby(["population", "strategy"], sort=False):
             figure(charts.comparison(rows, settings))
         with st.expander("The numbers"):
-            table(tables.comparison_table(found, settings), "Every scenario in every population", tables.COMPARISON_FOOTER)
+            table(
+                tables.comparison_table(found, settings), settings, "Every scenario in every population", tables.COMPARISON_FOOTER
+            )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ _MOST = 8.0
 
 
 def cap_and_discount(table: pd.DataFrame, inputs: Inputs, strategy: str | None = None) -> Figure:
-    """The map of `price_map`: the ICER in thousands of pounds in every cell, and a line where it crosses each threshold.
+    """The map of `price_map`: the ICER in thousands in every cell, and a line where it crosses each threshold.
 
     The colour of the strategy to prefer at the upper threshold, paler near it.
     """
@@ -62,7 +62,7 @@ def cap_and_discount(table: pd.DataFrame, inputs: Inputs, strategy: str | None =
     return Figure(finished(alt.layer(squares, words, lines), title, height, alt_text), sentence, alt_text)
 
 
-def price_map_table(table: pd.DataFrame) -> pd.DataFrame:
+def price_map_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """The map as a table: a row for each cap, a column for each discount; words where the ICER is no price of a QALY gained."""
     cells = table.assign(text=[labels.icer_text(v, r, settings) for v, r in zip(table["icer"], table["reading"], strict=True)])
     frame = cells.pivot_table(index="cap", columns="discount", values="text", aggfunc="first")
@@ -117,7 +117,11 @@ def _sentence(table: pd.DataFrame, settings: Settings, strategy: str) -> str:
     name = labels.strategy_label(settings, strategy)
     in_range = readings.is_price_of_a_qaly(table)
     values = table["icer"].to_numpy()[in_range]
-    runs = f" runs from {labels.money(float(values.min()), settings)} to {labels.money(float(values.max()), settings)} per QALY" if len(values) else ""
+    runs = (
+        f" runs from {labels.money(float(values.min()), settings)} to {labels.money(float(values.max()), settings)} per QALY"
+        if len(values)
+        else ""
+    )
     start = f"The ICER of {labels.in_sentence(name)}{runs}. " if runs else ""
     text = "; ".join(parts)
     return f"{start}{text[0].upper()}{text[1:]}."

@@ -15,6 +15,7 @@ from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.request import request
 from hemodel.analyses.thresholds import pack_price
 from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.settings import Settings
 from hemodel.report import labels, readings
 from hemodel.report.charts.style import (
     GREY,
@@ -25,6 +26,7 @@ from hemodel.report.charts.style import (
     label_axis,
     mark_at,
     money_axis,
+    money_words,
     number_axis,
     percent_axis,
     reach,
@@ -41,10 +43,10 @@ MOST_ROWS = 15
 """Parameters drawn of a longer list: the rest moves next to nothing, and stands in the table."""
 _LOWER, _UPPER = "At the lower end of the parameter's 95% interval", "At the upper end"
 _AXES = {
-    "incremental_net_monetary_benefit": "Incremental net monetary benefit per person (GBP)",
-    "incremental_costs": "Incremental costs per person (GBP)",
+    "incremental_net_monetary_benefit": "Incremental net monetary benefit per person ({money})",
+    "incremental_costs": "Incremental costs per person ({money})",
     "incremental_qalys": "Incremental QALYs per person",
-    "icer": "ICER (GBP per QALY gained)",
+    "icer": "ICER ({money} per QALY gained)",
 }
 
 
@@ -71,7 +73,12 @@ def tornado(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: int = 
     scale = alt.Scale(domain=[_LOWER, _UPPER], range=[tint(intervention, 0.55), intervention])
     y = alt.Y("row:N", title=None, sort=order, axis=label_axis(), scale=alt.Scale(domain=order, paddingInner=0.35))
     is_money = outcome != "incremental_qalys"
-    x = alt.X("base:Q", title=_AXES[outcome], scale=fixed(low, high), axis=money_axis(tickCount=5) if is_money else number_axis())
+    x = alt.X(
+        "base:Q",
+        title=_AXES[outcome].format(money=inputs.settings.currency),
+        scale=fixed(low, high),
+        axis=money_axis(inputs.settings, tickCount=5) if is_money else number_axis(),
+    )
     bar = (
         alt.Chart(bars)
         .mark_bar()
@@ -88,7 +95,7 @@ def tornado(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: int = 
         layers += mark_at(start, f"Base case {readings.amount(start, outcome, inputs.settings)}", align="center", dash=(1, 0))
     if outcome == readings.NET_BENEFIT and low < 0 < high:
         layers += mark_at(0.0, "Decision changes", align="left" if start < 0 else "right")
-    missing = table[~can_be_drawn].assign(words=lambda t: _both_ends(t["reading_low"], t["reading_high"]))
+    missing = table[~can_be_drawn].assign(words=lambda t: _both_ends(t["reading_low"], t["reading_high"], inputs.settings))
     if len(missing):
         layers.append(
             alt.Chart(missing[["row", "words"]])
@@ -96,12 +103,12 @@ def tornado(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: int = 
             .encode(y=y, x=alt.value(0), text="words:N")
         )
     sentence = readings.tornado(one_way, outcome)
-    title = f"One parameter at a time: {labels.in_sentence(labels.INCREMENTS[outcome].partition(' (')[0])}"
+    title = f"One parameter at a time: {labels.in_sentence(labels.INCREMENTS[outcome])}"
     alt_text = f"Tornado diagram of the {len(table)} parameters that move the outcome most. {sentence}"
     return Figure(finished(alt.layer(*layers), title, rows_height(order, legend=2), alt_text), sentence, alt_text)
 
 
-def _both_ends(low: pd.Series, high: pd.Series) -> list[str]:
+def _both_ends(low: pd.Series, high: pd.Series, settings: Settings) -> list[str]:
     words = [[labels.with_sign(str(word), settings) for word in pair] for pair in zip(low, high, strict=True)]
     return [a if a == b else f"Lower end: {a}. Upper end: {b}" for a, b in words]
 
@@ -125,13 +132,17 @@ def two_way(
     axes = {}
     for name, parameter, grid in (("first", inputs.parameters[first], x), ("second", inputs.parameters[second], y)):
         title = wrapped(f"{parameter.label} ({labels.in_words(parameter.unit)})", 70 if name == "first" else 46).split("\n")
-        axes[name] = {"title": title, "scale": fixed(float(grid[0]), float(grid[-1])), "axis": _axis_of(parameter.unit)}
+        axes[name] = {
+            "title": title,
+            "scale": fixed(float(grid[0]), float(grid[-1])),
+            "axis": _axis_of(parameter.unit, inputs.settings),
+        }
     legend = alt.Legend(
         title=f"Incremental net monetary benefit ({inputs.settings.currency} per person)",
         orient="bottom",
         direction="horizontal",
         gradientLength=300,
-        labelExpr="(datum.value < 0 ? '\u2212' : '') + '\u00a3' + format(abs(datum.value), ',.0f')",
+        labelExpr=money_words(inputs.settings),
     )
     squares = (
         alt.Chart(cells[["first", "second", "benefit", "first_low", "first_high", "second_low", "second_high"]])
@@ -169,11 +180,11 @@ def two_way(
     return Figure(finished(alt.layer(*layers), "Two parameters at a time", 520, alt_text), sentence, alt_text)
 
 
-def _axis_of(unit: str) -> Any:
+def _axis_of(unit: str, settings: Settings) -> Any:
     """The axis of a parameter by its unit."""
     if unit == "probability":
         return percent_axis()
-    return money_axis(tickCount=5) if unit.startswith(f"{settings.currency}") else number_axis()
+    return money_axis(settings, tickCount=5) if unit.startswith(settings.currency) else number_axis()
 
 
 def _zero_line(x: Array, y: Array, values: Array) -> pd.DataFrame:
@@ -266,7 +277,7 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
         "pack_price:Q",
         title=f"Price of the pack ({settings.currency}; other strengths in proportion)",
         scale=fixed(0, highest),
-        axis=money_axis(tickCount=6),
+        axis=money_axis(settings, tickCount=6),
     )
     lines = (
         alt.Chart(frame)
@@ -312,11 +323,13 @@ def global_sensitivity(sensitivity: Sensitivity, inputs: Inputs, *, top: int = M
         frames.append(frame)
     frame = pd.concat(frames, ignore_index=True)
     is_money = sensitivity.method == "morris" and sensitivity.outcome != "incremental_qalys"
-    what = labels.in_sentence(labels.INCREMENTS[sensitivity.outcome].partition(" (")[0])
+    what = labels.in_sentence(labels.INCREMENTS[sensitivity.outcome])
     unit = {True: f" ({inputs.settings.currency})", False: " (QALYs)"}[is_money] if sensitivity.method == "morris" else ""
     title = f"{'Effect on' if sensitivity.method == 'morris' else 'Index for'} the {what}{unit}"
     intervention = intervention_colour(inputs.settings)
-    chart = _dots_with_ranges(frame, title, intervention, axis=money_axis(tickCount=6) if is_money else number_axis())
+    chart = _dots_with_ranges(
+        frame, title, intervention, axis=money_axis(inputs.settings, tickCount=6) if is_money else number_axis()
+    )
     sentence = readings.global_sensitivity(sensitivity, inputs)
     if any(spread for _, spread in series):
         ranges = "from the lowest to the highest over the slices" if sensitivity.method == "pawn" else "95% intervals"

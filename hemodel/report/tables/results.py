@@ -29,17 +29,6 @@ from hemodel.report.tables.cells import (
     per_qaly,
 )
 
-BASE_CASE_COLUMNS = (
-    TECHNOLOGIES,
-    "Total costs (£)",
-    "Total LYG",
-    "Total QALYs",
-    "Incremental costs (£)",
-    "Incremental LYG",
-    "Incremental QALYs",
-    "ICER versus baseline (£/QALY)",
-    "ICER incremental (£/QALY)",
-)
 SHARE_OF_INCREMENT = "% absolute increment"
 NOT_APPLICABLE = "not applicable"
 ROUNDING_NOTE = "Discrepancies in sums due to rounding: totals are calculated on unrounded numbers."
@@ -65,6 +54,21 @@ TRACE_FOOTER = (
     "Share of the cohort at the start of each cycle of 28 days; the last row is the end of the horizon. Packs are bought at the "
     "start of a cycle by those on treatment then."
 )
+
+
+def base_case_columns(settings: Settings) -> tuple[str, ...]:
+    """NICE's columns of base-case results."""
+    return (
+        TECHNOLOGIES,
+        f"Total costs ({settings.sign})",
+        "Total LYG",
+        "Total QALYs",
+        f"Incremental costs ({settings.sign})",
+        "Incremental LYG",
+        "Incremental QALYs",
+        f"ICER versus baseline ({settings.sign}/QALY)",
+        f"ICER incremental ({settings.sign}/QALY)",
+    )
 
 
 def base_case_table(base: BaseCase | PSA, price_arrangement: str) -> pd.DataFrame:
@@ -93,11 +97,11 @@ def base_case_table(base: BaseCase | PSA, price_arrangement: str) -> pd.DataFram
             )
         )
         previous = previous if dominated else name
-    return framed(BASE_CASE_COLUMNS, rows)
+    return framed(base_case_columns(base.inputs.settings), rows)
 
 
 def net_health_benefit_table(base: BaseCase, price_arrangement: str) -> pd.DataFrame:
-    """Net health benefit (QALYs) at both thresholds, total and against the comparator, by increasing cost."""
+    """Net health benefit (QALYs) at each threshold, total and against the comparator, by increasing cost."""
     settings = base.inputs.settings
     benefit = base.net_benefit(price_arrangement).set_index("strategy").to_dict("index")
     names = [f"net_health_benefit_{threshold:.0f}" for threshold in settings.threshold_values]
@@ -109,7 +113,13 @@ def net_health_benefit_table(base: BaseCase, price_arrangement: str) -> pd.DataF
         money = [row[name] for name in ("costs", "qalys", "incremental_costs", "incremental_qalys")]
         rows.append((labels.strategy_label(settings, strategy), *money, *totals, *steps))
     headings = [f"NHB at {per_qaly(threshold, settings)}" for threshold in settings.threshold_values]
-    columns = (TECHNOLOGIES, f"Total costs ({settings.sign})", "Total QALYs", f"Incremental costs ({settings.sign})", "Incremental QALYs")
+    columns = (
+        TECHNOLOGIES,
+        f"Total costs ({settings.sign})",
+        "Total QALYs",
+        f"Incremental costs ({settings.sign})",
+        "Incremental QALYs",
+    )
     frame = framed((*columns, *headings, *(f"Incremental {heading}" for heading in headings)), rows)
     return frame.sort_values(f"Total costs ({settings.sign})", kind="stable", ignore_index=True)
 
@@ -135,7 +145,7 @@ def _impact_heading(settings: Settings, arrangement: str) -> str:
 
 def _icer_of(result: BaseCase, arrangement: str, strategy: str) -> object:
     found = by_strategy(result, arrangement)
-    return icer_cell(found[strategy], settings) if strategy in found else NOT_APPLICABLE
+    return icer_cell(found[strategy], result.inputs.settings) if strategy in found else NOT_APPLICABLE
 
 
 def _other_results(scenarios: Scenarios | None) -> tuple[BaseCase, ...]:
@@ -248,7 +258,7 @@ def settings_table(settings: Settings) -> pd.DataFrame:
         ("General-population mortality", settings.life_table),
         ("Time in a state", value(settings.time_in_state)),
         ("The scheme counts", value(settings.scheme_counts)),
-        ("Thresholds", " and ".join(per_qaly(t, settings) for t in settings.threshold_values)),
+        ("Thresholds", labels.listed([per_qaly(t, settings) for t in settings.threshold_values])),
         ("Price year", settings.price_year),
     ]
     return framed(("Setting", "Choice"), rows)

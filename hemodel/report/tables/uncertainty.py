@@ -31,7 +31,7 @@ from hemodel.report.tables.cells import (
     icer_cell,
     per_qaly,
 )
-from hemodel.report.tables.results import BASE_CASE_COLUMNS, NOT_APPLICABLE
+from hemodel.report.tables.results import NOT_APPLICABLE, base_case_columns
 
 PSA_FOOTER = (
     f"{labels.abbreviations('ICER', 'LYG', 'PSA', 'QALYs')} {DISCOUNTING_NOTE} Increments against the comparator, draw by draw. "
@@ -77,7 +77,7 @@ COMPARISON_FOOTER = (
 ARRANGEMENT = "Price arrangement"
 OFF = "Off the list price"
 MOST_ACROSS = 8
-"""Columns of a grid of pounds that fit on a small screen and on paper."""
+"""Columns of a grid of money that fit on a small screen and on paper."""
 _QUANTITIES = ("costs", "life_years", "qalys")
 
 
@@ -94,13 +94,13 @@ def psa_table(psa: PSA, price_arrangement: str, base: BaseCase | None = None) ->
             rows.append((label, "Deterministic", *_deterministic_cells(base, price_arrangement, row["strategy"])))
         rows += [(label, *cells) for cells in _probabilistic_cells(psa, price_arrangement, row)]
     chances = [f"Probability cost-effective at {per_qaly(t, psa.inputs.settings)}" for t in psa.inputs.settings.threshold_values]
-    return framed((TECHNOLOGIES, "Analysis", *BASE_CASE_COLUMNS[1:8], *chances), rows)
+    return framed((TECHNOLOGIES, "Analysis", *base_case_columns(psa.inputs.settings)[1:8], *chances), rows)
 
 
 def _deterministic_cells(base: BaseCase, arrangement: str, strategy: str) -> list[object]:
     row = by_strategy(base, arrangement)[strategy]
     cells = [row[name] for name in (*_QUANTITIES, *(f"incremental_{q}" for q in _QUANTITIES))]
-    return [*cells, icer_cell(row, base.inputs.settings), NAN, NAN]
+    return [*cells, icer_cell(row, base.inputs.settings), *[NAN] * len(base.inputs.settings.threshold_values)]
 
 
 def _probabilistic_cells(psa: PSA, arrangement: str, row: Mapping[Any, Any]) -> list[tuple[object, ...]]:
@@ -119,12 +119,12 @@ def _probabilistic_cells(psa: PSA, arrangement: str, row: Mapping[Any, Any]) -> 
     for words, end, share in (("lower", "low", 0.025), ("upper", "high", 0.975)):
         totals = [np.quantile(x[place], share) for x in (psa.costs[arrangement], psa.life_years, psa.qalys)]
         cells = [row[f"{name}_{end}"] for name in steps]
-        found.append((f"Probabilistic: 95% interval, {words}", *totals, *cells, NAN, NAN, NAN))
+        found.append((f"Probabilistic: 95% interval, {words}", *totals, *cells, NAN, *[NAN] * len(thresholds)))
     return found
 
 
 def probability_table(psa: PSA) -> pd.DataFrame:
-    """Probability of being cost-effective at both thresholds, by price arrangement and strategy."""
+    """Probability of being cost-effective at each threshold, by price arrangement and strategy."""
     settings, found = psa.inputs.settings, psa.table
     frame = pd.DataFrame(
         {
@@ -201,7 +201,11 @@ def scenario_prices_table(scenarios: Scenarios, strategy: str) -> pd.DataFrame:
         short |= {name: "scheme" for name in names if name != "list"}
     for name in names:
         of_price = whole[(table["price_arrangement"] == name).to_numpy()]
-        for column in (f"Incremental costs ({settings.sign})", f"ICER ({settings.sign}/QALY)", f"Change in ICER ({settings.sign}/QALY)"):
+        for column in (
+            f"Incremental costs ({settings.sign})",
+            f"ICER ({settings.sign}/QALY)",
+            f"Change in ICER ({settings.sign}/QALY)",
+        ):
             cells = of_price[column].reindex(frame.index).astype(object)
             heading = f"Change in ICER ({settings.sign})" if column.startswith("Change") else column
             frame[f"{heading}, {short[name]}"] = [
@@ -250,7 +254,7 @@ def tornado_table(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: 
     """
     found = one_way.tornado(outcome, top)
     comparable = readings.can_be_compared(found, outcome)
-    heading, rows = labels.INCREMENTS[outcome], []
+    heading, rows = labels.increment(outcome, one_way.inputs.settings), []
     for row, has_swing in zip(found.to_dict("records"), comparable, strict=True):
         ends = [row[f"{outcome}_low"], row[f"{outcome}_high"]]
         if outcome == "icer":
@@ -282,7 +286,7 @@ def two_way_table(table: pd.DataFrame, inputs: Inputs, *, whole: bool = False) -
 
 
 def _told_apart(values: NDArray[np.float64]) -> list[str]:
-    """Numbers with three significant digits, or as many more as keep them apart; whole pounds and years are never cut short.
+    """Numbers with three significant digits, or as many more as keep them apart; whole units of money and years are never cut short.
 
     >>> _told_apart(np.array([0.0, 1_023.75, 2_047.5])), _told_apart(np.array([0.25, 0.5]))
     (['0', '1,024', '2,048'], ['0.25', '0.5'])
@@ -345,7 +349,18 @@ def threshold_table(thresholds: Sequence[Threshold], inputs: Inputs) -> pd.DataF
         for found in thresholds
     ]
     frame = framed(
-        ("What", "Unit", "Now", "Threshold value", OFF, "Searched from", "Searched to", f"Threshold ({inputs.settings.sign}/QALY)", "Result"), rows
+        (
+            "What",
+            "Unit",
+            "Now",
+            "Threshold value",
+            OFF,
+            "Searched from",
+            "Searched to",
+            f"Threshold ({inputs.settings.sign}/QALY)",
+            "Result",
+        ),
+        rows,
     )
     return frame if any(frame[OFF] != "") else frame.drop(columns=OFF)
 
@@ -379,7 +394,9 @@ def global_table(sensitivity: Sensitivity, inputs: Inputs) -> pd.DataFrame:
     frame = pd.DataFrame({"Parameter": [labels.parameters_label(inputs.parameters, members) for members in table["members"]]})
     money = sensitivity.method == "morris" and sensitivity.outcome != "incremental_qalys"
     for name in table.columns[2:]:
-        frame[labels.INDICES[str(name)] + (f" ({inputs.settings.sign})" if money else "")] = table[name].to_numpy(dtype=np.float64)
+        frame[labels.INDICES[str(name)] + (f" ({inputs.settings.sign})" if money else "")] = table[name].to_numpy(
+            dtype=np.float64
+        )
     return frame
 
 
@@ -390,7 +407,10 @@ def evpi_curve_table(curves: Mapping[str, pd.DataFrame], settings: Settings) -> 
     """EVPI per person with its Monte Carlo error by threshold, for each price arrangement: arrangement -> curve."""
     parts = [
         frame.set_index("threshold")[["evpi", "standard_error"]].set_axis(
-            [f"{what} ({settings.sign}), {labels.arrangement_short(settings, name)}" for what in ("EVPI per person", "Monte Carlo error")],
+            [
+                f"{what} ({settings.sign}), {labels.arrangement_short(settings, name)}"
+                for what in ("EVPI per person", "Monte Carlo error")
+            ],
             axis=1,
         )
         for name, frame in curves.items()
@@ -415,7 +435,7 @@ def evppi_table(table: pd.DataFrame, inputs: Inputs, evpi: float | None = None) 
     return frame
 
 
-def evsi_table(table: pd.DataFrame) -> pd.DataFrame:
+def evsi_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """What a study would be worth by its size, what it costs and what is left; `table`: as the analysis returns it."""
     columns = {
         "n": "People in each group",
@@ -429,11 +449,11 @@ def evsi_table(table: pd.DataFrame) -> pd.DataFrame:
     return table[list(columns)].rename(columns=columns)
 
 
-def convergence_table(table: pd.DataFrame) -> pd.DataFrame:
+def convergence_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Running results by number of draws; `table`: as `running_means` returns it. The interval is of the mean."""
     columns = {
         "draws": "Draws",
-        readings.NET_BENEFIT: labels.INCREMENTS[readings.NET_BENEFIT],
+        readings.NET_BENEFIT: labels.increment(readings.NET_BENEFIT, settings),
         "standard_error": f"Monte Carlo error ({settings.sign})",
         "low": f"95% low ({settings.sign})",
         "high": f"95% high ({settings.sign})",

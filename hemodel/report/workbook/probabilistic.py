@@ -13,11 +13,12 @@ from hemodel.analyses.psa import CURVE_THRESHOLDS, PSA
 from hemodel.report import labels, tables
 from hemodel.report.colours import strategy_colours
 from hemodel.report.workbook.native import Block, axes, block, insert
-from hemodel.report.workbook.pages import NUMBER_FORMATS, WIDTH, Book
+from hemodel.report.workbook.pages import WIDTH, Book, money_format
 
 MOST_DRAWS = 10_000
 MOST_POINTS = 2_000  # in a chart: more hide the lines and one another
 _ROWS_PRINTED = 26  # of the draws
+_DASHES = ("dash", "solid", "round_dot")  # of the thresholds, the lowest first
 
 
 def probabilistic_sheets(book: Book, psa: PSA, base: BaseCase) -> None:
@@ -52,7 +53,9 @@ def _in_words(psa: PSA, arrangement: str) -> str:
                 f"{labels.strategy_label(settings, row['strategy'])} against the comparator: on average "
                 f"{labels.money(row['incremental_costs'], settings)} and {labels.qalys(row['incremental_qalys'])} QALYs more; "
                 "cost-effective in "
-                + " and ".join(f"{labels.percent(chance)} of draws at {labels.money(t, settings)} per QALY" for chance, t in chances)
+                + " and ".join(
+                    f"{labels.percent(chance)} of draws at {labels.money(t, settings)} per QALY" for chance, t in chances
+                )
                 + "."
             )
     return " ".join(parts)
@@ -78,31 +81,31 @@ def _draws(book: Book, psa: PSA) -> Block:
     page.sheet.print_area(0, 0, page.row + min(n, _ROWS_PRINTED), len(columns) - 1)
     frame = pd.DataFrame({place: values for place, (_, values) in enumerate(columns.values())})
     frame.columns = pd.Index([heading for heading, _ in columns.values()])
-    kinds = ["count" if key == "draw" else "gbp" if isinstance(key, tuple) else "qalys" for key in columns]
+    kinds = ["count" if key == "draw" else "money" if isinstance(key, tuple) else "qalys" for key in columns]
     return block(page, frame, list(columns), kinds)
 
 
 def _curves(book: Book, psa: PSA) -> dict[str, Block]:
     """The acceptability curves, and beside them the mean increments and the lines of the thresholds."""
     settings, thresholds = psa.inputs.settings, psa.inputs.settings.threshold_values
-    gbp = ["gbp"] * len(thresholds)
+    money = ["money"] * len(thresholds)
     frame = _curve_frame(psa)
     page = book.page("PSA curves", (12, *[17] * (len(frame.columns) + len(psa.costs) + 2 * len(thresholds) + 6)))
     page.title("What the charts are drawn from", "Acceptability: share of draws in which a strategy has the highest net benefit.")
     page.frozen(below=1)
     keys: list[object] = ["threshold", *((a, s) for a in psa.price_arrangements for s in psa.strategies)]
-    blocks = {"curve": block(page, frame, keys, ["gbp", *["share"] * (len(keys) - 1)])}
+    blocks = {"curve": block(page, frame, keys, ["money", *["share"] * (len(keys) - 1)])}
     means, at = _mean_increments(psa), len(keys) + 1
-    kinds = ["plain", "qalys", *["gbp"] * len(psa.costs)]
+    kinds = ["plain", "qalys", *["money"] * len(psa.costs)]
     blocks["means"] = block(page, means, ["name", None, *psa.price_arrangements], kinds, at)
     at += len(means.columns) + 1
     steps = psa.qalys - psa.qalys[psa.strategies.index(settings.comparator)]
     ends = np.array([min(float(steps.min()), 0.0), max(float(steps.max()), 0.0)])
     lines = {"Incremental QALYs": ends} | {f"{labels.money(t, settings)}/QALY": t * ends for t in thresholds}
-    blocks["lines"] = block(page, pd.DataFrame(lines), [None, *thresholds], ["qalys", *gbp], at)
+    blocks["lines"] = block(page, pd.DataFrame(lines), [None, *thresholds], ["qalys", *money], at)
     at += len(lines) + 1
     uprights = {"Height": np.array([0.0, 1.0])} | {f"{labels.money(t, settings)}/QALY": np.full(2, t) for t in thresholds}
-    blocks["uprights"] = block(page, pd.DataFrame(uprights), [None, *thresholds], ["share", *gbp], at)
+    blocks["uprights"] = block(page, pd.DataFrame(uprights), [None, *thresholds], ["share", *money], at)
     return blocks
 
 
@@ -151,7 +154,7 @@ def _plane(book: Book, psa: PSA, arrangement: str, draws: Block, blocks: Mapping
             "marker": {"type": "diamond", "size": 10, "fill": {"color": "#FFB81C"}, "border": {"color": "#000000"}},
         }
     )
-    for threshold, dash in zip(psa.inputs.settings.threshold_values, ("dash", "solid"), strict=True):
+    for threshold, dash in zip(psa.inputs.settings.threshold_values, _DASHES, strict=False):
         lines = blocks["lines"]
         line = {"color": "#425563", "width": 1.5, "dash_type": dash}
         chart.add_series(
@@ -163,14 +166,14 @@ def _plane(book: Book, psa: PSA, arrangement: str, draws: Block, blocks: Mapping
                 "line": line,
             }
         )
-    costs = {"name": f"Incremental costs ({psa.inputs.settings.sign})", "num_format": NUMBER_FORMATS["gbp"]}
+    costs = {"name": f"Incremental costs ({psa.inputs.settings.sign})", "num_format": money_format(psa.inputs.settings)}
     title = "Cost-effectiveness plane" + (f" (first {MOST_POINTS:,} draws)" if psa.n_draws > MOST_POINTS else "")
     axes(chart, title, {"name": "Incremental QALYs", "num_format": "0.0"}, costs)
     return chart
 
 
 def _acceptability(book: Book, psa: PSA, arrangement: str, blocks: Mapping[str, Block]) -> Any:
-    """Acceptability curves on a numeric axis of thresholds, with the two thresholds as uprights."""
+    """Acceptability curves on a numeric axis of thresholds, with the thresholds as uprights."""
     chart = book.workbook.add_chart({"type": "scatter", "subtype": "straight"})
     curve, uprights = blocks["curve"], blocks["uprights"]
     for strategy in psa.strategies:
@@ -182,7 +185,7 @@ def _acceptability(book: Book, psa: PSA, arrangement: str, blocks: Mapping[str, 
                 "line": {"color": strategy_colours(psa.inputs.settings)[strategy], "width": 2.25},
             }
         )
-    for threshold, dash in zip(psa.inputs.settings.threshold_values, ("dash", "solid"), strict=True):
+    for threshold, dash in zip(psa.inputs.settings.threshold_values, _DASHES, strict=False):
         chart.add_series(
             {
                 "name": uprights.heading(threshold),
@@ -191,6 +194,11 @@ def _acceptability(book: Book, psa: PSA, arrangement: str, blocks: Mapping[str, 
                 "line": {"color": "#8A9BA8", "width": 1, "dash_type": dash},
             }
         )
-    across = {"name": f"Threshold ({psa.inputs.settings.sign}/QALY)", "num_format": NUMBER_FORMATS["gbp"], "min": 0, "max": CURVE_THRESHOLDS[-1]}
+    across = {
+        "name": f"Threshold ({psa.inputs.settings.sign}/QALY)",
+        "num_format": money_format(psa.inputs.settings),
+        "min": 0,
+        "max": CURVE_THRESHOLDS[-1],
+    }
     axes(chart, "Acceptability curves", across, {"name": "Probability cost-effective", "num_format": "0%", "min": 0, "max": 1})
     return chart
