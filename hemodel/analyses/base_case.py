@@ -174,7 +174,7 @@ class BaseCase:
                 )
             )
         for strategy in self.outcomes.strategies:
-            for outcome in ("on_treatment_at_cycle_26", "alive_at_end"):
+            for outcome in (*self._at_caps, "alive_at_end"):
                 rows.append(
                     (
                         strategy,
@@ -201,6 +201,14 @@ class BaseCase:
         ]
         return pd.DataFrame(rows, columns=columns)
 
+    @property
+    def _at_caps(self) -> tuple[str, ...]:
+        """Outcomes of the share on treatment when each cap on charged cycles begins to tell."""
+        settings = self.inputs.settings
+        schemes = (scheme for name in settings.price_arrangements for scheme in settings.schemes_in(name).values())
+        caps = sorted({scheme.drug_cost_cap_cycles for scheme in schemes if scheme.drug_cost_cap_cycles is not None})
+        return tuple(f"on_treatment_at_cycle_{cap}" for cap in caps)
+
     def _model_value(self, strategy: str, outcome: str) -> float:
         i = self.outcomes.strategies.index(strategy)
         free, alive = (
@@ -212,6 +220,9 @@ class BaseCase:
         if outcome in SHARES_PUBLISHED:
             share = {"survival": alive, "pfs": free}[curve]
             return float(np.interp(int(years.partition("_")[0]), np.arange(len(share)) * self.inputs.settings.cycle_years, share))
+        if outcome in self._at_caps:
+            cycle = int(outcome.rpartition("_")[2])
+            return float(treated[cycle]) if cycle < len(treated) else float("nan")
         match outcome:
             case "median_pfs":
                 return median_time(free, self.inputs.settings.cycle_years)
@@ -219,8 +230,6 @@ class BaseCase:
                 return median_time(alive, self.inputs.settings.cycle_years)
             case "median_exposure":
                 return median_time(treated, self.inputs.settings.cycle_years)
-            case "on_treatment_at_cycle_26":
-                return float(treated[26]) if len(treated) > 26 else float("nan")
             case "alive_at_end":
                 return float(alive[-1])
         return float(ttp_median(base_case_draws(self.inputs), self.inputs)[i, 0])

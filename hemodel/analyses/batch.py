@@ -53,7 +53,7 @@ THRESHOLDS = np.arange(0.0, 100_001.0, 5_000.0)  # GBP per QALY at which accepta
 class Moments:
     """Number of draws, means and centred cross products of all totals, and counts of the best strategy; mergeable.
 
-    `names`: the totals, such as costs_pas_dexamethasone. `best`, (arrangement, threshold, strategy): draws in which a strategy has
+    `names`: the totals, such as costs_pas_<strategy>. `best`, (arrangement, threshold, strategy): draws in which a strategy has
     the highest net benefit, ties shared. `loss`: by how much a strategy falls short of it, from which the value of information
     follows: the mean loss of the strategy that is best on average.
     """

@@ -114,12 +114,14 @@ def headline_inputs(inputs: Inputs, fitted: FittedData | None = None) -> tuple[H
     cap = _capped_scheme(inputs.settings)
     if cap is not None:
         low, high = _bounds(Scheme, CAP)
-        label = "Cycles the NHS pays for under the scheme"
+        label = f"Cycles {labels.payer(inputs.settings)} pays for under the scheme"
         mark = inputs.settings.schemes[cap].confidentiality
         secret = "" if mark in (None, "none") else f"CONFIDENTIAL ({mark}). "
         text = _plain_help(f"{secret}{labels.arrangement_label(inputs.settings, cap)}.")
         value = inputs.settings.schemes[cap].drug_cost_cap_cycles or 1
-        found.append(Headline(CAP, label, "cycles of 28 days", value, low, high, 1, 0, "Price and scheme", text))
+        found.append(
+            Headline(CAP, label, f"cycles of {labels.cycle(inputs.settings)}", value, low, high, 1, 0, "Price and scheme", text)
+        )
     for name, (label, unit, step) in SETTINGS.items():
         value = getattr(inputs.settings, name)
         low, high = _bounds(Settings, name)
@@ -287,7 +289,7 @@ def differences(base: Inputs, now: Inputs) -> pd.DataFrame:
         for n, p in now.parameters.items()
         if n not in base.parameters
     ]
-    rows += _setting_rows(base.settings, now.settings)
+    rows += _setting_rows(base, now)
     return pd.DataFrame(rows, columns=["Input", "Base case", "Now", "Difference"])
 
 
@@ -408,9 +410,10 @@ def _bounds(model: type[Settings] | type[Scheme], name: str) -> tuple[float | No
 
 
 def _capped_scheme(settings: Settings) -> str | None:
-    """Name of the first price arrangement of the run that caps the charged cycles."""
-    schemes = (name for name in settings.price_arrangements if name != "list")
-    return next((name for name in schemes if settings.schemes[name].drug_cost_cap_cycles is not None), None)
+    """Name of the first scheme in use that caps the charged cycles."""
+    used = [scheme for name in settings.price_arrangements for scheme in settings.schemes_in(name).values()]
+    capped = (name for name, scheme in settings.schemes.items() if scheme in used and scheme.drug_cost_cap_cycles is not None)
+    return next(capped, None)
 
 
 def _with_cap(scheme: Scheme, cycles: float) -> dict[str, object]:
@@ -428,9 +431,11 @@ def _parameter_row(base: Parameter, now: Parameter, settings: Settings) -> tuple
     return base.label, before, after, f"{step} ({share})" if step and share else step or share
 
 
-def _setting_rows(base: Settings, now: Settings) -> list[tuple[str, str, str, str]]:
+def _setting_rows(base: Inputs, now: Inputs) -> list[tuple[str, str, str, str]]:
     """Settings that differ, in the words of the table of settings, and the price arrangements with their terms."""
-    before, after = (tables.settings_table(s).set_index("Setting")["Choice"] for s in (base, now))
+    before, after = (tables.settings_table(i).set_index("Setting")["Choice"] for i in (base, now))
     rows = [(str(name), before[name], after[name], "") for name in before.index if before[name] != after[name]]
-    first, second = ("; ".join(labels.arrangement_label(s, name) for name in s.price_arrangements) for s in (base, now))
+    first, second = (
+        "; ".join(labels.arrangement_label(s, name) for name in s.price_arrangements) for s in (base.settings, now.settings)
+    )
     return rows if first == second else [*rows, ("Price arrangements", first, second, "")]

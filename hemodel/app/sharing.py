@@ -15,6 +15,7 @@ from typing import Any
 from hemodel.app import choices
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence.confidential import covers, marked
+from hemodel.evidence.folder import problem_labels
 from hemodel.evidence.inputs import Inputs, load_inputs
 from hemodel.evidence.parameters import number
 from hemodel.evidence.reading import decoded, toml_values
@@ -22,13 +23,6 @@ from hemodel.evidence.settings import THRESHOLD_PRESETS
 from hemodel.files import write_whole
 from hemodel.report.scenario_file import scenario_toml
 
-PROBLEMS = {
-    "relapsed": "Relapsed myeloma (NICE TA171)",
-    "maintenance": "Maintenance after transplant",
-    "first_line": "First line, without transplant",
-}
-"""The decision problems of the package in words."""
-FIRST = next(iter(PROBLEMS))
 MOST_BYTES = 200_000
 """Size of a scenario file; real ones have a few thousand bytes."""
 _MOST_DOTS, _MOST_LEVELS, _MOST_ENTRIES, _LONGEST_NAME = 200, 6, 2_000, 100
@@ -90,10 +84,12 @@ def left_out_of_link(inputs: Inputs, edits: choices.Edits) -> list[str]:
 def read_link(query: Mapping[str, str]) -> Arrived:
     """What a link asks for. Names that are not known and values that are no numbers are refused one by one."""
     refused, edits = [], {}
-    problem = query.get("problem", FIRST)
-    if problem not in PROBLEMS:
-        refused.append(f"problem {shown(problem)}: {nearest(problem, PROBLEMS)}")
-        problem = FIRST
+    known = problem_labels()
+    first = next(iter(known))
+    problem = query.get("problem", first)
+    if problem not in known:
+        refused.append(f"problem {shown(problem)}: {nearest(problem, known)}")
+        problem = first
     filed = load_inputs(problem)
     valid = {
         "population": tuple(filed.settings.populations),
@@ -170,7 +166,7 @@ def read_scenario(file: str, content: bytes, problem: str, population: str) -> I
     name, of, populations = (values.get(key) for key in ("name", "problem", "populations"))
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(f"{file} (name)", f"{shown(name)} is not a name", "Use small letters, digits and _")
-    problem = of if isinstance(of, str) and of in PROBLEMS else problem
+    problem = of if isinstance(of, str) and of in problem_labels() else problem
     filed = load_inputs(problem)
     if is_listed(name, filed):
         remedy = f'Choose that one at the side, or write name = "my_{name}"'

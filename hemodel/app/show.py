@@ -31,12 +31,11 @@ NOTE_STYLE: list[Any] = [
 ]
 FEW_COLUMNS = 5
 """Columns that fit beside one another on any screen without breaking a word."""
-_LONG = re.compile(
-    r"\b(incre|distri|proba|probabi|lenalido|dexa|melpha|thalido|pred|mainte|progres|unveri|lognor|throm|neutro|neuro|thrombo|consti|pneumo|embo)"
-    r"(mental|bution|bility|listic|mide|methasone|lan|nisone|nance|sion|sion-free|fied|mal|bosis|penia|pathy|cytopenia|pation|nia|lism)\b",
-    re.IGNORECASE,
+_LONG = re.compile(r"[A-Za-z]{10,}")
+_SYLLABLE = re.compile(
+    r"(?<=[aeiouy])(?=[b-df-hj-np-tv-xz][aeiouy])|(?<=[aeiouy][b-df-hj-np-tv-xz])(?=[b-df-gj-km-np-qs-tv-xz][aeiouy])", re.I
 )
-"""Long words and where they may be broken."""
+"""Where a long word may be broken: before a consonant between vowels, or between two consonants."""
 _AMOUNT = re.compile(r"[-+\u2212]?[A-Z]{0,3}[£€$¥₹]? ?[\d,.]+%?")
 MOST_ROWS, SCROLLED_PIXELS = 4, 190
 """Differences from the base case shown in full above the answer; more are scrolled, or they would push it off the screen."""
@@ -284,8 +283,14 @@ def plain(text: str) -> str:
 
 
 def _soft(text: str) -> str:
-    """Text with soft hyphens in the long words of this field, so that a table of many columns fits on a small screen."""
-    return _LONG.sub(lambda found: f"{found[1]}\u00ad{found[2]}", text)
+    """Text with soft hyphens in its long words, near their middle, so that a table of many columns fits on a small screen."""
+    return _LONG.sub(lambda found: _broken(found[0]), text)
+
+
+def _broken(word: str) -> str:
+    places = [found.start() for found in _SYLLABLE.finditer(word) if 3 <= found.start() <= len(word) - 3]
+    place = min(places, key=lambda place: (abs(place - len(word) / 2), -place), default=None)
+    return word if place is None else f"{word[:place]}\u00ad{word[place:]}"
 
 
 def _has_numbers(column: pd.Series) -> bool:

@@ -11,6 +11,7 @@ from hemodel.app import choices, results, sharing
 from hemodel.app.choices import Edits, FittedData, Headline
 from hemodel.app.show import explain, plain, thresholds_label
 from hemodel.errors import InputError
+from hemodel.evidence.folder import problem_labels
 from hemodel.evidence.inputs import Inputs, load_inputs
 from hemodel.evidence.settings import Settings
 
@@ -59,12 +60,12 @@ def arrive() -> None:
 def choose() -> tuple[Inputs, Inputs]:
     """Problem, population, scenario, thresholds and prices: the base case of the problem, and the inputs as chosen."""
     state, wanted = st.session_state, st.session_state["wanted"]
-    problems, round_ = list(sharing.PROBLEMS), state.get("choices_round", 0)
+    known, round_ = problem_labels(), state.get("choices_round", 0)
     problem = st.selectbox(
         "Decision problem",
-        problems,
-        index=problems.index(wanted["problem"]),
-        format_func=sharing.PROBLEMS.__getitem__,
+        list(known),
+        index=list(known).index(wanted["problem"]),
+        format_func=known.__getitem__,
         key=f"problem/{round_}",
     )
     filed = load_inputs(problem)

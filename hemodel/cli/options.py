@@ -29,7 +29,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
-    help="Cost-effectiveness of lenalidomide in multiple myeloma, as NICE appraised it (TA171).",
+    help="Cost-effectiveness of treatments, from files with a source for every number.",
 )
 
 

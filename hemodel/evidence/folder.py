@@ -16,6 +16,8 @@ from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence.reading import data_folder, is_file, read_text, toml_values
 
 SETTINGS = "settings.toml"
+EXAMPLE = "relapsed"
+"""The problem of the package whose files show how files are written."""
 OPTIONAL = ("correlations.csv", "published.csv", "adverse_events.csv")
 """Files that may be empty or not there."""
 FILES = (SETTINGS, "parameters.csv", "populations.csv", "payoffs.csv", *OPTIONAL)
@@ -75,9 +77,16 @@ def problem_names() -> list[str]:
     return sorted(path.parent.name for path in data_folder("inputs").glob(f"*/{SETTINGS}"))
 
 
+def problem_labels() -> dict[str, str]:
+    """The decision problems of the package by name, each with its label; the first is the one that examples are of."""
+    names = sorted(problem_names(), key=lambda name: name != EXAMPLE)
+    values = {name: toml_values("", _kept(data_folder("inputs") / name / SETTINGS).text or "", []) or {} for name in names}
+    return {name: str(found.get("label") or name.replace("_", " ").capitalize()) for name, found in values.items()}
+
+
 def example_settings() -> str:
     """The settings of the first problem of the package, whose lines show how settings are written."""
-    return _kept(data_folder("inputs") / "relapsed" / SETTINGS).text or ""
+    return _kept(data_folder("inputs") / EXAMPLE / SETTINGS).text or ""
 
 
 def open_folder(problem: str | Path) -> Folder:

@@ -225,6 +225,7 @@ def _labels(rows_of: Iterable[Payoff]) -> dict[str, str]:
 def _content(settings: Settings) -> dict[str, Any]:
     """What of the settings makes the hash: without the marks of schemes that are public, or of which nobody has said."""
     content = settings.model_dump(mode="json")
+    del content["label"]
     if content["currency_sign"] is None:
         del content["currency_sign"]
     for scheme in content["schemes"].values():

@@ -268,6 +268,7 @@ class Settings(_Strict):
     """`settings.toml` of a decision problem. Rates per year, times in years."""
 
     problem: Text
+    label: Text | None = None  # the problem in a word or two, for lists
     question: Text
     price_year: Text
     population: Text

@@ -23,16 +23,19 @@ def cheers_table(base: BaseCase, psa: PSA) -> pd.DataFrame:
     uncertain = sum(parameter.is_uncertain for parameter in inputs.parameters.values())
     thresholds = labels.listed([labels.money(t, settings) for t in settings.threshold_values])
     prices = "; ".join(labels.arrangement_label(settings, name) for name in settings.price_arrangements)
+    in_the_nhs = settings.currency == "GBP"
     said = {
         "Title": settings.question,
         "Abstract": AUTHORS,
         "Background and objectives": settings.question,
         "Health economic analysis plan": AUTHORS,
         "Study population": f"{population.label}. {population.why} Age {age:g}, {labels.percent(men, 0)} men.",
-        "Setting and location": "Patients treated in the National Health Service, United Kingdom.",
+        "Setting and location": "Patients treated in the National Health Service, United Kingdom." if in_the_nhs else AUTHORS,
         "Comparators": f"{labels.strategy_label(settings, settings.comparator)}, against {labels.listed(compared)}.",
-        "Perspective": "The National Health Service and personal social services for costs; patients for health.",
-        "Time horizon": f"{settings.horizon_years:g} years ({settings.n_cycles} cycles of 28 days){_alive_at_end(base)}.",
+        "Perspective": (
+            "The National Health Service and personal social services for costs; patients for health." if in_the_nhs else AUTHORS
+        ),
+        "Time horizon": f"{settings.horizon_years:g} years ({settings.n_cycles} cycles of {labels.cycle(settings)}){_alive_at_end(base)}.",
         "Discount rate": f"{100 * settings.discount_rate_costs:g}% a year for costs, {100 * settings.discount_rate_effects:g}% for QALYs.",
         "Selection of outcomes": "Life years and quality-adjusted life years; costs; net health benefit.",
         "Measurement of outcomes": "Survival curves and event rates, each with its source (page Inputs, by group).",

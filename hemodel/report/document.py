@@ -23,6 +23,7 @@ from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
 from hemodel.evidence.confidential import announced
+from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import Settings
 from hemodel.files import refuse_target, write_whole
 from hemodel.report import labels, readings, tables
@@ -40,18 +41,44 @@ _NARROW, _WIDE = "iljtfrI.,:;'|!()[]-/ ", "mwMW%@+"
 _BESIDE = (12.6, 7.4)  # cm, at most: a picture that shares its page
 _WIDEST_PICTURE, _WHOLE_PAGE = 20.0, 14.5  # cm, at most
 _LONGEST_WHOLE = 24  # rows of a table that is not cut between pages
-ASSUMPTIONS = (
-    ("A cycle is 28 days; everyone starts progression-free and on treatment.", "One pack of lenalidomide is 28 days."),
-    ("Time in a state is the mean of start and end of each cycle.", "People leave a state all through a cycle, not at its end."),
-    (
-        "Packs are bought at the start of a cycle by those on treatment then, without half-cycle correction.",
-        "A pack is dispensed whole.",
-    ),
-    ("No hazard of death falls below the general population's at the attained age and sex.", "Extrapolated curves would let it."),
-    ("A scheme touches the price of lenalidomide and nothing else.", "Its wording: the drug cost, excluding any related costs."),
-    ("Adverse events fall in the first cycle.", "They are reported once a person, without time."),
-    ("Costs and QALYs are discounted by (1 + r) to the power of minus the years.", "NICE's reference case, 4.5."),
-)
+
+
+def assumptions(inputs: Inputs) -> list[tuple[str, str]]:
+    """What the model assumes on these inputs, each with its justification."""
+    settings, cycle = inputs.settings, labels.cycle(inputs.settings)
+    scheduled = {drug for strategy in settings.strategies for drug in strategy.schedules}
+    packs = [drug for drug in inputs.priced_drugs if drug not in scheduled]
+    why = f"One pack of {labels.drugs_label(settings, packs)} is {cycle}." if packs else "The cycle of the settings."
+    found = [(f"A cycle is {cycle}; everyone starts progression-free and on treatment.", why)]
+    if settings.time_in_state == "life_table":
+        why = "People leave a state all through a cycle, not at its end."
+        found.append(("Time in a state is the mean of start and end of each cycle.", why))
+    else:
+        found.append(
+            (f"Time in a state is its {labels.setting_value_label(settings.time_in_state)}.", "A choice of these settings.")
+        )
+    found += [
+        (
+            "Packs are bought at the start of a cycle by those on treatment then, without half-cycle correction.",
+            "A pack is dispensed whole.",
+        ),
+        (
+            "No hazard of death falls below the general population's at the attained age and sex.",
+            "Extrapolated curves would let it.",
+        ),
+    ]
+    schemes = [scheme for name in settings.price_arrangements for scheme in settings.schemes_in(name).values()]
+    if schemes:
+        drugs = labels.drugs_label(settings, dict.fromkeys(scheme.drug for scheme in schemes))
+        only_caps = all(scheme.kind == "drug_cost_cap" for scheme in schemes)
+        why = "Its wording: the drug cost, excluding any related costs." if only_caps else "Related costs are charged as before."
+        found.append((f"A scheme touches the price of {drugs} and nothing else.", why))
+    events = {row.measure.kind for row in inputs.payoffs if row.event}
+    if events == {"start mid-cycle"}:
+        found.append(("Adverse events fall in the first cycle.", "They are reported once a person, without time."))
+    years = "the whole years that have passed" if settings.discounting == "by_year" else "the years"
+    found.append((f"Costs and QALYs are discounted by (1 + r) to the power of minus {years}.", "NICE's reference case, 4.5."))
+    return found
 
 
 def write_report(
@@ -174,8 +201,8 @@ def _front(document: Any, base: BaseCase, record: dict[str, Any]) -> None:
 def _assumptions(document: Any, base: BaseCase) -> None:
     settings = base.inputs.settings
     document.add_heading("3.9 Assumptions and settings", 1)
-    _table(document, settings, pd.DataFrame(ASSUMPTIONS, columns=["Assumption", "Justification"]))
-    _table(document, settings, tables.settings_table(base.inputs.settings))
+    _table(document, settings, pd.DataFrame(assumptions(base.inputs), columns=["Assumption", "Justification"]))
+    _table(document, settings, tables.settings_table(base.inputs))
     counts = tables.status_counts(base.inputs)
     _table(document, settings, counts, "How far the inputs can be trusted.")
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import Parameter
 from hemodel.evidence.settings import Settings
 
@@ -20,7 +21,6 @@ OUTCOMES = {
     "median_ttp": "Median time to progression",
     "median_os": "Median overall survival",
     "median_exposure": "Median time on treatment",
-    "on_treatment_at_cycle_26": "On treatment at the start of cycle 26",
     "alive_at_end": "Alive at the end of the horizon",
 }
 STATUSES = {
@@ -84,10 +84,6 @@ INCREMENTS = {
     "incremental_qalys": "Incremental QALYs",
     "icer": "ICER",
 }
-TURNED = {
-    "pack_price": "List price of the pack dispensed most, other strengths in proportion",
-    "charged_cycles": "Cycles charged under the scheme",
-}
 LIST_PRICE = "List price"
 _PEOPLE = ("Weibull",)
 _SETTING_VALUES = {
@@ -105,6 +101,7 @@ _SETTING_VALUES = {
     "pfs": "progression-free survival",
     "ttp": "time to progression",
     "ttp_curve": "the time-to-progression curve",
+    "exposure_curve": "the curve of time on treatment",
     "calendar": "treatment cycles by the calendar",
     "weibull": "Weibull",
     "log_logistic": "log-logistic",
@@ -115,12 +112,6 @@ _SETTING_VALUES = {
     "stepwise": "stepped down over time",
     "general_population": "fall with age as the general population's",
     "none": "the same at every age",
-    "second_cancers": "second cancers",
-    "utility_loss_on_treatment": "utility lost on treatment",
-    "utility_loss_near_death": "utility lost in the last months of life",
-    "utility_loss_no_response": "utility lost without a response",
-    "subsequent_treatment": "treatment after progression",
-    "later_lenalidomide": "lenalidomide in a later line",
     "dispensed": "packs dispensed",
 }
 
@@ -142,7 +133,9 @@ def strategy_label(settings: Settings, name: str) -> str:
 
 def arrangement_label(settings: Settings, name: str) -> str:
     """A price arrangement in full: "List price", or the label of the scheme."""
-    return LIST_PRICE if name == "list" else settings.schemes[name].label
+    if name == "list":
+        return LIST_PRICE
+    return settings.arrangements[name].label if name in settings.arrangements else settings.schemes[name].label
 
 
 def arrangement_short(settings: Settings, name: str) -> str:
@@ -205,6 +198,8 @@ def state_label(name: str) -> str:
 
 def outcome_label(name: str) -> str:
     """An outcome that is compared with a published figure, in words."""
+    if treated := re.fullmatch(r"on_treatment_at_cycle_(\d+)", name):
+        return f"On treatment at the start of cycle {treated[1]}"
     curve, _, years = name.partition("_")
     if curve in ("survival", "pfs"):
         number, unit = years.split("_")
@@ -215,6 +210,46 @@ def outcome_label(name: str) -> str:
 def setting_value_label(value: object) -> str:
     """A choice in the settings in words."""
     return _SETTING_VALUES.get(str(value), str(value))
+
+
+def drugs_label(settings: Settings, drugs: Iterable[str]) -> str:
+    """Drugs by their labels, as they stand inside a sentence, with "and" between them."""
+    return listed([in_sentence(settings.drugs[name].label) for name in drugs])
+
+
+def counted_label(inputs: Inputs, name: str) -> str:
+    """What an entry of `also_counted` adds, in the words of the first row that it asks for."""
+    row = next((row for row in inputs.payoffs if row.counted == name), None)
+    return in_sentence((row.label if row else "") or words(name))
+
+
+def turned(inputs: Inputs, what: str) -> str:
+    """What a threshold analysis turned: a parameter, the price of a drug, or the charged cycles."""
+    if what == "charged_cycles":
+        return "Cycles charged under the scheme"
+    if what in inputs.parameters:
+        return inputs.parameters[what].label
+    several = len(inputs.priced_drugs) > 1
+    drug = next((name for name in inputs.priced_drugs if what.endswith(f"_{name}")), inputs.priced_drugs[0])
+    others = len(inputs.prices(drug)) > 1
+    pack = f"pack of {in_sentence(inputs.settings.drugs[drug].label)}" if several else "pack"
+    return f"List price of the {pack}{' dispensed most, other strengths in proportion' if others else ''}"
+
+
+def cycle(settings: Settings) -> str:
+    """The length of a cycle: "28 days"."""
+    return "1 day" if settings.cycle_days == 1 else f"{settings.cycle_days:g} days"
+
+
+def cycles_in_a_year(settings: Settings) -> str:
+    """The length of a cycle and how many make a year, as an axis says it: "28 days each; 13 are one year"."""
+    number = round(1 / settings.cycle_years)
+    return f"{cycle(settings)} each; {number} are one year" if number > 1 else f"{cycle(settings)} each"
+
+
+def payer(settings: Settings) -> str:
+    """Who pays for care, as it stands inside a sentence."""
+    return "the NHS" if settings.currency == "GBP" else "the payer"
 
 
 def abbreviations(*short: str) -> str:
@@ -282,9 +317,9 @@ def in_words(unit: str) -> str:
     """A unit as it stands in a heading.
 
     >>> in_words("GBP per pack"), in_words("EUR per pack")
-    ('pounds per pack', 'EUR per pack')
+    ('pounds per pack', 'euros per pack')
     """
-    return unit.replace("GBP", "pounds")
+    return unit.replace("GBP", "pounds").replace("EUR", "euros")
 
 
 def measured(unit: str, settings: Settings, *values: float) -> str:

@@ -260,7 +260,8 @@ def under_scheme(settings: Settings, arrangement: str) -> str:
 
 def _enbs(best: pd.Series, settings: Settings) -> str:
     benefit, cost = float(best["expected_net_benefit"]), float(best["study_cost"])
-    return f"{labels.millions(benefit, settings)}, with {int(best['n']):,} people in each group, after {labels.millions(cost, settings)} for the study"
+    size, paid = f"{int(best['n']):,} people in each group", labels.millions(cost, settings)
+    return f"{labels.millions(benefit, settings)}, with {size}, after {paid} for the study"
 
 
 def convergence(
@@ -315,10 +316,8 @@ def budget(table: pd.DataFrame, settings: Settings) -> str:
     for arrangement, rows in table.groupby("price_arrangement", sort=False):
         total, first = float(rows["budget_impact"].sum()), float(rows["budget_impact"].iloc[0])
         last = float(rows["budget_impact"].iloc[-1])
-        parts.append(
-            f"{labels.millions(total, settings)} {labels.priced(settings, str(arrangement))} (from {labels.millions(first, settings)} in the first "
-            f"year to {labels.millions(last, settings)} in the last)"
-        )
+        over = f"from {labels.millions(first, settings)} in the first year to {labels.millions(last, settings)} in the last"
+        parts.append(f"{labels.millions(total, settings)} {labels.priced(settings, str(arrangement))} ({over})")
     return f"Over {table['year'].nunique()} years the budget impact is {'; '.join(parts)}."
 
 

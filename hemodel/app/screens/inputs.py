@@ -49,7 +49,7 @@ def draw() -> None:
         with st.expander(f"Not read by a run with these settings, though others may rest on them ({len(idle)})"):
             st.markdown("\n".join(f"- {plain(label)}" for label in idle))
     st.caption("What the sources S1, S2, ... are is on the page Documentation.")
-    table(tables.settings_table(inputs.settings), inputs.settings, "Choices about the model")
+    table(tables.settings_table(inputs), inputs.settings, "Choices about the model")
 
 
 def _was(shown: Screen, name: str) -> str:

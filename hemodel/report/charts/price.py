@@ -44,7 +44,7 @@ def cap_and_discount(table: pd.DataFrame, inputs: Inputs, strategy: str | None =
     )
     base = alt.Chart(cells.drop(columns=["incremental_costs", "incremental_qalys"]))
     squares = base.mark_rect(stroke="white").encode(
-        x=alt.X("cap_low:Q", title="Cycles charged before the manufacturer pays (28 days each; 13 are one year)", **x),
+        x=alt.X("cap_low:Q", title=f"Cycles charged before the manufacturer pays ({labels.cycles_in_a_year(settings)})", **x),
         x2="cap_high:Q",
         y=alt.Y("discount_low:Q", title="Discount on the list price", **y),
         y2="discount_high:Q",
@@ -56,8 +56,9 @@ def cap_and_discount(table: pd.DataFrame, inputs: Inputs, strategy: str | None =
     names = [f"{labels.money(t, settings)} per QALY" for t in settings.threshold_values]
     lines = borders.encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q", strokeDash=threshold_dash(names))
     sentence = _sentence(table, settings, strategy)
-    alt_text = f"Map of the ICER by cap and price discount, in thousands of pounds per QALY. {sentence}"
-    title = "ICER by cap and discount (thousands of pounds per QALY)"
+    thousands = f"thousands of {labels.in_words(settings.currency)} per QALY"
+    alt_text = f"Map of the ICER by cap and price discount, in {thousands}. {sentence}"
+    title = f"ICER by cap and discount ({thousands})"
     height = 34 * table["discount"].nunique() + 150
     return Figure(finished(alt.layer(squares, words, lines), title, height, alt_text), sentence, alt_text)
 
@@ -104,7 +105,7 @@ def _borders(table: pd.DataFrame, settings: Settings, half: tuple[float, float])
 def _sentence(table: pd.DataFrame, settings: Settings, strategy: str) -> str:
     """The smallest discount shown that meets each threshold: under the longest cap shown, and under one of about two years."""
     caps = np.unique(table["cap"])
-    middle = int(caps[np.abs(caps - 26).argmin()])
+    middle = int(caps[np.abs(caps - 2 / settings.cycle_years).argmin()])
     parts = []
     for cap in dict.fromkeys((middle, int(caps[-1]))):
         rows = table[table["cap"] == cap].sort_values("discount")

@@ -14,7 +14,7 @@ from hemodel.analyses.global_sensitivity import Sensitivity
 from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
-from hemodel.analyses.thresholds import PACK_PRICE, Threshold
+from hemodel.analyses.thresholds import Threshold, drug_of_price
 from hemodel.decision.net_benefit import net_health_benefit
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import Settings
@@ -336,11 +336,11 @@ def threshold_table(thresholds: Sequence[Threshold], inputs: Inputs) -> pd.DataF
     """
     rows = [
         (
-            labels.TURNED.get(found.what) or inputs.parameters[found.what].label,
+            labels.turned(inputs, found.what),
             found.unit,
             found.base_value,
             found.value if found.found else "none",
-            _off(found),
+            _off(found, inputs),
             found.low,
             found.high,
             found.threshold,
@@ -365,9 +365,9 @@ def threshold_table(thresholds: Sequence[Threshold], inputs: Inputs) -> pd.DataF
     return frame if any(frame[OFF] != "") else frame.drop(columns=OFF)
 
 
-def _off(found: Threshold) -> str:
+def _off(found: Threshold, inputs: Inputs) -> str:
     """The discount that brings the list price of the pack to the price found; nothing for what is no pack price, or where none was."""
-    if found.what != PACK_PRICE or not found.found:
+    if drug_of_price(inputs, found.what) is None or not found.found:
         return ""
     return labels.percent(1 - found.value / found.base_value, 2) if found.value < found.base_value else "none needed"
 
@@ -419,7 +419,7 @@ def evpi_curve_table(curves: Mapping[str, pd.DataFrame], settings: Settings) -> 
 
 
 def evppi_table(table: pd.DataFrame, inputs: Inputs, evpi: float | None = None) -> pd.DataFrame:
-    """What it would be worth to know each parameter or group, the most first, and as a share of `evpi` (GBP per person)."""
+    """What it would be worth to know each parameter or group, the most first, and as a share of `evpi` (money per person)."""
     found = table.sort_values("evppi", ascending=False, kind="stable")
     frame = pd.DataFrame(
         {
@@ -470,7 +470,7 @@ def convergence_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 def budget_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """People and money by price arrangement and year, with a row of totals over all years for each arrangement.
 
-    `table`: as `run_budget` has it, GBP of each year, undiscounted.
+    `table`: as `run_budget` has it, money of each year, undiscounted.
     """
     columns = {
         "eligible": "People eligible",
@@ -478,8 +478,10 @@ def budget_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
         "cost_without": f"Cost without ({settings.sign})",
         "cost_with": f"Cost with ({settings.sign})",
         "budget_impact": f"Budget impact ({settings.sign})",
-        "lenalidomide": f"Of the cost with: lenalidomide ({settings.sign})",
     }
+    for name in (name for name in table if str(name).startswith("spend_")):
+        drug = labels.in_sentence(settings.drugs[str(name).removeprefix("spend_")].label)
+        columns[str(name)] = f"Of the cost with: {drug} ({settings.sign})"
     rows: list[tuple[object, ...]] = []
     for arrangement, found in table.groupby("price_arrangement", sort=False):
         name, values = labels.arrangement_short(settings, str(arrangement)), found[list(columns)]
