@@ -263,7 +263,7 @@ def kept(edits: Edits, old: Inputs, new: Inputs) -> dict[str, float]:
     """The edits that hold when `old` gives way to `new`, of the same decision problem: those of inputs to which both give the same value
     and unit.
     """
-    if old.settings.problem != new.settings.problem:
+    if old.folder.asked != new.folder.asked:
         return {}
     before, after = _editable(old), _editable(new)
     return {name: value for name, value in edits.items() if name in after and before.get(name) == after[name]}

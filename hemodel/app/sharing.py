@@ -46,7 +46,7 @@ def link_query(inputs: Inputs, edits: choices.Edits) -> dict[str, str]:
     """The query of a link that shows `inputs` again: what differs from the base case, without anything confidential."""
     settings = inputs.settings
     filed = inputs.filed(population=settings.population)
-    query = {"problem": inputs.folder.asked}
+    query = {"problem": inputs.folder.asked} if inputs.folder.is_packaged else {}
     if inputs.population != filed.population:
         query["population"] = inputs.population
     if inputs.scenario.name in inputs.scenario_names:
@@ -78,7 +78,8 @@ def left_out(inputs: Inputs, edits: choices.Edits, *, with_curves: bool = False)
 def left_out_of_link(inputs: Inputs, edits: choices.Edits) -> list[str]:
     """What a link to `inputs` does not hold, in words: it names scenarios, so it holds those in the list only."""
     own = [] if is_listed(inputs.scenario.name, inputs) else ["the scenario of your own (a file holds it)"]
-    return left_out(inputs, edits) + own
+    folder = [] if inputs.folder.is_packaged else ["the decision problem of your own (a zip holds it)"]
+    return left_out(inputs, edits) + own + folder
 
 
 def read_link(query: Mapping[str, str]) -> Arrived:
@@ -147,8 +148,9 @@ def is_listed(name: str, inputs: Inputs) -> bool:
     return name == choices.BASE_CASE or name in inputs.scenario_names
 
 
-def read_scenario(file: str, content: bytes, problem: str, population: str) -> Inputs:
-    """The inputs that an uploaded scenario file gives, read and checked by the loader of the files in `scenarios/`.
+def read_scenario(file: str, content: bytes, shown_now: Inputs) -> Inputs:
+    """The inputs that an uploaded scenario file gives, read and checked by the loader of the files in `scenarios/`: of the problem that it
+    names, else of the one shown.
 
     The population is that of the file where it names one. Raises `InputError` with everything that is wrong, and for the name of a
     scenario in the list: a link would then show that one.
@@ -166,8 +168,11 @@ def read_scenario(file: str, content: bytes, problem: str, population: str) -> I
     name, of, populations = (values.get(key) for key in ("name", "problem", "populations"))
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(f"{file} (name)", f"{shown(name)} is not a name", "Use small letters, digits and _")
-    problem = of if isinstance(of, str) and of in problem_labels() else problem
-    filed = load_inputs(problem)
+    is_of_another = isinstance(of, str) and of in problem_labels() and of != shown_now.settings.problem
+    filed, population = (
+        load_inputs(str(of)) if is_of_another else shown_now.filed(scenario=choices.BASE_CASE),
+        shown_now.population,
+    )
     if is_listed(name, filed):
         remedy = f'Choose that one at the side, or write name = "my_{name}"'
         raise InputError(f"{file} (name)", f"{shown(name)} is the name of a scenario in the list", remedy)

@@ -15,6 +15,8 @@ from hemodel.evidence.folder import problem_labels
 from hemodel.evidence.inputs import Inputs, load_inputs
 from hemodel.evidence.settings import Settings
 
+OWN_FOLDER = "own_folder"
+"""Name under which the decision problem of an uploaded zip is offered."""
 OWN = "own_file"
 """Name under which the scenario of an uploaded file is offered."""
 
@@ -60,7 +62,9 @@ def arrive() -> None:
 def choose() -> tuple[Inputs, Inputs]:
     """Problem, population, scenario, thresholds and prices: the base case of the problem, and the inputs as chosen."""
     state, wanted = st.session_state, st.session_state["wanted"]
-    known, round_ = problem_labels(), state.get("choices_round", 0)
+    folder: Inputs | None = state.get("folder")
+    own_folder = {} if folder is None else {OWN_FOLDER: f"{folder.settings.label or folder.settings.problem} (your folder)"}
+    known, round_ = problem_labels() | own_folder, state.get("choices_round", 0)
     problem = st.selectbox(
         "Decision problem",
         list(known),
@@ -68,7 +72,7 @@ def choose() -> tuple[Inputs, Inputs]:
         format_func=known.__getitem__,
         key=f"problem/{round_}",
     )
-    filed = load_inputs(problem)
+    filed = folder if folder is not None and problem == OWN_FOLDER else load_inputs(problem)
     populations = filed.settings.populations
     names = list(populations)
     start = wanted["population"] if wanted["population"] in names else filed.population
@@ -99,14 +103,14 @@ def choose() -> tuple[Inputs, Inputs]:
 
 def _scenario(filed: Inputs) -> Inputs:
     """The scenario: those whose numbers hold for the population, and that of an uploaded file."""
-    state, wanted, problem, population = st.session_state, st.session_state["wanted"], filed.settings.problem, filed.population
+    state, wanted, problem, population = st.session_state, st.session_state["wanted"], filed.folder.asked, filed.population
     offered, elsewhere = {choices.BASE_CASE: filed.scenario.label}, 0
     try:
         offered, elsewhere = results.offered(filed)
     except InputError as error:
         explain(error)
     own: Inputs | None = state.get("own")
-    if own is not None and (own.settings.problem, own.population) == (problem, population):
+    if own is not None and (own.folder.asked, own.population) == (problem, population):
         offered = offered | {OWN: f"{own.scenario.label} (your file)"}
     names = list(offered)
     scenario = st.selectbox(
@@ -171,10 +175,10 @@ def edit(chosen: Inputs) -> tuple[Edits, FittedData | None]:
             st.info(plain(f"No longer changed, because what you chose has values of its own: {'; '.join(dropped)}."))
         edits = stay
     fitted: FittedData | None = state.get("fitted")
-    if fitted is not None and before is not None and before.settings.problem != chosen.settings.problem:
+    if fitted is not None and before is not None and before.folder.asked != chosen.folder.asked:
         fitted = state["fitted"] = None
         st.info("The curve fitted to your data is no longer in use: it belongs to the decision problem that was shown before.")
-    place = f"{chosen.settings.problem}/{chosen.population}/{chosen.scenario.name}/{state.setdefault('round', 0)}"
+    place = f"{chosen.folder.asked}/{chosen.population}/{chosen.scenario.name}/{state.setdefault('round', 0)}"
     fields, group, headlines = {}, "", choices.headline_inputs(chosen, fitted)
     with st.form("headline", enter_to_submit=True):
         st.markdown("#### Change the inputs")
@@ -212,12 +216,21 @@ def take_over_scenario(found: Inputs) -> None:
     state["own"] = found
     state["edits"], state["before"], state["fitted"] = {}, None, None
     state["wanted"] = state["wanted"] | {
-        "problem": found.settings.problem,
+        "problem": found.folder.asked if found.folder.is_packaged else OWN_FOLDER,
         "population": found.population,
         "scenario": OWN,
         "thresholds": choices.thresholds_of(found.settings),
     }
     state["choices_round"] = state.get("choices_round", 0) + 1  # new fields, which start from what is wanted
+
+
+def take_over_folder(found: Inputs) -> None:
+    """Show the decision problem of an uploaded zip, without edits or a curve of one's own; the choices at the side follow it."""
+    take_over_scenario(found)
+    state = st.session_state
+    state["folder"], state["own"] = found, None
+    state["wanted"] = state["wanted"] | {"scenario": choices.BASE_CASE}
+    state["round"] = state.get("round", 0) + 1
 
 
 def _field(headline: Headline, value: float, key: str, settings: Settings) -> float | None:

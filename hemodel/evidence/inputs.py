@@ -254,6 +254,11 @@ class _Names:
     currency: str = rows.CURRENCY
 
 
+def inputs_of(folder: Folder, *, population: str | None = None, scenario: str | Path | None = None) -> Inputs:
+    """What the texts of a folder say, checked as `load_inputs` checks it."""
+    return _inputs(folder, population, scenario)
+
+
 def load_inputs(problem: str | Path = "relapsed", *, population: str | None = None, scenario: str | Path | None = None) -> Inputs:
     """Read one decision problem, for one population and one scenario, and check all of it.
 

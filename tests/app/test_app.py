@@ -375,7 +375,7 @@ def test_a_value_typed_by_hand_is_assumed_and_says_what_it_was():
     counts = [status_counts(one).set_index("Status")["Parameters"] for one in (filed, inputs)]
     assert counts[1]["assumed"] == counts[0]["assumed"] + 2
     told = sharing.scenario_text(inputs, name="x", label="x", why="x")
-    assert sharing.read_scenario("x.toml", told.encode(), "relapsed", "two_or_more_prior").parameters == inputs.parameters
+    assert sharing.read_scenario("x.toml", told.encode(), hm.load_inputs("relapsed")).parameters == inputs.parameters
 
 
 def test_a_death_rate_typed_by_hand_is_kept_when_a_median_is_typed_too():
@@ -620,7 +620,7 @@ def test_a_fitted_curve_goes_into_a_scenario_file_only_if_that_is_asked_for(fres
     named = {"name": "x", "label": "x", "why": "x"}
     told, whole_told = (sharing.scenario_text(fitted, **named, with_curves=asked) for asked in (False, True))
     assert "fitted_curves" not in told and rate not in told
-    again = sharing.read_scenario("x.toml", whole_told.encode(), "relapsed", "two_or_more_prior")
+    again = sharing.read_scenario("x.toml", whole_told.encode(), hm.load_inputs("relapsed"))
     assert choices.is_private(again) and rate in confidential.marked(again)
     go(fresh, "Scenarios")
     fresh.session_state["scenarios_tab"] = "Save, load and share"
@@ -685,7 +685,7 @@ def test_the_terms_of_a_confidential_scheme_are_in_no_link_scenario_file_code_or
     assert sharing.link_query(now, edits) == {"problem": "relapsed", "u_progressed": "0.6"}
     assert len(sharing.left_out(now, edits)) == 2
     told = sharing.scenario_text(now, name="x", label="x", why="x")
-    again = sharing.read_scenario("x.toml", told.encode(), "relapsed", "two_or_more_prior")
+    again = sharing.read_scenario("x.toml", told.encode(), hm.load_inputs("relapsed"))
     assert again.settings.price_arrangements == ["list"] and again.parameters["u_progressed"].value == 0.6
     for words in (told, choices.recipe(now, edits)):
         assert "17" not in words and "19" not in words.replace("c_lenalidomide", "") and "Cap of" not in words
@@ -694,7 +694,7 @@ def test_the_terms_of_a_confidential_scheme_are_in_no_link_scenario_file_code_or
 def test_a_public_scheme_goes_with_its_mark_into_a_scenario_file():
     inputs = choices.applied(hm.load_inputs("relapsed"), {"drug_cost_cap_cycles": 20})
     told = sharing.scenario_text(inputs, name="x", label="x", why="x")
-    again = sharing.read_scenario("x.toml", told.encode(), "relapsed", "two_or_more_prior")
+    again = sharing.read_scenario("x.toml", told.encode(), hm.load_inputs("relapsed"))
     assert again.hash == inputs.hash and not choices.is_private(again)
 
 
@@ -721,7 +721,7 @@ def test_a_scenario_file_gives_the_same_inputs_again(problem, group, name):
     inputs = hm.load_inputs(problem, population=group, scenario=name)
     inputs = choices.applied(inputs, {"u_progressed": 0.61, "discount_rate_costs": 1.5}).with_settings(thresholds="2009")
     told = sharing.scenario_text(inputs, name="mine", label='Mine "1"', why="Because\nof it")
-    again = sharing.read_scenario("mine.toml", told.encode(), "relapsed", "two_or_more_prior")
+    again = sharing.read_scenario("mine.toml", told.encode(), hm.load_inputs("relapsed"))
     assert (again.hash, again.population, again.scenario.label) == (inputs.hash, inputs.population, 'Mine "1"')
 
 
@@ -742,13 +742,13 @@ def test_a_scenario_saved_under_the_name_of_one_in_the_list_is_not_taken_for_tha
     for label, name in (("Horizon 10 years", "my_horizon_10_years"), ("Base case", "my_base_case")):
         assert sharing.file_name(label, hm.load_inputs("relapsed")) == name
         told = sharing.scenario_text(inputs, name=name, label=label, why="Because")
-        again = sharing.read_scenario(f"{name}.toml", told.encode(), "relapsed", "two_or_more_prior")
+        again = sharing.read_scenario(f"{name}.toml", told.encode(), hm.load_inputs("relapsed"))
         assert again.hash == inputs.hash
         assert sharing.link_query(again, {}) == {"problem": "relapsed"}
         assert sharing.left_out(again, {}) == [] and len(sharing.left_out_of_link(again, {})) == 1
         taken = told.replace(f'"{name}"', f'"{name.removeprefix("my_")}"')
         with pytest.raises(InputError, match=f'in the list.*name = "{name}"'):
-            sharing.read_scenario("mine.toml", taken.encode(), "relapsed", "two_or_more_prior")
+            sharing.read_scenario("mine.toml", taken.encode(), hm.load_inputs("relapsed"))
 
 
 def test_export_of_a_scenario_of_ones_own_has_code_that_reads_its_file(fresh, tmp_path, monkeypatch):
@@ -778,7 +778,7 @@ def test_export_of_a_scenario_of_ones_own_has_code_that_reads_its_file(fresh, tm
 )
 def test_a_bad_scenario_file_is_refused_in_words(content, said):
     with pytest.raises(InputError, match=said):
-        sharing.read_scenario("x.toml", content, "relapsed", "two_or_more_prior")
+        sharing.read_scenario("x.toml", content, hm.load_inputs("relapsed"))
 
 
 def test_a_link_shows_the_same_inputs_again_and_bad_parts_are_refused_one_by_one():

@@ -340,7 +340,7 @@ def taken(kind, name, content):
     if kind == "survival data":
         return clinical.survival_times(file, content)
     if kind == "scenario file":
-        return sharing.read_scenario(file, content, "relapsed", "two_or_more_prior")
+        return sharing.read_scenario(file, content, hm.load_inputs("relapsed"))
     sheet = inputs_sheet.read_sheet(file, content)
     return sheet, choices.applied(base().inputs, choices.sheet_edits(base().inputs, sheet))
 

@@ -13,6 +13,8 @@ from hemodel.app import background, results, sharing, sidebar
 from hemodel.app.show import chosen_intervention, explain, figure, page, plain, plain_name, table
 from hemodel.app.sidebar import Screen, screen
 from hemodel.errors import InputError
+from hemodel.evidence.inputs import Inputs, inputs_of
+from hemodel.evidence.zipped import unzipped, zipped
 from hemodel.report import charts, labels, tables
 from hemodel.report.charts.difference import difference, difference_shown, difference_table
 
@@ -136,9 +138,7 @@ def _travel(shown: Screen) -> None:
     )
     if uploaded is not None:
         try:
-            found = sharing.read_scenario(
-                plain_name(uploaded.name), uploaded.getvalue(), inputs.settings.problem, inputs.population
-            )
+            found = sharing.read_scenario(plain_name(uploaded.name), uploaded.getvalue(), inputs)
             results.base_case(found)
         except InputError as error:
             explain(error)
@@ -151,6 +151,40 @@ def _travel(shown: Screen) -> None:
     address = (st.context.url or "").partition("?")[0].removesuffix("scenarios").rstrip("/") + "/"
     st.code(f"{address}?{urlencode(sharing.link_query(inputs, shown.edits))}", language=None, wrap_lines=True)
     st.caption("It opens the same inputs for whoever runs this app at the same address.")
+    _own_problem(inputs)
+
+
+def _own_problem(inputs: Inputs) -> None:
+    """A decision problem as a zip: the one shown saved, one of one's own opened."""
+    st.markdown("#### A decision problem of your own")
+    st.caption(
+        "All files of the problem that is shown, to change and to open again here. What was changed by hand is not in them."
+    )
+    st.download_button(
+        "Save the folder of this problem (.zip)",
+        data=lambda: zipped(inputs.folder),
+        file_name=f"{inputs.settings.problem}.zip",
+        mime="application/zip",
+        on_click="ignore",
+        key="save_folder",
+    )
+    uploaded = st.file_uploader(
+        "A folder with settings.toml, parameters.csv and the files beside them (.zip). It is kept for this session alone.",
+        type=["zip"],
+        max_upload_size=5,
+        key=f"load_folder/{st.session_state.get('choices_round', 0)}",
+    )
+    if uploaded is None:
+        return
+    try:
+        found = inputs_of(unzipped(plain_name(uploaded.name), uploaded.getvalue()))
+        results.base_case(found)
+    except InputError as error:
+        explain(error)
+        st.info("Nothing was changed.")
+    else:
+        sidebar.take_over_folder(found)
+        st.rerun()
 
 
 def _told(where: str, missing: list[str]) -> None:
