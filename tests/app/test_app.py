@@ -30,6 +30,7 @@ from hemodel.analyses.verification import findings
 from hemodel.app import background, choices, front, results, sharing, show
 from hemodel.errors import InputError
 from hemodel.evidence import confidential
+from hemodel.evidence.folder import problem_labels
 from hemodel.evidence.settings import Settings
 from hemodel.report import inputs_sheet, labels
 from hemodel.report.cheers import cheers_table
@@ -130,7 +131,11 @@ def icers(app):
 def expected(inputs):
     result = hm.run_base_case(inputs)
     others = [s for s in result.outcomes.strategies if s != inputs.settings.comparator]
-    return [labels.gbp(result.icer(price, s)) for price in result.outcomes.price_arrangements for s in others]
+    return [
+        labels.money(result.icer(price, s), result.inputs.settings)
+        for price in result.outcomes.price_arrangements
+        for s in others
+    ]
 
 
 def text(app):
@@ -243,7 +248,7 @@ def test_severity_says_in_words_what_is_no_price_of_a_qaly(fresh):
     assert len(icers_of) == 2 and {cell for column in icers_of for cell in rows[column]} == {"dominant"}
 
 
-@pytest.mark.parametrize("problem", list(sharing.PROBLEMS))
+@pytest.mark.parametrize("problem", list(problem_labels()))
 def test_documentation_is_true_for_every_problem(problem):
     app = go(opened(problem=problem), "Documentation")
     said = text(ran(app))
@@ -256,7 +261,7 @@ def test_the_page_of_the_installed_package_opens():
 
 
 def test_form_of_each_problem_has_the_packs_that_are_dispensed_and_the_hazard_ratio_that_is_used():
-    found = {p: [h.name for h in choices.headline_inputs(hm.load_inputs(p))] for p in sharing.PROBLEMS}
+    found = {p: [h.name for h in choices.headline_inputs(hm.load_inputs(p))] for p in problem_labels()}
     packs = {p: [n for n in names if n.endswith("_pack")] for p, names in found.items()}
     assert packs["maintenance"] == ["c_lenalidomide_15mg_pack", "c_lenalidomide_10mg_pack"]
     assert packs["relapsed"] == packs["first_line"] == ["c_lenalidomide_25mg_pack"]
@@ -433,7 +438,7 @@ def test_banner_lists_what_differs_from_the_base_case_and_by_how_much(fresh):
     assert rows["Horizon"][:2] == ["30 years (391 cycles of 28 days)", "20 years (261 cycles of 28 days)"]
     assert len(rows) == 2
     base = hm.run_base_case(hm.load_inputs("relapsed"))
-    assert f"base case: {labels.gbp(base.icer('list'))}" in text(app)
+    assert f"base case: {labels.money(base.icer('list'), base.inputs.settings)}" in text(app)
 
 
 def test_banner_is_true_for_a_hazard_ratio_too():
@@ -1077,7 +1082,7 @@ def test_recipe_gives_the_number_on_the_screen():
     names = {}
     exec(choices.recipe(inputs, edits), names)
     assert names["result"].icer("pas") == hm.run_base_case(inputs).icer("pas")
-    assert names["result"].inputs.settings.thresholds_gbp == (20_000.0, 30_000.0)
+    assert names["result"].inputs.settings.threshold_values == (20_000.0, 30_000.0)
     assert choices.recipe(hm.load_inputs("relapsed"), {}).count("\n") == 4
 
 
@@ -1110,7 +1115,7 @@ def test_of_three_strategies_the_one_of_highest_net_benefit_is_cost_effective_an
     names, settings = base.outcomes.strategies, base.inputs.settings
     for arrangement in settings.price_arrangements:
         costs, qalys = base.outcomes.total_costs(arrangement)[:, 0], base.outcomes.total_qalys[:, 0]
-        best = [names[int(np.argmax(t * qalys - costs))] for t in settings.thresholds_gbp]
+        best = [names[int(np.argmax(t * qalys - costs))] for t in settings.threshold_values]
         for name in names[:2]:
             said = show.verdict(base, arrangement, name)
             assert said.count("**Cost-effective**") == (name in best)

@@ -65,7 +65,7 @@ def shows(page, inputs):
 
 def expected(inputs):
     result = hm.run_base_case(inputs)
-    return [labels.gbp(result.icer(price)) for price in result.outcomes.price_arrangements]
+    return [labels.money(result.icer(price), result.inputs.settings) for price in result.outcomes.price_arrangements]
 
 
 def type_in(page, label, value):

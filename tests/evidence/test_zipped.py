@@ -1,5 +1,6 @@
 """A folder as a zip. Pitfalls: names that climb out of the folder, links, sizes that lie, a file taken silently that nobody reads,
-a zip whose numbers differ from those of the folder, texts taken from the disk in place of the zip's."""
+a zip whose numbers differ from those of the folder, texts taken from the disk in place of the zip's.
+"""
 
 import io
 import stat

@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 
 import hemodel as hm
-from hemodel.cohort.model import with_drugs
 from hemodel.evidence.settings import Scheme
 from hemodel.report import charts, labels
 
@@ -282,11 +281,11 @@ def test_a_strategy_that_is_over_before_the_cap_is_not_one_of_which_nobody_is_le
 
 def test_nobody_is_on_treatment_in_a_strategy_without_drugs():
     found = hm.run_base_case(hm.load_inputs("maintenance"))
-    takers = with_drugs(found.inputs)
+    takers = found.inputs.settings.with_drugs
     assert takers == ("lenalidomide_maintenance",)
     figure = charts.share_on_treatment(found.trace["on_treatment"], found.inputs.settings, takers)
     assert {row["strategy"] for row in rows(figure, "line", "strategy").to_dict("records")} == {"Lenalidomide maintenance"}
-    assert with_drugs(hm.load_inputs("first_line")) == hm.load_inputs("first_line").settings.strategy_names
+    assert hm.load_inputs("first_line").settings.with_drugs == hm.load_inputs("first_line").settings.strategy_names
 
 
 def test_without_a_scheme_there_is_no_mark(base):
