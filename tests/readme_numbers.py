@@ -35,7 +35,8 @@ def answer():
     }
     parts.append(
         f"Life-years undiscounted; costs and QALYs at 3.5 %. In {psa.n_draws:,} draws of all uncertain inputs, lenalidomide is "
-        f"cost-effective at {labels.money(float(low), inputs.settings)} and {labels.money(float(high), inputs.settings)} per QALY with a probability of "
+        f"cost-effective at {labels.money(float(low), inputs.settings)} and {labels.money(float(high), inputs.settings)} per QALY "
+        "with a probability of "
         f"{chances['list'][0]} and {chances['list'][1]} at list price, {chances['pas'][0]} and {chances['pas'][1]} under the scheme."
     )
     return "\n\n".join(parts)
@@ -61,7 +62,7 @@ def _icers(problem):
     rows = {}
     for row in table.to_dict("records"):
         found = rows.setdefault((row["label"], row["strategy"]), {"why": row["why"]})
-        found[row["price_arrangement"]] = labels.icer_text(row["icer"], row["reading"], base.inputs.settings)
+        found[row["price_arrangement"]] = labels.icer_text(row["icer"], row["reading"], hm.load_inputs(problem).settings)
         found[f"{row['price_arrangement']}_value"] = row["icer"]
     frame = pd.DataFrame(rows).T.rename_axis(["label", "strategy"])
     return frame.where(frame.notna(), "").reset_index()

@@ -83,7 +83,7 @@ def test_no_such_value_is_said_plainly(inputs):
 
 def test_the_number_of_charged_cycles_is_exact(inputs):
     def icer(cap):
-        terms = {"pas": {"label": "x", "kind": "drug_cost_cap", "drug_cost_cap_cycles": cap}}
+        terms = {"pas": {"label": "x", "drug": "lenalidomide", "kind": "drug_cost_cap", "drug_cost_cap_cycles": cap}}
         return hm.run_base_case(inputs.with_settings(schemes=terms)).icer("pas")
 
     found = charged_cycles(inputs, threshold=35_000.0)

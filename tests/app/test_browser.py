@@ -108,7 +108,7 @@ def test_a_workbook_is_taken_away_edited_and_put_back(page, tmp_path):
     assert target.suffix == ".xlsx"
     book = openpyxl.load_workbook(target)
     cells = [cell.value for row in book["Summary"].iter_rows() for cell in row if isinstance(cell.value, float)]
-    assert set(shown) <= {labels.gbp(value) for value in cells}
+    assert set(shown) <= {labels.money(value, inputs.settings) for value in cells}
     assert {"Scenarios", "Inputs", "Sources", "PSA"} <= set(book.sheetnames)
     for row in book["Inputs"].iter_rows():
         if row[1].value == "u_progressed":

@@ -259,7 +259,7 @@ def test_who_pays_from_when_is_true_for_every_kind_of_scheme_and_counting(base):
     settings, treated = base.inputs.settings, base.trace["on_treatment"]
 
     def sentence(counts="calendar", **terms):
-        schemes = {"pas": Scheme(label="Patient access scheme: x", **terms)} if terms else settings.schemes
+        schemes = {"pas": Scheme(label="Patient access scheme: x", drug="lenalidomide", **terms)} if terms else settings.schemes
         return charts.share_on_treatment(
             treated, settings.model_copy(update={"schemes": schemes, "scheme_counts": counts})
         ).sentence
@@ -268,7 +268,7 @@ def test_who_pays_from_when_is_true_for_every_kind_of_scheme_and_counting(base):
     dispensed = sentence("dispensed")
     assert "no longer pays" not in dispensed and "each person's first 26 packs, for longer where doses were missed" in dispensed
     assert "those are free" in sentence(kind="free_start", free_cycles=2)
-    assert "by cycle 4 is refunded" in sentence(kind="response_refund", response_by_cycle=4, p_response=0.5)
+    assert "by cycle 4 is refunded" in sentence(kind="response_refund", response_by_cycle=4)
     assert "for as long as treatment lasts" in sentence(kind="price_discount", price_discount=0.2)
 
 

@@ -468,7 +468,7 @@ def test_icers_in_words(value: float, reading: str, words: str) -> None:
 
 def test_every_name_of_the_model_has_words() -> None:
     assert set(base().outcomes.costs["pas"]) <= set(base().inputs.component_labels)
-    assert set(base().trace) | set(base().outcomes.qalys) <= set(labels.STATES)
+    assert set(base().trace) <= set(labels.STATES)
     assert not any("_" in labels.outcome_label(str(name)) for name in base().against_source["outcome"])
     assert {parameter.distribution for parameter in base().inputs.parameters.values()} <= set(labels.DISTRIBUTIONS)
     assert labels.arrangement_label(base().inputs.settings, "pas").startswith("Patient access scheme")
