@@ -31,7 +31,7 @@ NOTE_STYLE: list[Any] = [
 ]
 FEW_COLUMNS = 5
 """Columns that fit beside one another on any screen without breaking a word."""
-_LONG = re.compile(r"[A-Za-z]{10,}")
+_LONG = re.compile(r"[A-Za-z]{11,}")
 _SYLLABLE = re.compile(
     r"(?<=[aeiouy])(?=[b-df-hj-np-tv-xz][aeiouy])|(?<=[aeiouy][b-df-hj-np-tv-xz])(?=[b-df-gj-km-np-qs-tv-xz][aeiouy])", re.I
 )

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import PydanticCustomError
 
 from hemodel.errors import Fault, nearest, shown
-from hemodel.evidence.parameters import TIME_UNITS, years_per
+from hemodel.evidence.parameters import TIME_UNITS, finite, years_per
 
 THRESHOLD_PRESETS = {"2026": (25_000.0, 35_000.0), "2009": (20_000.0, 30_000.0)}
 """GBP per QALY: NICE's manual from April 2026, and the range before (used in 2009)."""
@@ -25,7 +25,6 @@ FIXED_BY_FILES = ("problem", "population", "populations")
 Text = Annotated[str, Field(pattern=r"\S")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Cycles = Annotated[int, Field(ge=1, le=10_000)]
-Threshold = Annotated[float, Field(gt=0, le=1e12)]
 
 
 Curve = Literal["weibull", "exponential", "gompertz", "log_logistic", "log_normal", "gamma"]
@@ -284,7 +283,7 @@ class Settings(_Strict):
     discount_rate_effects: float = Field(ge=0, le=1)
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "GBP"
     currency_sign: Text | None = Field(default=None, max_length=5)  # none: that of `SIGNS`
-    thresholds: Literal["2026", "2009"] | list[Threshold]  # in GBP by NICE's presets, or numbers in the currency
+    thresholds: str | list[float]  # NICE's presets "2026" or "2009", in GBP; or one to three numbers in the currency
     structure: Literal["state_transition", "partitioned_survival"]
     time_in_state: Literal["life_table", "start", "end"]
     progression_shape: Literal["pfs", "ttp"]
@@ -340,17 +339,23 @@ class Settings(_Strict):
             raise _refused(problem, f"Give {math.ceil(100 * days / in_year) / 100:g} years or more")
         return years
 
-    @field_validator("thresholds")
+    @field_validator("thresholds", mode="before")
     @classmethod
-    def _rise(cls, thresholds: str | list[float], info: ValidationInfo) -> str | list[float]:
+    def _are_thresholds(cls, thresholds: object, info: ValidationInfo) -> object:
         if isinstance(thresholds, str):
+            if thresholds not in THRESHOLD_PRESETS:
+                raise _refused(f"{shown(thresholds)} is not a choice", nearest(thresholds, THRESHOLD_PRESETS))
             if info.data.get("currency", "GBP") != "GBP":
                 problem = f"{thresholds} is of thresholds in GBP, and the currency is {info.data['currency']}"
                 raise _refused(problem, "Give numbers, such as [20000, 80000]")
-        elif not 1 <= len(thresholds) <= 3 or any(b - a < 1 for a, b in pairwise(thresholds)):
-            given = ", ".join(f"{threshold:g}" for threshold in thresholds) or "none"
-            raise _refused(f"the thresholds are {given}", "Give one to three, each at least 1 above the one before")
-        return thresholds
+            return thresholds
+        found = [finite(threshold) for threshold in thresholds] if isinstance(thresholds, (list, tuple)) else [None]
+        numbers = [threshold for threshold in found if threshold is not None]
+        rises = all(b - a >= 1 for a, b in pairwise([0.0, *numbers]))
+        if len(numbers) != len(found) or not 1 <= len(numbers) <= 3 or not rises:
+            remedy = 'Give "2026", "2009", or one to three numbers, each at least 1 above the one before, such as [20000, 80000]'
+            raise _refused(f"{shown(thresholds)} is neither a preset nor thresholds", remedy)
+        return numbers
 
     @field_validator("also_counted")
     @classmethod

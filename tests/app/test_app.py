@@ -471,7 +471,7 @@ def test_edits_of_one_problem_do_not_reach_another(fresh):
 
 
 def test_thresholds_preset_reaches_the_words_and_the_tables(fresh):
-    fresh.radio(key=f"thresholds/{round_(fresh)}").set_value("2009").run()
+    fresh.radio(key=f"thresholds/2026/2009/{round_(fresh)}").set_value("2009").run()
     assert "£20,000 or £30,000 per QALY" in text(ran(fresh))
     headings = [column for t in fresh.table for column in t.value.columns]
     assert any("20,000" in heading for heading in headings) and not any("25,000" in heading for heading in headings)

@@ -1,5 +1,6 @@
 """Money and thresholds of a folder. Pitfalls: euros with the sign of the pound, costs in another currency added up as if they were the
-same, NICE's thresholds taken for those of another country, a second threshold that is not there."""
+same, NICE's thresholds taken for those of another country, a second threshold that is not there.
+"""
 
 import numpy as np
 import pytest
@@ -115,7 +116,7 @@ def test_one_to_three_thresholds_stand_in_every_table(given: list[float]) -> Non
     curves = charts.acceptability_curves({"pas": psa.acceptability_curve("pas")}, inputs.settings)
     assert all(labels.money(t, inputs.settings) in curves.sentence for t in given)
     charts.cost_effectiveness_plane(psa.costs, psa.qalys, inputs.settings, "pas")
-    best = 44_000 > np.array(given)
+    best = np.array(given) < 44_000
     text = verdict(base, "pas", "lenalidomide_dexamethasone")
     assert ("**Not cost-effective**" in text) == bool(best.all())
 
