@@ -57,7 +57,7 @@ def test_tables_hold_the_numbers_of_the_run_as_nice_rounds_them():
         tables.pas_impact_table(base()),
         tables.costs_by_component_table(base(), "pas"),
     ):
-        text = tables.rounded(table)
+        text = tables.rounded(table, base().inputs.settings)
         assert [[str(name) for name in text.columns], *text.to_numpy().tolist()] in found
     assert any("1 Title" in row for table in found for row in table)
 

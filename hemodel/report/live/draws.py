@@ -40,7 +40,7 @@ def draws_sheets(psa: PSA) -> tuple[Sheet, Sheet]:
     spans = {}
     for column, key in enumerate(keys, start=1):
         for row in range(n):
-            draws.put(first + row, column, float(values[key][row]), "qalys" if key[0] == "qalys" else "gbp")
+            draws.put(first + row, column, float(values[key][row]), "qalys" if key[0] == "qalys" else "money")
         spans[key] = f"{DRAWS}!${letters(column)}${first + 1}:${letters(column)}${first + n}"
     for row in range(n):
         draws.put(first + row, 0, float(row), "count")
@@ -80,18 +80,18 @@ def _means(psa: PSA, arrangement: str, n: int, sheet: Sheet, spans: Spans, value
     for i, s in enumerate(names):
         row, costs, qalys = sheet.row, values[a, s], values["qalys", s]
         sheet.put(row, 0, labels.strategy_label(settings, s), "text")
-        sheet.calc(row, 1, f"AVERAGE({spans[a, s]})", float(costs.mean()), "gbp")
+        sheet.calc(row, 1, f"AVERAGE({spans[a, s]})", float(costs.mean()), "money")
         sheet.calc(row, 2, f"AVERAGE({spans['qalys', s]})", float(qalys.mean()), "qalys")
         if s != reference:
             money = float(costs.mean() - values[a, reference].mean())
             health = float(qalys.mean() - values["qalys", reference].mean())
-            sheet.calc(row, 3, f"B{row + 1}-AVERAGE({spans[a, reference]})", money, "gbp")
+            sheet.calc(row, 3, f"B{row + 1}-AVERAGE({spans[a, reference]})", money, "money")
             sheet.calc(row, 4, f"C{row + 1}-AVERAGE({spans['qalys', reference]})", health, "qalys")
             ratio = money / health if money > 0 and health > 0 else "no price of a QALY gained"
             formula = f'IF(AND(D{row + 1}>0,E{row + 1}>0),D{row + 1}/E{row + 1},"no price of a QALY gained")'
-            sheet.calc(row, 5, formula, ratio, "gbp")
+            sheet.calc(row, 5, formula, ratio, "money")
         for k, end in enumerate(("lower", "upper")):
-            chance = _curve(psa, a, n, np.array([settings.thresholds_gbp[k]]))[0, i]
+            chance = _curve(psa, a, n, np.array([settings.threshold_values[k]]))[0, i]
             sheet.calc(row, 6 + k, _probability(f"threshold_{end}", a, s, names, spans, n), float(chance), "share")
         sheet.row += 1
     sheet.row += 1
@@ -107,7 +107,7 @@ def _acceptability(psa: PSA, n: int, sheet: Sheet, spans: Spans) -> tuple[int, i
     top = sheet.row
     found = {a: _curve(psa, a, n, CURVE_THRESHOLDS) for a in psa.costs}
     for row, threshold in enumerate(CURVE_THRESHOLDS, start=top):
-        sheet.put(row, 0, float(threshold), "gbp")
+        sheet.put(row, 0, float(threshold), "money")
         for column, (a, s) in enumerate(keys, start=1):
             formula = _probability(f"$A{row + 1}", a, s, names, spans, n)
             sheet.calc(row, column, formula, float(found[a][row - top, names.index(s)]), "share")

@@ -230,7 +230,7 @@ def settings_sheet(inputs: Inputs, notes: list[str]) -> Sheet:
     for place, word in enumerate(("lower", "upper")):
         new, old = (THRESHOLD_PRESETS[preset][place] for preset in ("2026", "2009"))
         rule = f'IF(thresholds&""="2009",{old:g},{new:g})'
-        _named(sheet, f"Threshold, {word} (£ per QALY)", f"threshold_{word}", rule, settings.thresholds_gbp[place], "gbp")
+        _named(sheet, f"Threshold, {word} (£ per QALY)", f"threshold_{word}", rule, settings.threshold_values[place], "money")
     if notes:
         sheet.row += 1
         sheet.line("Held as values", "heading")

@@ -75,7 +75,7 @@ def live_program(
         notes_sheet(inputs),
     ]
     cover = cover_sheet(engine, sheets, (icers, failures, verdict))
-    return Program((cover, *sheets))
+    return Program((cover, *sheets), inputs.settings)
 
 
 def _refuse_twice(inputs: Inputs) -> None:
@@ -161,7 +161,7 @@ def cover_sheet(engine: Engine, sheets: Sequence[Sheet], places: tuple[Sequence[
     for name in tables.interventions(settings):
         sheet.put(sheet.row, 0, labels.strategy_label(settings, name), "text")
         for column in range(len(settings.price_arrangements)):
-            sheet.calc(sheet.row, 1 + column, icers[k], values[k], "gbp")
+            sheet.calc(sheet.row, 1 + column, icers[k], values[k], "money")
             k += 1
         sheet.row += 1
     sheet.row += 1

@@ -63,7 +63,7 @@ def totals_sheet(engine: Engine, traces: Sequence[Trace], places: Sequence[Place
     for a in settings.price_arrangements:
         costs: list[Part] = [(c, inputs.component_labels[c], [t.keys("cost", c, a) for t in traces]) for c in outcomes.costs[a]]
         title = f"Costs (£). {labels.arrangement_label(settings, a)}"
-        _block(engine, totals, places, (title, a, "gbp"), costs, (plain.costs[a], outcomes.costs[a]))
+        _block(engine, totals, places, (title, a, "money"), costs, (plain.costs[a], outcomes.costs[a]))
     states: list[Part] = [(s, labels.state_label(s), [[_YEARS[s]] for _ in traces]) for s in outcomes.life_years]
     _block(engine, totals, places, ("Life years", "life_years", "qalys"), states, (plain.life_years, outcomes.life_years))
     parts: list[Part] = [(s, inputs.qaly_labels[s], [t.keys("qaly", s) for t in traces]) for s in outcomes.qalys]
@@ -167,7 +167,7 @@ class _Analysis:
 
 _BY_COST = ("label", "place", "costs", "years", "qalys", "dominated", "extended", "status")
 _BEFORE = ("costs_before", "years_before", "qalys_before", "step_costs", "step_years", "step_qalys")
-_STYLES = ("gbp", "qalys", "qalys")  # of costs, life years, QALYs
+_STYLES = ("money", "qalys", "qalys")  # of costs, life years, QALYs
 
 
 def incremental_sheet(engine: Engine, totals: Totals, arrangement: str) -> Sorted:
@@ -211,7 +211,7 @@ def _in_the_order_of_the_settings(engine: Engine, totals: Totals, sheet: Sheet, 
     for i, own in enumerate(strategies):
         row, (costs, years, qalys) = first + i, found.amounts(i)
         sheet.put(row, 0, own.label, "text")
-        sheet.calc(row, 1, shown(engine, partial(totals.total, strategy=i)), costs, "gbp")
+        sheet.calc(row, 1, shown(engine, partial(totals.total, strategy=i)), costs, "money")
         sheet.calc(row, 2, totals.total("life_years", i, discounted=False), years, "qalys")
         sheet.calc(row, 3, totals.total("qalys", i), qalys, "qalys")
         earlier = [_before(first, j, i) for j in range(len(strategies)) if j != i]
@@ -300,7 +300,7 @@ def results_sheet(engine: Engine, totals: Totals, ordered: Sorted, arrangement: 
     sheet.row += 1
     sheet.line("Base-case results", "heading")
     frame = tables.base_case_table(base, arrangement)
-    sheet.header(tables.BASE_CASE_COLUMNS)
+    sheet.header(tables.base_case_columns(engine.inputs.settings))
     for r, found in enumerate(frame.itertuples(index=False, name=None)):
         _base_row(sheet, engine, ordered, r, [number(x) for x in found], (reference, totals))
     sheet.line(tables.BASE_CASE_FOOTER)
@@ -316,9 +316,9 @@ def _base_row(sheet: Sheet, engine: Engine, ordered: Sorted, r: int, values: lis
     row = sheet.row
     sheet.calc(row, 0, ordered.at("label", r), values[0], "text")
     for column, what in ((1, "costs"), (2, "years"), (3, "qalys")):
-        sheet.calc(row, column, ordered.at(what, r), values[column], "gbp" if column == 1 else "qalys")
+        sheet.calc(row, column, ordered.at(what, r), values[column], "money" if column == 1 else "qalys")
     for column, what in ((4, "step_costs"), (5, "step_years"), (6, "step_qalys")):
-        style = "gbp" if column == 4 else "qalys"
+        style = "money" if column == 4 else "qalys"
         if r:
             sheet.calc(row, column, ordered.at(what, r), values[column], style)
         else:
@@ -326,12 +326,12 @@ def _base_row(sheet: Sheet, engine: Engine, ordered: Sorted, r: int, values: lis
     other = (shown(engine, lambda a: totals.total(a, reference)), totals.total("qalys", reference))
     own = (ordered.at("costs", r), ordered.at("qalys", r))
     ratio = icer_formula(own[0], other[0], own[1], other[1])
-    sheet.calc(row, 7, f'IF({ordered.at("place", r)}={reference + 1},"",{ratio})', values[7], "gbp")
+    sheet.calc(row, 7, f'IF({ordered.at("place", r)}={reference + 1},"",{ratio})', values[7], "money")
     if r:
         status, steps = ordered.at("status", r), (ordered.at("step_costs", r), ordered.at("step_qalys", r))
-        sheet.calc(row, 8, f'IF({status}="on frontier",{steps[0]}/{steps[1]},{status})', values[8], "gbp")
+        sheet.calc(row, 8, f'IF({status}="on frontier",{steps[0]}/{steps[1]},{status})', values[8], "money")
     else:
-        sheet.put(row, 8, None, "gbp")
+        sheet.put(row, 8, None, "money")
     sheet.row += 1
 
 
@@ -350,9 +350,9 @@ def _benefit(sheet: Sheet, engine: Engine, totals: Totals, ordered: Sorted, arra
         costs, qalys = ordered.at("costs", r), ordered.at("qalys", r)
         is_reference = f"{ordered.at('place', r)}={reference + 1}"
         sheet.calc(row, 0, ordered.at("label", r), values[0], "text")
-        sheet.calc(row, 1, costs, values[1], "gbp")
+        sheet.calc(row, 1, costs, values[1], "money")
         sheet.calc(row, 2, qalys, values[2], "qalys")
-        sheet.calc(row, 3, f'IF({is_reference},"",{costs}-{other[0]})', values[3], "gbp")
+        sheet.calc(row, 3, f'IF({is_reference},"",{costs}-{other[0]})', values[3], "money")
         sheet.calc(row, 4, f'IF({is_reference},"",{qalys}-{other[1]})', values[4], "qalys")
         for k, end in enumerate(("lower", "upper")):
             sheet.calc(row, 5 + k, f"{qalys}-{costs}/threshold_{end}", values[5 + k], "qalys")
@@ -361,7 +361,7 @@ def _benefit(sheet: Sheet, engine: Engine, totals: Totals, ordered: Sorted, arra
         sheet.row += 1
     sheet.put(sheet.row, 0, "Thresholds (£ per QALY): lower and upper", "text")
     for k, end in enumerate(("lower", "upper")):
-        sheet.calc(sheet.row, 5 + k, f"threshold_{end}", settings.thresholds_gbp[k], "gbp")
+        sheet.calc(sheet.row, 5 + k, f"threshold_{end}", settings.threshold_values[k], "money")
     sheet.row += 1
     sheet.line(tables.NET_HEALTH_BENEFIT_FOOTER)
     sheet.row += 1
@@ -381,7 +381,7 @@ def _impact(sheet: Sheet, engine: Engine, totals: Totals) -> list[str]:
         for k, a in enumerate(settings.price_arrangements):
             pairs = [(totals.total(what, i), totals.total(what, reference)) for what in (a, "qalys")]
             formula = icer_formula(*pairs[0], *pairs[1])
-            places.append(sheet.calc(sheet.row, 1 + k, formula, number(icer_cell(rows[a][name])), "gbp"))
+            places.append(sheet.calc(sheet.row, 1 + k, formula, number(icer_cell(rows[a][name], settings)), "money"))
         sheet.row += 1
     sheet.line(tables.PAS_IMPACT_FOOTER)
     sheet.row += 1
@@ -432,8 +432,8 @@ def _tables_of(engine: Engine, totals: Totals, arrangement: str, strategy: str, 
     of_states = tables.costs_by_state_table(base, arrangement, **choice)
     qalys, years = tables.qalys_by_state_table(base, **choice), tables.life_years_by_state_table(base, **choice)
     return [
-        ("Costs by category", by_component, [costs([c]) for c in components], "gbp"),
-        ("Costs by health state", of_states, [costs(parts) for parts in by_state.values()], "gbp"),
+        ("Costs by category", by_component, [costs([c]) for c in components], "money"),
+        ("Costs by health state", of_states, [costs(parts) for parts in by_state.values()], "money"),
         ("QALYs by health state", qalys, [of("qalys", part) for part in base.outcomes.qalys], "qalys"),
         ("Life years by health state", years, [of("life_years", state) for state in base.outcomes.life_years], "qalys"),
     ]
