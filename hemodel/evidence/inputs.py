@@ -149,6 +149,9 @@ class Inputs:
             return None if terms.price is None else parse(terms.price)
         dose, size, spread = self._needs(drug, terms.vials)
         deviation = math.sqrt(math.log1p((spread / size) ** 2))
+        if not spread > 0:
+            where = f"settings.toml (drugs.{drug}.vials.spread)"
+            raise InputError(where, f"the spread of body size is {spread:g}", "Give more than 0: people differ")
         # beyond seven deviations is one person in 10^12; a quarter more, because dose and size may be larger in a draw
         most = 1.25 * dose * size * math.exp(7 * deviation)
         try:

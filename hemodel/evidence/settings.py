@@ -96,8 +96,8 @@ class Strategy(_Strict):
 class DoseSteps(_Strict):
     """A dose that goes down by steps and never up again: the price of a pack at each, and the rate of a step a year."""
 
-    prices: list[Text] = Field(min_length=2)
-    rate: Text
+    prices: list[Name] = Field(min_length=2)
+    rate: Name
 
 
 class Vials(_Strict):
