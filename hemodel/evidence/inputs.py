@@ -23,7 +23,16 @@ from hemodel.evidence.correlations import Correlation, contradiction, latent
 from hemodel.evidence.fitted import with_curves
 from hemodel.evidence.folder import OPTIONAL, Folder, example_settings, open_folder
 from hemodel.evidence.parameters import Parameter
-from hemodel.evidence.payoffs import EVENT_COLUMNS, PAYOFF_COLUMNS, Payoff, check_rows, column_of, read_events, read_payoffs
+from hemodel.evidence.payoffs import (
+    EVENT_COLUMNS,
+    PAYOFF_COLUMNS,
+    Payoff,
+    check_rows,
+    column_of,
+    never_paid,
+    read_events,
+    read_payoffs,
+)
 from hemodel.evidence.reading import Table, csv_rows, is_file, place, toml_values
 from hemodel.evidence.rules import UtilityNorm, load_rules
 from hemodel.evidence.scenarios import (
@@ -34,7 +43,15 @@ from hemodel.evidence.scenarios import (
     scenario_from,
     with_scenario,
 )
-from hemodel.evidence.settings import FIXED_BY_FILES, Settings, changed_settings, settings_from
+from hemodel.evidence.settings import (
+    FIXED_BY_FILES,
+    FittedEstimates,
+    Settings,
+    Vials,
+    changed_settings,
+    settings_from,
+    with_fits_as_terms,
+)
 from hemodel.evidence.vials import expected_price
 
 POPULATION_COLUMNS = ("population", "name", *rows.OVERRIDABLE)
@@ -130,10 +147,8 @@ class Inputs:
         terms = self.settings.drugs[drug]
         if terms.vials is None:
             return None if terms.price is None else parse(terms.price)
-        dose, size, spread = (
-            self._at_base(drug, parse(text)) for text in (terms.vials.dose, terms.vials.size, terms.vials.spread)
-        )
-        deviation = math.sqrt(math.log1p((spread / size) ** 2)) if size else 0.0
+        dose, size, spread = self._needs(drug, terms.vials)
+        deviation = math.sqrt(math.log1p((spread / size) ** 2))
         # beyond seven deviations is one person in 10^12; a quarter more, because dose and size may be larger in a draw
         most = 1.25 * dose * size * math.exp(7 * deviation)
         try:
@@ -142,6 +157,20 @@ class Inputs:
             raise InputError(
                 f"settings.toml (drugs.{drug}.vials)", f"the dose {error}", "Give larger vials, or share them"
             ) from None
+
+    def _needs(self, drug: str, vials: Vials) -> list[float]:
+        """Dose, body size and its spread of the base case; raises `InputError` where one of them is 0."""
+        texts = {key: getattr(vials, key) for key in ("dose", "size", "spread")}
+        found = {key: self._at_base(drug, parse(text)) for key, text in texts.items()}
+        where = f"settings.toml (drugs.{drug}.vials."
+        faults = [
+            Fault(f"{where}{key})", f"{texts[key]} comes to {value:g}, for which there is no vial", "Give more than 0")
+            for key, value in found.items()
+            if value <= 0
+        ]
+        if faults:
+            raise InputError.together(faults)
+        return list(found.values())
 
     def _first_taker(self, drug: str) -> str:
         return next(s.name for s in self.settings.strategies if drug in s.drugs)
@@ -280,14 +309,15 @@ def as_filed(problem: str | Path | Inputs, population: str | None = None) -> Inp
 
 def _inputs(folder: Folder, population: str | None, scenario: str | Path | None) -> Inputs:
     faults: list[Fault] = []
-    values = _read_toml(folder, folder.path / "settings.toml", faults)
+    values, fits = _read_settings(folder, faults)
     settings = _settings(place(folder.path / "settings.toml"), values, faults)
     names = _names_in(values or {})
     base, whole = _read_parameters(folder, faults)
+    base, of_fits = with_curves(base, (), fits)
     names = replace(names, parameters=base if whole else None)
     of_population = _read_populations(folder, base, names, faults)
     payoffs = _read_payoffs(folder, faults)
-    pairs = _read_correlations(folder, names, faults)
+    pairs = [*_read_correlations(folder, names, faults), *(("", pair) for pair in of_fits)]
     figures = _read_published(folder, names, faults)
     chosen = _chosen_population(population, settings, names, faults)
     faults += _contradictions(place(folder.path / "correlations.csv"), pairs, base, of_population, names)
@@ -303,6 +333,7 @@ def _inputs(folder: Folder, population: str | None, scenario: str | Path | None)
         # a parameter that is not there is told by the run, with all others that it needs
         of_rows = check_rows(payoffs, settings, units_of(parameters))
         faults += [] if all(fault.missing for fault in of_rows) else of_rows
+        faults += never_paid(payoffs, settings) if change == BASE_CASE else []
     if not faults:
         faults += contradiction(place(folder.path / "correlations.csv"), correlations, parameters)
     if faults or settings is None or life_table is None:
@@ -357,6 +388,20 @@ def _contradictions(
 def _read_toml(folder: Folder, path: Path, faults: list[Fault]) -> dict[str, Any] | None:
     text = folder.text(path, faults)
     return None if text is None else toml_values(place(path), text, faults)
+
+
+def _read_settings(folder: Folder, faults: list[Fault]) -> tuple[dict[str, Any] | None, dict[str, FittedEstimates]]:
+    """Values of `settings.toml`, and the curves that stand there with their covariance."""
+    path = folder.path / "settings.toml"
+    values = _read_toml(folder, path, faults)
+    if values is None:
+        return None, {}
+    kept, fits, found = with_fits_as_terms(place(path), values)
+    faults += found
+    for name, fit in fits.items():
+        own, _ = with_curves({}, (), {name: fit})
+        faults += [fault for p in own.values() for fault in rows.check(f"{place(path)} (fitted_curves.{name})", p)]
+    return kept, fits
 
 
 def _read_rows(

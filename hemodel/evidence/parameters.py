@@ -128,6 +128,7 @@ NUMBERS = ("value", "se", "low", "high")
 OVERRIDABLE = ("unit", *NUMBERS, "distribution", "source", "status", "note")
 """Columns that a population or a scenario may set anew."""
 
+_CURRENCY = re.compile(r"([A-Z]{3}) per ")
 _NAME = re.compile(r"[a-z]+(_[a-z0-9]+)+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WRITE_A_NUMBER = "Write a plain number such as 0.81, without unit, currency sign or thousands separator"
@@ -218,7 +219,7 @@ def check_evidence(where: str, parameter: Parameter) -> list[Fault]:
     for word, column, valid in (
         (parameter.distribution, "distribution", KINDS),
         (parameter.status, "status", STATUSES),
-        (parameter.unit, "unit", quantity.units if quantity else (parameter.unit,)),
+        (parameter.unit, "unit", _units(quantity, parameter.unit) if quantity else (parameter.unit,)),
     ):
         if word not in valid:
             faults.append(_unknown_word(where, column, word, valid))
@@ -244,6 +245,12 @@ def check_provenance(where: str, status: str, source: str, note: str) -> list[Fa
         remedy = "Name the source, or call it assumed and give the reason"
         return [Fault(where, f"is {status} but names no source", remedy)]
     return []
+
+
+def _units(quantity: Quantity, unit: str) -> tuple[str, ...]:
+    """Units that a quantity may have, costs in the currency of `unit`: whether it is that of the settings is checked with the rows."""
+    currency = _CURRENCY.match(unit)
+    return quantity.units if currency is None else tuple(u.replace("GBP", currency[1]) for u in quantity.units)
 
 
 def _unknown_word(where: str, column: str, word: str, valid: Iterable[str]) -> Fault:

@@ -200,6 +200,7 @@ SCHEMES = {
     },
 }
 SCHEMES = {name: {"drug": "lenalidomide", **terms} for name, terms in SCHEMES.items()}
+MOST = {"most": {"drug": "lenalidomide", "kind": "total_cost_cap", "label": "Most", "most_paid": 50_000.0}}
 BOUGHT = {"schemes": SCHEMES, "price_arrangements": ["list", *SCHEMES]}
 
 
@@ -225,6 +226,8 @@ BOUGHT = {"schemes": SCHEMES, "price_arrangements": ["list", *SCHEMES]}
         (BOUGHT | {"dose": "stepwise"}, {"p_pack_dispensed": ("p_pack_dispensed", 0.8)}),
         (BOUGHT | {"also_counted": LOSSES, "utility_age_adjustment": "general_population", "stop_at_response_cycle": 7}, {}),
         (CLOCK | {"dose": "stepwise"}, {}),
+        (BOUGHT | {"also_counted": ["later_lenalidomide"], "price_arrangements": ["list", "capped", "free", "off", "tiers"]}, {}),
+        ({"schemes": MOST, "price_arrangements": ["most"]}, {"p_pack_dispensed": ("p_pack_dispensed", 0.7)}),
     ],
 )
 def test_what_no_scenario_asks_for_agrees_too(settings, new):

@@ -699,6 +699,13 @@ FAULTS = {
         ("R28", "R17"),
         problem="two_drugs",
     ),
+    "size_not_used": Fault(
+        "The size that doses go by is written into the program",
+        "drugs",
+        names_changed(lambda name, x, _: 0 * x + 74.0 if name == "n_weight" else x),
+        ("I2",),
+        problem="two_drugs",
+    ),
     # rows
     "minus_as_plus": Fault(
         "An amount adds what it should take off",

@@ -365,7 +365,7 @@ def every_parameter_moves_something(subject: Subject) -> Finding:
     settings, around = subject.inputs.settings, _nothing_nought(subject)
     no_end = [s.model_dump() | {"treatment_cycles": None} for s in settings.strategies]
     all_given: dict[str, object] = {"strategies": no_end, "stop_at_response_cycle": None}
-    all_given |= {"horizon_years": max(3.0, settings.horizon_years)}  # long enough for everything to happen
+    all_given |= {"horizon_years": max(3.0, 13 * subject.dt, settings.horizon_years)}  # long enough for everything to happen
     if settings.post_progression_clock_cycles is not None:
         all_given["post_progression_clock_cycles"] = 2
     idle = _stuck(subject, _stuck(subject, sorted(subject.read), subject.base, {}), around, {})
