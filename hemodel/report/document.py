@@ -272,7 +272,20 @@ def _scenarios(document: Any, base: BaseCase, scenarios: Scenarios) -> None:
     for strategy in tables.interventions(settings):
         if len(settings.strategies) > 2:
             document.add_heading(labels.strategy_label(settings, strategy), 2)
-        _table(document, settings, tables.scenario_prices_table(scenarios, strategy), footer)
+        for part in _of_two_prices(tables.scenario_prices_table(scenarios, strategy)):
+            _table(document, settings, part, footer)
+
+
+def _of_two_prices(wide: pd.DataFrame) -> list[pd.DataFrame]:
+    """A table with columns for each price arrangement ("ICER (£/QALY), list price") as tables of two of them, which is what a page holds;
+    what goes for every price is in the first.
+    """
+    price_of = {str(name): str(name).rpartition("), ")[2] if "), " in str(name) else "" for name in wide.columns}
+    prices = [price for price in dict.fromkeys(price_of.values()) if price]
+    pairs = [prices[k : k + 2] for k in range(0, max(len(prices), 1), 2)]
+    first, *others = [[name for name, price in price_of.items() if price in pair] for pair in pairs]
+    scenario, everywhere = str(wide.columns[0]), [name for name, price in price_of.items() if not price]
+    return [wide[[n for n in price_of if n in {*first, *everywhere}]], *(wide[[scenario, *names]] for names in others)]
 
 
 def _table(document: Any, settings: Settings, frame: pd.DataFrame, footer: str = "") -> None:
