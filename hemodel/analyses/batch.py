@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -35,6 +34,7 @@ from hemodel.decision.intervals import fieller
 from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import Sampler, sampler
 from hemodel.evidence.inputs import Inputs
+from hemodel.extras import missing, need
 from hemodel.files import UNFINISHED, write_whole
 from hemodel.outcomes import Outcomes, sum_of
 
@@ -225,6 +225,7 @@ def read_draws(folder: str | Path) -> pd.DataFrame:
         raise InputError(
             str(folder), "there are no draws of a finished batch in this folder", "Run the batch with keep_draws=True"
         ) from None
+    need("distributed", str(folder))
     parts, found = [], 0
     for part in sorted(Path(folder).glob("part-*.parquet")):
         if found < n and int(part.stem.removeprefix("part-")) == found:
@@ -432,8 +433,8 @@ def _refuse(
         faults.append(Fault("draws", f"{draws:,} draws would take years", f"Ask for {MOST_STREAMED:,} at most"))
     if not faults and block_size % STEP:
         faults.append(Fault("block_size", f"{block_size} is not a multiple of {STEP}", f"Give {STEP}, {2 * STEP}, ..."))
-    if keep_draws and find_spec("pyarrow") is None:
-        faults.append(Fault("keep_draws", "pyarrow is not installed", 'Install it with: pip install "hemodel[distributed]"'))
+    if keep_draws and (lacking := missing("distributed", "keep_draws")):
+        faults.append(lacking)
     if keep_draws and folder is None:
         faults.append(Fault("keep_draws", "there is no folder to keep them in", "Give a folder"))
     if until is not None and not 0 < until < np.inf:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass
-from importlib.util import find_spec
 from io import StringIO
 from typing import Any
 
@@ -29,6 +28,7 @@ from hemodel.cohort import model
 from hemodel.errors import Fault, InputError, nearest
 from hemodel.evidence.draws import Draws, Sampler, sampler
 from hemodel.evidence.inputs import Inputs
+from hemodel.extras import need
 from hemodel.outcomes import Outcomes, increments
 from hemodel.threads import one_blas_thread
 
@@ -267,13 +267,8 @@ def _chosen(outcome: str, costs: Array, qalys: Array, threshold: float) -> Array
     return dict(zip(OUTCOMES, (threshold * qalys - costs, costs, qalys), strict=True))[outcome]
 
 
-def _needs_salib() -> None:
-    if find_spec("SALib") is None:
-        raise InputError("global sensitivity", "SALib is not installed", 'Install it with: pip install "hemodel[sensitivity]"')
-
-
 def _refuse(method: str, methods: tuple[str, ...], outcome: str, size: int, seed: int) -> None:
-    _needs_salib()
+    need("sensitivity", "global sensitivity")
     faults = []
     if method not in methods:
         faults.append(Fault(f"method {method!r}", "it is not one of these", nearest(method, methods)))

@@ -60,7 +60,8 @@ def run_modifiers(base: BaseCase) -> Modifiers:
         age=inputs.parameters["age_start"].value,
         share_male=inputs.parameters["p_male"].value,
         discount_rate=settings.discount_rate_effects,
-        cycle_years=inputs.settings.cycle_years,
+        cycle_years=settings.cycle_years,
+        by_year=settings.discounting == "by_year",
     )
     reference = base.outcomes.strategies.index(settings.comparator)
     other = next(i for i in range(len(base.outcomes.strategies)) if i != reference)

@@ -103,18 +103,21 @@ def charged_cycles(
 ) -> Threshold:
     """The largest number of charged cycles, from 0 to the horizon, at which the ICER is at most `threshold`.
 
-    Under a cap of K cycles the cost rises with K, so the answer is found by bisection on whole cycles.
+    Under a cap of K cycles the cost rises with K, so the answer is found by bisection on whole cycles. In a set of schemes the first
+    cap is moved, and the others stay.
     """
     arrangement, strategy, threshold = request(inputs, price_arrangement, strategy, threshold)
-    terms = inputs.settings.schemes.get(arrangement)
-    if terms is None or terms.kind != "drug_cost_cap" or terms.drug_cost_cap_cycles is None:
+    known = inputs.settings.schemes
+    in_use = inputs.settings.schemes_in(arrangement).values()
+    capped = next((name for name, terms in known.items() if terms in in_use and terms.drug_cost_cap_cycles is not None), None)
+    if capped is None:
         raise InputError(
             f"price arrangement {arrangement!r}", "it is not a cap on the drug cost", "Choose an arrangement of that kind"
         )
-    base = terms.drug_cost_cap_cycles
+    base = known[capped].drug_cost_cap_cycles or 1
 
     def affordable(cap: int) -> bool:
-        schemes = {**inputs.settings.model_dump()["schemes"], arrangement: terms.model_dump() | {"drug_cost_cap_cycles": cap}}
+        schemes = {**inputs.settings.model_dump()["schemes"], capped: known[capped].model_dump() | {"drug_cost_cap_cycles": cap}}
         costs, qalys = evaluate_changes(inputs.with_settings(schemes=schemes), [{}], arrangement, strategy)
         return bool(threshold * qalys[0] - costs[0] >= 0)
 

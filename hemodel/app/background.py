@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from threading import Event
+from functools import partial
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Any
 
 import streamlit as st
@@ -20,6 +22,7 @@ from hemodel.app.show import explain
 from hemodel.errors import InputError
 
 Progress = Callable[[int], None]
+Waiting = SimpleQueue[tuple[Future[Any], Callable[[], Any]]]
 POLL, PULSE = "0.5s", "15s"
 _PATIENCE = 150.0
 """Seconds after which a run whose session has not been heard of is given up; a page that is not in view may speak but once a minute."""
@@ -63,7 +66,8 @@ def request(name: str, label: str, identity: str, total: int, work: Callable[[Pr
     if run is None:
         if st.button(button, key=f"start/{name}"):
             runs[name] = started = Run(label, identity, total)
-            started.future = _workers().submit(work, started.advance)
+            started.future = Future()
+            _workers().put((started.future, partial(work, started.advance)))
             st.rerun()
         return None
     if not run.is_over:
@@ -119,10 +123,24 @@ def _poll(name: str) -> None:
         st.rerun()
 
 
-def _two_workers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(2, thread_name_prefix="hemodel-run")
+def _work(waiting: Waiting) -> None:
+    while True:
+        future, work = waiting.get()
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+
+
+def _two_workers() -> Waiting:
+    """Threads that the server does not wait for when it is stopped, as it would for those of an executor."""
+    waiting: Waiting = SimpleQueue()
+    for number in range(2):
+        Thread(target=_work, args=(waiting,), name=f"hemodel-run-{number}", daemon=True).start()
+    return waiting
 
 
 _watch: Callable[[str], None] = st.fragment(_poll, run_every=POLL)
 _beat: Callable[[], None] = st.fragment(_pulse, run_every=PULSE)
-_workers: Callable[[], ThreadPoolExecutor] = st.cache_resource(_two_workers, show_spinner=False)
+_workers: Callable[[], Waiting] = st.cache_resource(_two_workers, show_spinner=False)

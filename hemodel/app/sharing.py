@@ -15,7 +15,7 @@ from typing import Any
 from hemodel.app import choices
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence.confidential import covers, marked
-from hemodel.evidence.folder import problem_labels
+from hemodel.evidence.folder import problem_titles
 from hemodel.evidence.inputs import Inputs, load_inputs
 from hemodel.evidence.parameters import number
 from hemodel.evidence.reading import decoded, toml_values
@@ -85,7 +85,7 @@ def left_out_of_link(inputs: Inputs, edits: choices.Edits) -> list[str]:
 def read_link(query: Mapping[str, str]) -> Arrived:
     """What a link asks for. Names that are not known and values that are no numbers are refused one by one."""
     refused, edits = [], {}
-    known = problem_labels()
+    known = problem_titles()
     first = next(iter(known))
     problem = query.get("problem", first)
     if problem not in known:
@@ -168,7 +168,7 @@ def read_scenario(file: str, content: bytes, shown_now: Inputs) -> Inputs:
     name, of, populations = (values.get(key) for key in ("name", "problem", "populations"))
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(f"{file} (name)", f"{shown(name)} is not a name", "Use small letters, digits and _")
-    is_of_another = isinstance(of, str) and of in problem_labels() and of != shown_now.settings.problem
+    is_of_another = isinstance(of, str) and of in problem_titles() and of != shown_now.settings.problem
     filed, population = (
         load_inputs(str(of)) if is_of_another else shown_now.filed(scenario=choices.BASE_CASE),
         shown_now.population,

@@ -57,7 +57,7 @@ PAGE_STYLE = """<style>
 [data-testid=stMainBlockContainer] { max-width: 75rem }
 [data-testid=stVegaLiteChart] { max-width: 50rem }
 [data-testid=stLayoutWrapper]:has(> .st-key-printed) { display: none }
-@page { size: A4; margin: 12mm 10mm 16mm; font: 8pt sans-serif }
+@page { size: A4; margin: 12mm 10mm 16mm; font: 7.5pt "Source Sans", sans-serif }
 @media print {
   [data-testid=stSidebar], [data-testid=stHeader], [data-testid=stToolbar], [data-testid=stStatusWidget], [data-testid=stSkipLink],
   [data-testid=stDownloadButton], [data-testid=stButton], [data-testid=stFileUploader], [data-testid=stElementToolbar],

@@ -11,7 +11,7 @@ from hemodel.app import choices, results, sharing
 from hemodel.app.choices import Edits, FittedData, Headline
 from hemodel.app.show import explain, plain, thresholds_label
 from hemodel.errors import InputError
-from hemodel.evidence.folder import problem_labels
+from hemodel.evidence.folder import problem_titles
 from hemodel.evidence.inputs import Inputs, load_inputs
 from hemodel.evidence.settings import Settings
 
@@ -63,8 +63,8 @@ def choose() -> tuple[Inputs, Inputs]:
     """Problem, population, scenario, thresholds and prices: the base case of the problem, and the inputs as chosen."""
     state, wanted = st.session_state, st.session_state["wanted"]
     folder: Inputs | None = state.get("folder")
-    own_folder = {} if folder is None else {OWN_FOLDER: f"{folder.settings.label or folder.settings.problem} (your folder)"}
-    known, round_ = problem_labels() | own_folder, state.get("choices_round", 0)
+    own_folder = {} if folder is None else {OWN_FOLDER: f"{folder.settings.title or folder.settings.problem} (your folder)"}
+    known, round_ = problem_titles() | own_folder, state.get("choices_round", 0)
     problem = st.selectbox(
         "Decision problem",
         list(known),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -46,6 +47,7 @@ from hemodel.cli.terminal import (
     write_draws,
 )
 from hemodel.errors import InputError
+from hemodel.extras import need
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +77,8 @@ def run(
     if full and not (delivery.out and draws):
         problem = "it adds sheets to a workbook with a probabilistic analysis"
         raise InputError("--full", problem, "Give --out FILE.xlsx, and draws")
+    if full:
+        need("sensitivity", "--full")
     inputs = case.inputs()
     base = run_base_case(inputs)
     psa = None
@@ -291,35 +295,13 @@ def batch(
 @command("app")
 def open_app(port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 8501) -> None:
     """Open the app for committees in a browser; it listens on this machine only."""
-    import subprocess
-    from importlib.util import find_spec
-
-    if find_spec("streamlit") is None:
-        raise InputError("hemodel app", "Streamlit is not installed", 'Install it with: pip install "hemodel[app]"')
-    front = Path(__file__).parent.parent / "app" / "front.py"
-    options = {
-        "server.port": port,
-        "server.address": "127.0.0.1",
-        "server.headless": "true",
-        "server.maxUploadSize": 10,
-        "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false",
-        "server.allowedHosts": "localhost,127.0.0.1",
-        "client.showErrorDetails": "none",
-        "client.showErrorLinks": "false",
-        "client.toolbarMode": "viewer",
-        "theme.base": "light",
-        "theme.primaryColor": "#00436C",
-    }
-    run_streamlit = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(front),
-        *(f"--{name}={value}" for name, value in options.items()),
-    ]
-    raise typer.Exit(subprocess.run(run_streamlit, check=False).returncode)
+    need("app", "hemodel app")
+    package = Path(__file__).parent.parent
+    front = package / "app" / "front.py"
+    if not (front.parent / ".streamlit").is_dir():  # a checkout: the settings of the app lie beside its front door
+        front = package.parent / "app.py"
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "streamlit", "run", str(front), f"--server.port={port}"])
 
 
 def _write_workbook(delivery: Table, base: BaseCase, psa: PSA | None, scenarios: Scenarios | None, *, full: bool = False) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from hemodel.cli.options import DEFAULT_SEED, Case, Force, NamedCase, Quiet, Seed, Table, command, refuse_target, whole_number
 from hemodel.cli.terminal import case_title, deliver, progress, say
-from hemodel.errors import InputError
+from hemodel.extras import need
 
 _LIVE_DRAWS = 500
 
@@ -91,8 +91,6 @@ def report(
     quiet: Quiet = False,
 ) -> None:
     """A Word report with a submission's cost-effectiveness tables, charts, assumptions and reporting items."""
-    from importlib.util import find_spec
-
     from hemodel.analyses.base_case import run_base_case
     from hemodel.analyses.one_way import run_one_way
     from hemodel.analyses.psa import run_psa
@@ -101,8 +99,7 @@ def report(
     from hemodel.report.document import write_report
 
     refuse_target(out, force, ".docx")
-    if find_spec("docx") is None:
-        raise InputError("hemodel report", "python-docx is not installed", 'Install it with: pip install "hemodel[report]"')
+    need("report", "hemodel report")
     inputs = case.inputs()
     base = run_base_case(inputs)
     psa = None

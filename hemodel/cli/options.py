@@ -21,6 +21,7 @@ import typer
 from typer.core import TyperCommand, TyperOption
 
 from hemodel.errors import Fault, InputError, nearest
+from hemodel.extras import need
 
 if TYPE_CHECKING:
     from hemodel.evidence.inputs import Inputs
@@ -172,6 +173,8 @@ class DrawReport(Table):
     def refuse_target(self) -> None:
         """Refuse a bad `--out` before the work starts, not after."""
         refuse_target(self.out, self.force, ".parquet", ".csv", ".xlsx")
+        if self.out and self.out.suffix == ".parquet":
+            need("distributed", "a .parquet file")
 
 
 def command(name: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 Array = NDArray[np.float64]
 
@@ -98,13 +99,22 @@ def share_within(
     return now, (now, at_last * (1.0 - p_dispensed) * (cycle / (cycle - last)))
 
 
-def share_paid(packs_before: Array, price: Array, most_paid: float) -> Array:
-    """Share of the next pack's price that is still paid under a cap on the total for one person who has had `packs_before`.
+def share_paid(cycles_before: Array, price: Array, most_paid: float, p_dispensed: Array | float = 1.0) -> Array:
+    """Expected share of the next pack's price that is still paid under a cap on the total paid for one person.
+
+    Each of the `cycles_before` dispensed a pack with probability q. With most_paid = (m + f) prices, m whole, the next pack is paid in
+    full after fewer than m packs, the share f of it after m, and nothing after more: (1 - f) P(B < m) + f P(B <= m), B ~ Binomial(n, q).
 
     >>> share_paid(np.array([0.0, 2.0, 3.0]), np.array([100.0]), 250.0)
     array([1. , 0.5, 0. ])
     """
-    left = most_paid - packs_before * price
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(price > 0, left / price, 1.0)
-    return np.minimum(np.maximum(share, 0.0), 1.0)  # a pack is paid in full, in part or not at all
+    packs = most_paid / np.where(price > 0, price, 1.0)
+    whole, n = np.floor(packs), cycles_before.astype(np.int64)
+    part = packs - whole
+
+    def at_most(k: Array) -> Array:
+        result: Array = np.where(k < 0, 0.0, special.bdtr(np.clip(k, 0, n), n, p_dispensed))
+        return result
+
+    share = (1.0 - part) * at_most(whole - 1) + part * at_most(whole)
+    return np.where(price > 0, share, 1.0)  # what costs nothing never reaches the cap

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from hemodel.errors import shown
+from hemodel.evidence.parameters import finite
 
 Array = NDArray[np.float64]
 Unit = Mapping[str, int]
@@ -172,9 +173,9 @@ def _singular(noun: str) -> str:
 def _tree(node: ast.expr, text: str) -> Tree:
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            number = float(value)
-            if not np.isfinite(number):
-                raise Unreadable(f"holds {ast.get_source_segment(text, node)}, which is no finite number")
+            number = finite(value)
+            if number is None:
+                raise Unreadable(f"holds {shown(ast.get_source_segment(text, node))}, which is no finite number")
             return Number(number)
         case ast.Name(id=name):
             return Name(name)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hemodel.errors import Fault, InputError
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.scenarios import BASE_CASE, Scenario
-from hemodel.evidence.settings import Scheme, Settings
+from hemodel.evidence.settings import Arrangement, Scheme, Settings
 
 REDACTED = "[REDACTED]"
 RATE = "r_death_progressed_"
@@ -79,9 +79,33 @@ def under(inputs: Inputs, terms: Mapping[str, Scheme]) -> Inputs:
     names = {name: f"confidential_scheme_{k}" for k, name in enumerate((n for n in hidden if n in terms), 1)}
     shown = {name: scheme for name, scheme in settings.schemes.items() if name not in hidden}
     shown |= {names[name]: terms[name].model_copy(update={"label": _anonymous(names, name)}) for name in names}
-    arrangements = [names.get(name, name) for name in settings.price_arrangements if name not in hidden or name in names]
-    fitting = settings.model_copy(update={"schemes": shown, "price_arrangements": arrangements or ["list"]})
+    sets, renamed = _sets_under(settings, hidden, names)
+    named = {
+        **{name: name for name in settings.price_arrangements if name not in (*hidden, *settings.arrangements)},
+        **names,
+        **renamed,
+    }
+    arrangements = [named[name] for name in settings.price_arrangements if name in named] or ["list"]
+    fitting = settings.model_copy(update={"schemes": shown, "arrangements": sets, "price_arrangements": arrangements})
     return replace(inputs, settings=fitting, scenario=_public_scenario(inputs, hidden))
+
+
+def _sets_under(
+    settings: Settings, hidden: Collection[str], names: Mapping[str, str]
+) -> tuple[dict[str, Arrangement], dict[str, str]]:
+    """Arrangements of several schemes with the new names of confidential ones, and what each is called now; one that has a scheme that is
+    left out is left out too, and one with a confidential scheme goes by no name of its own.
+    """
+    sets, renamed = dict[str, Arrangement](), dict[str, str]()
+    for name, terms in settings.arrangements.items():
+        of_hidden = [scheme for scheme in terms.schemes if scheme in hidden]
+        if any(scheme not in names for scheme in of_hidden):
+            continue
+        renamed[name] = f"confidential_arrangement_{len(renamed) + 1}" if of_hidden else name
+        label = "Confidential arrangement: its terms are redacted" if of_hidden else terms.label
+        own = [names.get(scheme, scheme) for scheme in terms.schemes]
+        sets[renamed[name]] = terms.model_copy(update={"schemes": own, "label": label})
+    return sets, renamed
 
 
 def _anonymous(names: Mapping[str, str], name: str) -> str:

@@ -17,8 +17,8 @@ from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence.reading import data_folder, is_file, place, read_text, toml_values
 
 SETTINGS = "settings.toml"
-EXAMPLE = "relapsed"
-"""The problem of the package whose files show how files are written."""
+FIRST_PROBLEM = "relapsed"
+"""The problem that is meant where none is named, and whose files show how others are written."""
 OPTIONAL = ("correlations.csv", "published.csv", "adverse_events.csv")
 """Files that may be empty or not there."""
 FILES = (SETTINGS, "parameters.csv", "populations.csv", "payoffs.csv", *OPTIONAL)
@@ -84,16 +84,15 @@ def problem_names() -> list[str]:
     return sorted(path.parent.name for path in data_folder("inputs").glob(f"*/{SETTINGS}"))
 
 
-def problem_labels() -> dict[str, str]:
-    """The decision problems of the package by name, each with its label; the first is the one that examples are of."""
-    names = sorted(problem_names(), key=lambda name: name != EXAMPLE)
-    values = {name: toml_values("", _kept(data_folder("inputs") / name / SETTINGS).text or "", []) or {} for name in names}
-    return {name: str(found.get("label") or name.replace("_", " ").capitalize()) for name, found in values.items()}
+def problem_titles() -> dict[str, str]:
+    """Names of the decision problems of the package with their titles, the first problem first."""
+    titles = {name: _title_of(data_folder("inputs") / name / SETTINGS) for name in problem_names()}
+    return dict(sorted(titles.items(), key=lambda item: item[0] != FIRST_PROBLEM))
 
 
 def example_settings() -> str:
     """The settings of the first problem of the package, whose lines show how settings are written."""
-    return _kept(data_folder("inputs") / EXAMPLE / SETTINGS).text or ""
+    return _kept(data_folder("inputs") / FIRST_PROBLEM / SETTINGS).text or ""
 
 
 def open_folder(problem: str | Path) -> Folder:
@@ -202,3 +201,11 @@ def _problem_of(file: Kept) -> object:
     """The problem that a file of settings or a scenario names, if it can be read."""
     values = toml_values("", file.text, []) if file.text is not None else None
     return None if values is None else values.get("problem")
+
+
+def _title_of(settings: Path) -> str:
+    """The title that a file of settings gives its problem, or the name of the folder in words."""
+    text = _kept(settings).text
+    values = toml_values("", text, []) if text is not None else None
+    title = (values or {}).get("title")
+    return title if isinstance(title, str) and title.strip() else settings.parent.name.replace("_", " ").capitalize()

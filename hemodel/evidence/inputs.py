@@ -18,12 +18,21 @@ from numpy.typing import NDArray
 
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence import parameters as rows
-from hemodel.evidence.amounts import Amount, parse
+from hemodel.evidence.amounts import Amount, Unreadable, parse
 from hemodel.evidence.correlations import Correlation, contradiction, latent
 from hemodel.evidence.fitted import with_curves
 from hemodel.evidence.folder import OPTIONAL, Folder, example_settings, open_folder
 from hemodel.evidence.parameters import Parameter
-from hemodel.evidence.payoffs import EVENT_COLUMNS, PAYOFF_COLUMNS, Payoff, check_rows, column_of, read_events, read_payoffs
+from hemodel.evidence.payoffs import (
+    EVENT_COLUMNS,
+    PAYOFF_COLUMNS,
+    Payoff,
+    check_rows,
+    column_of,
+    never_paid,
+    read_events,
+    read_payoffs,
+)
 from hemodel.evidence.reading import Table, csv_rows, is_file, place, toml_values
 from hemodel.evidence.rules import UtilityNorm, load_rules
 from hemodel.evidence.scenarios import (
@@ -34,7 +43,15 @@ from hemodel.evidence.scenarios import (
     scenario_from,
     with_scenario,
 )
-from hemodel.evidence.settings import FIXED_BY_FILES, Settings, changed_settings, settings_from
+from hemodel.evidence.settings import (
+    FIXED_BY_FILES,
+    FittedEstimates,
+    Settings,
+    Vials,
+    changed_settings,
+    settings_from,
+    with_fits_as_terms,
+)
 from hemodel.evidence.vials import expected_price
 
 POPULATION_COLUMNS = ("population", "name", *rows.OVERRIDABLE)
@@ -130,13 +147,30 @@ class Inputs:
         terms = self.settings.drugs[drug]
         if terms.vials is None:
             return None if terms.price is None else parse(terms.price)
-        dose, size, spread = (
-            self._at_base(drug, parse(text)) for text in (terms.vials.dose, terms.vials.size, terms.vials.spread)
-        )
-        deviation = math.sqrt(math.log1p((spread / size) ** 2)) if size else 0.0
-        return expected_price(
-            terms.vials, 1.5 * dose * size * math.exp(8 * deviation)
-        )  # beyond it fewer than 1 in 10^15, in any draw
+        dose, size, spread = self._needs(drug, terms.vials)
+        deviation = math.sqrt(math.log1p((spread / size) ** 2))
+        # beyond seven deviations is one person in 10^12; a quarter more, because dose and size may be larger in a draw
+        most = 1.25 * dose * size * math.exp(7 * deviation)
+        try:
+            return expected_price(terms.vials, most)
+        except Unreadable as error:
+            raise InputError(
+                f"settings.toml (drugs.{drug}.vials)", f"the dose {error}", "Give larger vials, or share them"
+            ) from None
+
+    def _needs(self, drug: str, vials: Vials) -> list[float]:
+        """Dose, body size and its spread of the base case; raises `InputError` where one of them is 0."""
+        texts = {key: getattr(vials, key) for key in ("dose", "size", "spread")}
+        found = {key: self._at_base(drug, parse(text)) for key, text in texts.items()}
+        where = f"settings.toml (drugs.{drug}.vials."
+        faults = [
+            Fault(f"{where}{key})", f"{texts[key]} comes to {value:g}, for which there is no vial", "Give more than 0")
+            for key, value in found.items()
+            if value <= 0
+        ]
+        if faults:
+            raise InputError.together(faults)
+        return list(found.values())
 
     def _first_taker(self, drug: str) -> str:
         return next(s.name for s in self.settings.strategies if drug in s.drugs)
@@ -202,7 +236,7 @@ class Inputs:
         """The same inputs with some settings set anew; raises `InputError` for what is not a setting or does not fit."""
         new, faults = changed_settings("changed settings", self.settings, settings, fixed=(*FIXED_BY_FILES, "life_table"))
         if new is not None:
-            faults += [fault for fault in check_rows(self.payoffs, new, units_of(self.parameters)) if not fault.missing]
+            faults += check_rows(self.payoffs, new, units_of(self.parameters))
         if new is None or faults:
             raise InputError.together(faults)
         return replace(self, settings=new, changed=(*self.changed, *settings))
@@ -223,9 +257,8 @@ def _labels(rows_of: Iterable[Payoff]) -> dict[str, str]:
 
 
 def _content(settings: Settings) -> dict[str, Any]:
-    """What of the settings makes the hash: without the marks of schemes that are public, or of which nobody has said."""
-    content = settings.model_dump(mode="json")
-    del content["label"]
+    """What of the settings makes the hash: without the title, and the marks of schemes that are public, or of which nobody has said."""
+    content = settings.model_dump(mode="json", exclude={"title"})
     if content["currency_sign"] is None:
         del content["currency_sign"]
     for scheme in content["schemes"].values():
@@ -284,14 +317,15 @@ def as_filed(problem: str | Path | Inputs, population: str | None = None) -> Inp
 
 def _inputs(folder: Folder, population: str | None, scenario: str | Path | None) -> Inputs:
     faults: list[Fault] = []
-    values = _read_toml(folder, folder.path / "settings.toml", faults)
+    values, fits = _read_settings(folder, faults)
     settings = _settings(place(folder.path / "settings.toml"), values, faults)
     names = _names_in(values or {})
     base, whole = _read_parameters(folder, names.currency, faults)
+    base, of_fits = with_curves(base, (), fits)
     names = replace(names, parameters=base if whole else None)
     of_population = _read_populations(folder, base, names, faults)
     payoffs = _read_payoffs(folder, faults)
-    pairs = _read_correlations(folder, names, faults)
+    pairs = [*_read_correlations(folder, names, faults), *(("", pair) for pair in of_fits)]
     figures = _read_published(folder, names, faults)
     chosen = _chosen_population(population, settings, names, faults)
     faults += _contradictions(place(folder.path / "correlations.csv"), pairs, base, of_population, names)
@@ -305,7 +339,9 @@ def _inputs(folder: Folder, population: str | None, scenario: str | Path | None)
         settings, parameters, correlations, faults = _with_fitted_curves(change, settings, parameters, correlations)
     if not faults and settings is not None:
         # a parameter that is not there is told by the run, with all others that it needs
-        faults += [fault for fault in check_rows(payoffs, settings, units_of(parameters)) if not fault.missing]
+        of_rows = check_rows(payoffs, settings, units_of(parameters))
+        faults += [] if all(fault.missing for fault in of_rows) else of_rows
+        faults += never_paid(payoffs, settings) if change == BASE_CASE else []
     if not faults:
         faults += contradiction(place(folder.path / "correlations.csv"), correlations, parameters)
     if faults or settings is None or life_table is None:
@@ -360,6 +396,20 @@ def _contradictions(
 def _read_toml(folder: Folder, path: Path, faults: list[Fault]) -> dict[str, Any] | None:
     text = folder.text(path, faults)
     return None if text is None else toml_values(place(path), text, faults)
+
+
+def _read_settings(folder: Folder, faults: list[Fault]) -> tuple[dict[str, Any] | None, dict[str, FittedEstimates]]:
+    """Values of `settings.toml`, and the curves that stand there with their covariance."""
+    path = folder.path / "settings.toml"
+    values = _read_toml(folder, path, faults)
+    if values is None:
+        return None, {}
+    kept, fits, found = with_fits_as_terms(place(path), values)
+    faults += found
+    for name, fit in fits.items():
+        own, _ = with_curves({}, (), {name: fit})
+        faults += [fault for p in own.values() for fault in rows.check(f"{place(path)} (fitted_curves.{name})", p)]
+    return kept, fits
 
 
 def _read_rows(

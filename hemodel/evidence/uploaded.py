@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -38,8 +39,9 @@ _TERMS = {
     "free_cycles": ("cycles free", "cycles"),
     "price_discount": ("share of the list price taken off", "probability"),
     "response_by_cycle": ("cycle by which response decides on the refund", "cycles"),
-    "p_response": ("share who respond by then", "probability"),
+    "most_paid": ("the most paid for one person", "money"),
 }
+_TIER = re.compile(r"tier_([1-9][0-9]*)_price_discount")
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,9 @@ class Choice:
     confidentiality: str = ""  # the mark of the scheme whose term it is
 
 
-def choices(settings: Settings) -> tuple[Choice, ...]:
+def choices(inputs: Inputs) -> tuple[Choice, ...]:
     """The settings that are numbers or switches in the formulas of the workbook; all others are fixed in the file."""
-    s = settings
+    s = inputs.settings
     found = [
         Choice("discount_rate_costs", "Discount rate, costs", "a year", s.discount_rate_costs),
         Choice("discount_rate_effects", "Discount rate, life years and QALYs", "a year", s.discount_rate_effects),
@@ -78,21 +80,15 @@ def choices(settings: Settings) -> tuple[Choice, ...]:
         allowed = ("by_strategy", "equal")
         mortality = s.post_progression_mortality
         found.append(Choice("post_progression_mortality", "Death after progression", "rule", mortality, allowed=allowed))
-    for arrangement in s.price_arrangements:
-        for term, (label, unit) in _TERMS.items():
-            value = getattr(s.schemes[arrangement], term) if arrangement != "list" else None
-            if value is not None:
-                limits = (1.0, 10_000.0) if unit == "cycles" else (0.0, 1.0)
-                mark = s.schemes[arrangement].confidentiality
-                choice = Choice(f"{arrangement}_{term}", f"Scheme ({arrangement}): {label}", unit, float(value), *limits)
-                found.append(replace(choice, confidentiality="" if mark in (None, "none") else str(mark)))
-    if _counts_either_way(s):
+    for name in schemes_in_use(s):
+        found += _terms(s, name)
+    if counts_either_way(inputs):
         found.append(Choice("scheme_counts", "The scheme counts", "rule", s.scheme_counts, allowed=("calendar", "dispensed")))
     for strategy in s.strategies:
-        if strategy.treatment_cycles is not None:
+        if strategy.treatment_cycles is not None and not any(_is_counted(s, drug) for drug in strategy.drugs):
             name, label = f"treatment_cycles_{strategy.name}", f"Cycles of treatment at most: {strategy.label}"
             found.append(Choice(name, label, "cycles", float(strategy.treatment_cycles), 1, 10_000))
-    if s.stop_at_response_cycle is not None:
+    if s.stop_at_response_cycle is not None and not any(_is_counted(s, drug) for drug in s.drugs):
         cycle = float(s.stop_at_response_cycle)
         found.append(Choice("stop_at_response_cycle", "Cycle at which responders stop", "cycles", cycle, 1, 10_000))
     if s.effect_waning is not None:
@@ -102,11 +98,52 @@ def choices(settings: Settings) -> tuple[Choice, ...]:
     return tuple(found)
 
 
-def _counts_either_way(settings: Settings) -> bool:
+def schemes_in_use(settings: Settings) -> tuple[str, ...]:
+    """Names of the schemes of the price arrangements of the run, each once, in the order of the arrangements."""
+    own = [id(scheme) for a in settings.price_arrangements for scheme in settings.schemes_in(a).values()]
+    names = {id(scheme): name for name, scheme in settings.schemes.items()}
+    return tuple(dict.fromkeys(names[place] for place in own))
+
+
+def _is_counted(settings: Settings, drug: str) -> bool:
+    """Whether givings of a drug are counted one by one, so that the numbers of cycles behind them are fixed in the file."""
+    caps = any(terms.drug == drug and terms.most_paid is not None for terms in settings.schemes.values())
+    return caps or _has_schedule(settings, drug)
+
+
+def _has_schedule(settings: Settings, drug: str) -> bool:
+    return any(drug in strategy.schedules for strategy in settings.strategies)
+
+
+def _terms(settings: Settings, name: str) -> list[Choice]:
+    """The terms of a scheme that can be changed; of a drug that is given on days of its own, numbers of cycles are fixed in the file."""
+    terms, found = settings.schemes[name], []
+    mark = "" if terms.confidentiality in (None, "none") else str(terms.confidentiality)
+    fixed = _has_schedule(settings, terms.drug)
+    for term, (label, unit) in _TERMS.items():
+        value = getattr(terms, term)
+        if value is not None and not (unit == "cycles" and fixed):
+            low, high = {"cycles": (1.0, 10_000.0), "money": (0.01, 1e9)}.get(unit, (0.0, 1.0))
+            label = f"Scheme ({name}): {label}"
+            found.append(Choice(f"{name}_{term}", label, unit, float(value), low, high, confidentiality=mark))
+    for place, tier in enumerate(terms.tiers or (), start=1):
+        label = f"Scheme ({name}): share of the list price taken off from cycle {tier.from_cycle}"
+        choice = Choice(f"{name}_tier_{place}_price_discount", label, "probability", tier.price_discount, confidentiality=mark)
+        found.append(choice)
+    return found
+
+
+def counts_either_way(inputs: Inputs) -> bool:
     """Whether treatment cycles can be counted by the calendar or as packs dispensed with no other change."""
-    kinds = {settings.schemes[a].kind for a in settings.price_arrangements if a != "list"}
-    windows = kinds & {"drug_cost_cap", "free_start"}
-    return bool(windows) and "response_refund" not in kinds and "later_lenalidomide" not in settings.also_counted
+    settings = inputs.settings
+    used = [settings.schemes[name] for name in schemes_in_use(settings)]
+    windows = ("drug_cost_cap", "free_start", "tiered_discount")
+    dispensed = {name for name, drug in settings.drugs.items() if drug.dispensed is not None}
+    of_days = any(s.kind != "price_discount" and _has_schedule(settings, s.drug) for s in settings.schemes.values())
+    is_refund = any(scheme.kind == "response_refund" for scheme in used)
+    counted = any(scheme.kind in windows and scheme.drug in dispensed for scheme in used)
+    has_later_line = any(row.owner.kind == "later" and row.is_active(settings) for row in inputs.payoffs)
+    return counted and not is_refund and not of_days and not has_later_line
 
 
 def read_uploaded(content: bytes, inputs: Inputs) -> tuple[Inputs, str]:
@@ -117,7 +154,7 @@ def read_uploaded(content: bytes, inputs: Inputs) -> tuple[Inputs, str]:
     fault: not a workbook, exported from other inputs, rows missing, unknown or twice, and values out of range.
     """
     faults: list[Fault] = []
-    known = {choice.name: choice for choice in choices(inputs.settings)}
+    known = {choice.name: choice for choice in choices(inputs)}
     cells = _cells(content, inputs, known, faults)
     shown_arrangement = cells.pop(PRICE_ARRANGEMENT, ("", inputs.settings.price_arrangements[-1]))[1]
     if shown_arrangement not in inputs.settings.price_arrangements:
@@ -240,7 +277,9 @@ def _cells(content: bytes, inputs: Inputs, known: Mapping[str, Choice], faults: 
     """Name -> (unit, value) of the rows of the sheet."""
     book = _opened(content)
     if SHEET not in book.sheetnames:
-        raise InputError("workbook", f"there is no sheet {SHEET}", "Give a workbook of: hemodel export PROBLEM --live FILE.xlsx")
+        raise InputError(
+            "workbook", f"there is no sheet {SHEET}", "Give a workbook of: hemodel export relapsed --live model.xlsx"
+        )
     found: dict[str, tuple[str, object]] = {}
     origin = ""
     valid = {*known, *inputs.parameters, PRICE_ARRANGEMENT}
@@ -341,8 +380,16 @@ def _with_choices(inputs: Inputs, chosen: Mapping[str, float | str]) -> Inputs:
         elif name in type(settings).model_fields:
             changes[name] = float(value) if name.startswith("discount_rate") else number
         else:
-            arrangement = next(a for a in schemes if name in {f"{a}_{term}" for term in _TERMS})
-            term = name.removeprefix(f"{arrangement}_")
-            schemes[arrangement][term] = number if _TERMS[term][1] == "cycles" else float(value)
+            _with_term(settings, schemes, name, float(value))
             changes["schemes"] = schemes
     return inputs.with_settings(**changes)
+
+
+def _with_term(settings: Settings, schemes: Mapping[str, dict[str, Any]], choice: str, value: float) -> None:
+    """One term of a scheme set anew."""
+    name = next(name for name in schemes if choice in {known.name for known in _terms(settings, name)})
+    term = choice.removeprefix(f"{name}_")
+    if (tier := _TIER.fullmatch(term)) is not None:
+        schemes[name]["tiers"][int(tier[1]) - 1]["price_discount"] = value
+    else:
+        schemes[name][term] = round(value) if _TERMS[term][1] == "cycles" else value

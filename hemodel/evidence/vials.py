@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import reduce
 from itertools import pairwise
 
-from hemodel.evidence.amounts import Amount, Call, Name, Number, Operation, Tree, formula, parse
+from hemodel.evidence.amounts import Amount, Call, Name, Number, Operation, Tree, Unreadable, formula, parse
 from hemodel.evidence.settings import Vials
 
 MOST_STEPS = 60  # totals of vials looked at: beyond them the share of people is refused, not cut off
@@ -42,7 +42,7 @@ def combinations(strengths: Mapping[str, float], most: float) -> list[tuple[floa
 def expected_price(vials: Vials, most: float) -> Amount:
     """Expected list price of one giving as an amount over the parameters of dose, size, spread and prices.
 
-    `most`: the largest dose looked at, in mg; people above it are given what holds it.
+    `most`: the largest dose looked at, in mg; people above it are given what holds it. Raises `Unreadable` where no few vials hold it.
     """
     dose, size, spread = parse(vials.dose).tree, parse(vials.size).tree, parse(vials.spread).tree
     needed = Operation("*", dose, size)
@@ -55,6 +55,8 @@ def expected_price(vials: Vials, most: float) -> Amount:
     ratio = Operation("/", spread, size)
     variance = Call("LN", (Operation("+", Number(1.0), Operation("*", ratio, ratio)),))
     steps = combinations(prices, most)
+    if steps[-1][0] < most:
+        raise Unreadable(f"needs more than {MOST_STEPS} totals of these vials for a dose of {most:,.6g} mg")
     tree = _cost(steps[0][1])
     for (total, before), (_, after) in pairwise(steps):
         above = Operation("-", Call("LN", (Operation("/", needed, Number(total)),)), Operation("/", variance, Number(2.0)))

@@ -132,7 +132,7 @@ def strategy_label(settings: Settings, name: str) -> str:
 
 
 def arrangement_label(settings: Settings, name: str) -> str:
-    """A price arrangement in full: "List price", or the label of the scheme."""
+    """A price arrangement in full: "List price", or the label of the scheme or of the set of schemes."""
     if name == "list":
         return LIST_PRICE
     return settings.arrangements[name].label if name in settings.arrangements else settings.schemes[name].label

@@ -49,18 +49,20 @@ def quality_adjusted_life_expectancy(
     share_male: float,
     discount_rate: float,
     cycle_years: float,
+    by_year: bool = False,
 ) -> float:
     """Discounted QALYs that the general population of this age and sex can expect, up to the end of the life table.
 
     `norm(ages, is_male)` gives utilities at `ages`, shape (cycle,). Time in a cycle is the mean of its start and end, valued and
-    discounted at mid-cycle, as in the model; men and women are followed apart and mixed as people.
+    discounted at mid-cycle, as in the model (`by_year`: of whole years only); men and women are followed apart and mixed as people.
     """
     n_cycles = int((len(male) - age) / cycle_years)
     times = np.arange(n_cycles + 1, dtype=np.float64) * cycle_years
     middle: Array = times[:-1] + cycle_years / 2
+    years = np.floor(middle + 1e-9) if by_year else middle
     total = 0.0
     for table, share, is_male in ((male, share_male, True), (female, 1 - share_male, False)):
         alive = np.exp(cumulative_hazard(table, np.array(float(age))) - cumulative_hazard(table, age + times))
         lived = (alive[:-1] + alive[1:]) / 2 * cycle_years
-        total += share * float((lived * norm(age + middle, is_male) * (1 + discount_rate) ** -middle).sum())
+        total += share * float((lived * norm(age + middle, is_male) * (1 + discount_rate) ** -years).sum())
     return total

@@ -30,7 +30,7 @@ from hemodel.analyses.verification import findings
 from hemodel.app import background, choices, front, results, sharing, show
 from hemodel.errors import InputError
 from hemodel.evidence import confidential
-from hemodel.evidence.folder import problem_labels
+from hemodel.evidence.folder import problem_titles
 from hemodel.evidence.settings import Settings
 from hemodel.report import inputs_sheet, labels
 from hemodel.report.cheers import cheers_table
@@ -248,7 +248,7 @@ def test_severity_says_in_words_what_is_no_price_of_a_qaly(fresh):
     assert len(icers_of) == 2 and {cell for column in icers_of for cell in rows[column]} == {"dominant"}
 
 
-@pytest.mark.parametrize("problem", list(problem_labels()))
+@pytest.mark.parametrize("problem", list(problem_titles()))
 def test_documentation_is_true_for_every_problem(problem):
     app = go(opened(problem=problem), "Documentation")
     said = text(ran(app))
@@ -261,7 +261,7 @@ def test_the_page_of_the_installed_package_opens():
 
 
 def test_form_of_each_problem_has_the_packs_that_are_dispensed_and_the_hazard_ratio_that_is_used():
-    found = {p: [h.name for h in choices.headline_inputs(hm.load_inputs(p))] for p in problem_labels()}
+    found = {p: [h.name for h in choices.headline_inputs(hm.load_inputs(p))] for p in problem_titles()}
     packs = {p: [n for n in names if n.endswith("_pack")] for p, names in found.items()}
     assert packs["maintenance"] == ["c_lenalidomide_15mg_pack", "c_lenalidomide_10mg_pack"]
     assert packs["relapsed"] == packs["first_line"] == ["c_lenalidomide_25mg_pack"]

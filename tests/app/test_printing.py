@@ -3,13 +3,13 @@
 Pitfalls: a style for paper that a new version of Streamlit passes by; a table that scrolls on the screen and is cut off on paper, or
 that overlaps what follows; a table or chart wider than the sheet; type too small to read because the window was wide; the sidebar, menus
 and buttons on paper; a choice (which price?) that only a button showed; a heading at the foot of a sheet and its table on the next; a
-sheet that does not say what it shows.
+sheet that does not say what it shows; a sheet laid out by whatever fonts a machine has.
 """
 
-import os
+import importlib.util
 import re
-import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -82,9 +82,6 @@ def opened(page, server, **query):
 @pytest.mark.parametrize("width, height", [(1280, 720), (1920, 1080)])
 def test_every_page_fits_its_sheets_and_they_say_what_they_show(page, server, tmp_path, width, height):
     """Three strategies, the longest names, every expander open: what fits here fits everywhere."""
-    if shutil.which("pdftotext") is None:
-        missing = "pdftotext is not there, so no printed page is read"
-        pytest.fail(missing) if os.environ.get("CI") == "true" else pytest.skip(missing)
     page.set_viewport_size({"width": width, "height": height})
     opened(page, server, problem="first_line")
     for title in (title for titles in PAGES.values() for title in titles):
@@ -126,3 +123,31 @@ def test_a_long_list_of_differences_and_a_confidential_price_are_whole_on_paper(
     first = " ".join(sheets[0])
     assert "5 things differ" in first and "Confidential price" in first and "1.5% a year" in first
     assert "Scroll" not in first and "Not the base case" in sheets[0][-1] and "confidential" in sheets[0][-1]
+
+
+FONTS = Path(importlib.util.find_spec("matplotlib").origin).parent / "mpl-data" / "fonts" / "ttf"
+ONLY = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
+<dir>{folder}</dir><cachedir>{folder}/cache</cachedir></fontconfig>"""
+
+
+@pytest.mark.parametrize("problem", ["relapsed", "first_line"])
+def test_a_sheet_is_the_same_whatever_fonts_a_machine_has(launched, server, tmp_path, problem):
+    """A wide sans-serif alone, and a narrow serif alone; the second would also make room where the first has none."""
+    sheets = []
+    for family in ("DejaVuSans", "STIXGeneral"):
+        folder = tmp_path / family
+        folder.mkdir()
+        for font in FONTS.glob(f"{family}*.ttf"):
+            (folder / font.name).symlink_to(font)
+        (folder / "fonts.conf").write_text(ONLY.format(folder=folder), encoding="utf-8")
+        browser = launched(FONTCONFIG_FILE=str(folder / "fonts.conf"))
+        page = browser.new_page()
+        page.set_default_timeout(90_000)
+        opened(page, server, problem=problem, u_progressed=0.5)
+        sheets.append(printed(page, folder))
+        embedded = subprocess.run(["pdffonts", folder / "page.pdf"], check=True, capture_output=True, text=True).stdout
+        browser.close()
+        assert family not in embedded
+    assert sheets[0] == sheets[1]
+    for number, sheet in enumerate(sheets[0], 1):
+        assert re.search(rf"hemodel .*Page {number} of {len(sheets[0])}$", sheet[-1]), sheet[-1]

@@ -139,7 +139,7 @@ def test_no_prices_no_costs(inputs):
 
 
 def test_equal_strategies_have_no_increments(inputs):
-    """Every parameter of dexamethasone given to both, and no lenalidomide in either: the increments vanish."""
+    """Every parameter of dexamethasone given to both, and the same drugs in both: the increments vanish."""
     draws = base_case_draws(inputs)
     suffix = "_lenalidomide_dexamethasone"
     for name in [n for n in draws if n.endswith(suffix) and not n.startswith("hr_")]:
@@ -149,7 +149,7 @@ def test_equal_strategies_have_no_increments(inputs):
         )
         draws[name] = draws[twin] * in_years
         draws[twin] = draws[name] / in_years
-    strategies = [{**s.model_dump(), "drugs": ["dexamethasone"]} for s in inputs.settings.strategies]
+    strategies = [{**s.model_dump(), "drugs": ["lenalidomide", "dexamethasone"]} for s in inputs.settings.strategies]
     outcomes = evaluate(draws, inputs.with_settings(strategies=strategies))
     costs = outcomes.total_costs("pas")
     assert costs[0, 0] == pytest.approx(costs[1, 0], rel=1e-14)  # weeks as months and back may round
@@ -279,7 +279,7 @@ def with_rows(inputs, **values):
     [
         (
             {"p_itching_dexamethasone": 0.5, "c_itching": 5e4, "du_itching": 0.1, "d_itching": 7},
-            r"p_itching_\.\.\.: given for dexamethasone, not for lenalidomide_dexamethasone",
+            "du_itching: no row of payoffs.csv and no drug counts it",
         ),
         (
             {"n_clinic_visits_dexamethasone": 9.0},

@@ -88,7 +88,8 @@ def test_responders_stop_at_the_cycle_that_is_set(inputs, base):
 
 def test_doses_go_down_and_never_up(inputs):
     draws = changed(inputs, r_dose_reduction=2.0)
-    prices = np.array([stepwise_price(draws)(c)[0] for c in range(200)])
+    steps = inputs.settings.drugs["lenalidomide"].steps
+    prices = np.array([stepwise_price(draws, steps, 28 / 365.25)(c)[0] for c in range(200)])
     assert prices[0] == 4_368 and (np.diff(prices) < 0).all()
     assert prices[-1] == pytest.approx(3_570, rel=1e-3)
     lam, p = 2.0 * 10 * 28 / 365.25, [4_368, 3_969, 3_780, 3_570]

@@ -103,8 +103,9 @@ def test_4_year_survival_is_met_but_for_18_cycles_whose_two_figures_lie_on_no_co
 
 
 def test_dexamethasone_is_four_weekly_doses_from_the_first_cycle_on() -> None:
-    assert BASE.settings.dexamethasone_high_dose_cycles == 0
-    assert {BASE.parameters[f"n_dexamethasone_{phase}"].value for phase in ("high_dose", "later")} == {4 * 40}
+    row = next(row for row in BASE.payoffs if row.component == "dexamethasone")
+    assert (str(row.measure), row.amount.names) == ("cycle on treatment", ("n_dexamethasone_later", "c_dexamethasone_mg"))
+    assert BASE.parameters["n_dexamethasone_later"].value == 4 * 40
 
 
 def test_fixed_durations_are_18_cycles_and_12_cycles_of_six_weeks() -> None:
@@ -119,10 +120,11 @@ def test_a_cap_of_26_cycles_never_pays_for_18() -> None:
 
 
 def test_only_the_comparator_has_other_drugs_and_their_price_is_an_assumption() -> None:
-    rows = {s: BASE.parameters[f"c_other_drugs_{s}"] for s in (C, F, M)}
-    assert {s: p.value > 0 for s, p in rows.items()} == {C: False, F: False, M: True}
-    assert {p.status for p in rows.values()} == {"assumed"}
-    assert rows[M].se == rows[M].value / 2
+    row = next(row for row in BASE.payoffs if row.component == "other_drugs")
+    assert row.takers(BASE.settings) == (M,)
+    price = BASE.parameters[f"c_other_drugs_{M}"]
+    assert price.status == "assumed" and price.value > 0
+    assert price.se == price.value / 2
 
 
 def test_adverse_events_are_the_printed_shares_with_any_of_grade_3_or_4() -> None:

@@ -3,21 +3,23 @@
 Written from docs/methods.md. It keeps a whole trace, follows each cycle's newly progressed as a group of their own and adds up every
 payoff cycle by cycle, where the engine works with sums, so the two share no shortcut.
 
-What a run takes from files it reads itself: mortality, the utility norm.
+What a run takes from files it reads itself: mortality, the utility norm, the rows of costs and QALYs, whose amounts it works out itself.
 
-`p` holds the values of one draw by name, times in years of 365.25 days; `s` the settings by name, with `n_cycles` and the
-coefficients of the utility norm (`utility_norm`). v(t) = (1 + r)^-t.
+`p` holds the values of one draw by name, durations in years; `s` the settings by name, with `n_cycles`, `dt` (years in a cycle) and
+the coefficients of the utility norm (`utility_norm`); `rows` what `payoff_rows` reads.
 """
 
 import csv
+import re
 import tomllib
 from collections import defaultdict
-from math import comb, erfc, exp, expm1, factorial, floor, lgamma, log, log1p, sqrt
+from math import comb, erfc, exp, expm1, factorial, floor, inf, lgamma, log, log1p, sqrt
 
-DT = 28 / 365.25
-YEARS = {"days": 1 / 365.25, "weeks": 7 / 365.25, "months": 1 / 12, "years": 1.0, "cycles": DT}
-STEPS = (25, 15, 10, 5)  # mg, one reduction of the dose each
-STRENGTHS = (25, 20, 15, 10, 5)
+
+def years_per(unit, s):
+    """Length of a unit of time in years, 1 for what is no time."""
+    days = {"days": 1, "weeks": 7, "cycles": s["cycle_days"]}
+    return days[unit] / s["days_in_year"] if unit in days else {"months": 1 / 12}.get(unit, 1.0)
 
 
 def mortality(path):
@@ -34,12 +36,12 @@ def utility_norm(path):
         return tomllib.load(file)["utility_norm"]
 
 
-def background(male, female, age, share_male, n):
+def background(male, female, age, share_male, n, dt):
     """Increments of the general population's cumulative hazard: people, not hazards, are mixed."""
 
     def hazards_at_birthdays(q):
         total = [0.0]
-        for year in range(int(age + n * DT) + 2):
+        for year in range(int(age + n * dt) + 2):
             total.append(total[-1] - log(1 - q[min(year, len(q) - 1)]))
         return total
 
@@ -51,7 +53,7 @@ def background(male, female, age, share_male, n):
     for weight, q in ((share_male, male), (1 - share_male, female)):
         birthdays = hazards_at_birthdays(q)
         for c in range(n + 1):
-            alive[c] += weight * exp(at(birthdays, age) - at(birthdays, age + c * DT))
+            alive[c] += weight * exp(at(birthdays, age) - at(birthdays, age + c * dt))
     return [log(alive[c] / alive[c + 1]) for c in range(n)]
 
 
@@ -187,28 +189,28 @@ def overall_survival(p, s, strategy):
     return lambda t: ratio * of_source(t)
 
 
-def increments(cumulative, n):
-    at = [cumulative(c * DT) for c in range(n + 1)]
+def increments(cumulative, s):
+    n = s["n_cycles"]
+    at = [cumulative(c * s["dt"]) for c in range(n + 1)]
     return [at[c + 1] - at[c] for c in range(n)]
 
 
 def own_hazards(p, s, strategy):
     """Increments in each cycle of every hazard of disease that the settings ask for, before any waning, by name."""
-    n = s["n_cycles"]
-    found = {"pfs": increments(pfs(p, s, strategy), n)}
-    if s["treatment_until"] == "ttp_curve" or s["progression_shape"] == "ttp":
-        found["ttp"] = increments(ttp(p, strategy), n)
+    found = {"pfs": increments(pfs(p, s, strategy), s)}
+    if until(s, strategy) == "ttp_curve" or s["progression_shape"] == "ttp":
+        found["ttp"] = increments(ttp(p, strategy), s)
     if s["structure"] == "partitioned_survival":
-        found["os"] = increments(overall_survival(p, s, strategy), n)
+        found["os"] = increments(overall_survival(p, s, strategy), s)
     else:
         share = progressions_of_pfs_events(p, s, strategy)
         found["progression"] = found["ttp"] if s["progression_shape"] == "ttp" else [share * g for g in found["pfs"]]
         source = first_intervention(s) if s["post_progression_mortality"] == "equal" else strategy
-        found["after_progression"] = [p["r_death_progressed_" + source] * DT] * n
+        found["after_progression"] = [p["r_death_progressed_" + source] * s["dt"]] * s["n_cycles"]
     return found
 
 
-def waned_share(waning, c):
+def waned_share(waning, c, dt):
     """Mean over cycle c of the ramp that is 0 up to a, 1 from b, and linear between."""
     a, b = waning["from_years"], waning["to_years"]
 
@@ -217,7 +219,16 @@ def waned_share(waning, c):
             return 0.0
         return (t - a) ** 2 / (2 * (b - a)) if t < b else (b - a) / 2 + t - b
 
-    return (area((c + 1) * DT) - area(c * DT)) / DT
+    return (area((c + 1) * dt) - area(c * dt)) / dt
+
+
+def terms_of(s, strategy):
+    return next(x for x in s["strategies"] if x["name"] == strategy)
+
+
+def until(s, strategy):
+    """What ends treatment in a strategy."""
+    return terms_of(s, strategy)["treatment_until"] or s["treatment_until"]
 
 
 def hazards(p, s, strategy):
@@ -225,28 +236,33 @@ def hazards(p, s, strategy):
     if s["effect_waning"] is None:
         return own
     theirs = own_hazards(p, s, s["comparator"])
-    v = [waned_share(s["effect_waning"], c) for c in range(s["n_cycles"])]
+    v = [waned_share(s["effect_waning"], c, s["dt"]) for c in range(s["n_cycles"])]
     return {name: [(1 - v[c]) * x + v[c] * theirs[name][c] for c, x in enumerate(own[name])] for name in own}
 
 
 # What happens to people
 
 
-def follow(p, s, strategy, floors):
+def follow(p, s, rows, strategy, floors):
     """One strategy's cohort: lists over cycle boundaries.
 
     `free`, `progressed`, `treated` are shares; `groups[c][j]` is the share progressed at the start of cycle c that progressed in
-    cycle j, and `later[c][j]` the part of it on lenalidomide in that line.
+    cycle j, and `later[c][j]` the part of it that is treated again in that line.
     """
     h = hazards(p, s, strategy)
-    lived = partitioned(h, floors) if s["structure"] == "partitioned_survival" else transitions(p, s, strategy, h, floors)
+    lived = partitioned(h, floors) if s["structure"] == "partitioned_survival" else transitions(p, s, rows, strategy, h, floors)
     free, progressed = lived["free"], lived["progressed"]
     treated = list(free)
-    if s["treatment_until"] == "progression_or_toxicity":
-        treated = [x * exp(-p["r_discontinuation_toxicity_" + strategy] * c * DT) for c, x in enumerate(free)]
-    elif s["treatment_until"] == "ttp_curve":
+    if until(s, strategy) == "progression_or_toxicity":
+        treated = [x * exp(-p["r_discontinuation_toxicity_" + strategy] * c * s["dt"]) for c, x in enumerate(free)]
+    elif until(s, strategy) == "ttp_curve":
         treated = [min(exp(-sum(h["ttp"][:c])), free[c] + progressed[c]) for c in range(len(free))]
-    return lived | {"treated": [x * given(p, s, strategy, c) for c, x in enumerate(treated)]}
+    elif until(s, strategy) == "exposure_curve":
+        exposed = curve("weibull", p["median_exposure_" + strategy], p["shape_exposure"])
+        treated = [min(exp(-exposed(c * s["dt"])), free[c] + progressed[c]) for c in range(len(free))]
+    last, stop, share = ends(p, s, strategy)
+    given = [x * kept(c * s["cycle_days"], (c + 1) * s["cycle_days"], last, stop, share) for c, x in enumerate(treated)]
+    return lived | {"otherwise": treated, "treated": given}
 
 
 def partitioned(h, floors):
@@ -259,9 +275,10 @@ def partitioned(h, floors):
     return {"free": free, "progressed": progressed}
 
 
-def transitions(p, s, strategy, h, floors):
+def transitions(p, s, rows, strategy, h, floors):
     clock = s["post_progression_clock_cycles"]
-    share_later = p["p_later_line_" + strategy] if "later_lenalidomide" in s["also_counted"] else 0.0
+    has_later = any(row["for"] == "later" for row in rows if is_counted(row, s))
+    share_later = p["p_later_line_" + strategy] if has_later else 0.0
     free, groups, later = [1.0], [[]], [[]]
     for c, b in enumerate(floors):
         progression = h["progression"][c]
@@ -274,138 +291,293 @@ def transitions(p, s, strategy, h, floors):
         free.append(free[-1] - leaving)
         groups.append([x * exp(-hazard[j]) for j, x in enumerate(groups[-1])] + [newly])
         if share_later:
-            stop = p["r_stop_later_line"] * DT
+            stop = p["r_stop_later_line"] * s["dt"]
             later.append([x * exp(-max(stop, hazard[j])) for j, x in enumerate(later[-1])] + [share_later * newly])
     return {"free": free, "progressed": [sum(group) for group in groups], "groups": groups, "later": later}
 
 
-def given(p, s, strategy, c):
-    """Share of those whom `treatment_until` keeps on treatment who are treated in cycle c."""
-    share = 1.0
-    fixed = next(x["treatment_cycles"] for x in s["strategies"] if x["name"] == strategy)
-    if fixed is not None and c >= fixed:
-        share = 0.0
-    if s["stop_at_response_cycle"] is not None and c >= s["stop_at_response_cycle"]:
-        share *= 1 - p["p_response_" + strategy]
-    return share
+def ends(p, s, strategy):
+    """Day on which treatment ends for everybody, day on which it ends for some by response, and the share who go on."""
+    of = terms_of(s, strategy)
+    last = of["treatment_days"] or (of["treatment_cycles"] or inf) * s["cycle_days"]
+    rule = of["stop_at_response"]
+    if rule is None and s["stop_at_response_cycle"] is None:
+        return last, inf, 1.0
+    if rule is None:
+        return last, s["stop_at_response_cycle"] * s["cycle_days"], 1 - p["p_response_" + strategy]
+    responds = p["p_response_" + strategy]
+    return last, rule["day"], responds if rule["stops"] == "non_responders" else 1 - responds
 
 
-# What it costs and what it is worth
+def kept(start, end, last, stop, share):
+    """Mean over the days from start to end of who is still treated, of those on treatment otherwise."""
+    whole = max(0.0, min(end, last, stop) - start)
+    return (whole + share * max(0.0, min(end, last) - max(start, stop))) / (end - start)
 
 
-def pack_price(p, s, c):
-    """Expected list price of a pack in treatment cycle c."""
-    if s["dose"] == "shares":
-        return mean_list_price(p)
-    mean = p["r_dose_reduction"] * c * DT
-    chances = [exp(-mean) * mean**k / factorial(k) for k in range(3)]
-    chances.append(1 - sum(chances))
-    return sum(chance * p[f"c_lenalidomide_{mg}mg_pack"] for chance, mg in zip(chances, STEPS, strict=True))
+# What it costs and what it is worth: rows of files
 
 
-def mean_list_price(p):
-    return sum(p[f"p_packs_{mg}mg"] * p[f"c_lenalidomide_{mg}mg_pack"] for mg in STRENGTHS)
+def payoff_rows(folder):
+    """Rows of payoffs.csv, and two for each adverse event; `for` and `of` are the parts of applies_to."""
+
+    def read(name):
+        with (folder / name).open(encoding="utf-8", newline="") as file:
+            return [{k: v.strip() for k, v in row.items()} for row in csv.DictReader(file)]
+
+    rows = read("payoffs.csv")
+    for event in read("adverse_events.csv") if (folder / "adverse_events.csv").exists() else []:
+        name = event["event"]
+        share = "(" + (event["share"] or "p_" + name) + ")"
+        common = {"component": "adverse_events", "applies_to": "all", "counted": "", "measure": event["measure"]}
+        rows.append(common | {"outcome": "cost", "amount": f"{share} * c_{name}"})
+        rows.append(common | {"outcome": "qaly", "amount": f"-{share} * du_{name} * d_{name}"})
+    for row in rows:
+        row["for"], _, row["of"] = (row["applies_to"] or "all").partition(":")
+    return rows
 
 
-def charged(s, scheme, c, q):
-    """Share of the packs of treatment cycle c that is charged; a refund comes later and is no part of it."""
-    if scheme is None or scheme["kind"] == "response_refund":
+def is_counted(row, s):
+    return not row["counted"] or row["counted"] in s["also_counted"]
+
+
+def worked_out(text, value):
+    """What an amount comes to: numbers, names whose value is `value(name)`, + - * / and brackets, by recursive descent."""
+    tokens = [*re.findall(r"[0-9.]+(?:[eE][+-]?[0-9]+)?|[a-z][a-z0-9_]*|[-+*/()]", text), "end"]
+
+    def total():
+        found = product()
+        while tokens[0] in "+-":
+            found = found + product() if tokens.pop(0) == "+" else found - product()
+        return found
+
+    def product():
+        found = factor()
+        while tokens[0] in "*/":
+            found = found * factor() if tokens.pop(0) == "*" else found / factor()
+        return found
+
+    def factor():
+        token = tokens.pop(0)
+        if token in "+-":
+            return factor() if token == "+" else -factor()
+        if token == "(":
+            found = total()
+            assert tokens.pop(0) == ")", text
+            return found
+        return value(token) if token[0].isalpha() else float(token)
+
+    found = total()
+    assert tokens == ["end"], text
+    return found
+
+
+def looked_up(p, strategy, **known):
+    """Value of a name for a strategy: its own parameter where there is one."""
+    return lambda name: known[name] if name in known else p.get(f"{name}_{strategy}", p.get(name))
+
+
+def list_price(p, s, strategy, drug, c=None):
+    """Expected list price of a pack in treatment cycle c; without c that of the mix of packs, whatever the steps."""
+    of, value = s["drugs"][drug], looked_up(p, strategy)
+    if of["vials"] is not None:
+        return price_of_giving(of["vials"], value)
+    if of["steps"] is None or s["dose"] == "shares" or c is None:
+        return worked_out(of["price"], value)
+    mean = worked_out(of["steps"]["rate"], value) * c * s["dt"]
+    prices = [worked_out(price, value) for price in of["steps"]["prices"]]
+    chances = [exp(-mean) * mean**k / factorial(k) for k in range(len(prices) - 1)]
+    return sum(chance * price for chance, price in zip([*chances, 1 - sum(chances)], prices, strict=True))
+
+
+def price_of_giving(vials, value):
+    """Expected price of the vials of one giving over people whose size is log-normal: nobody is given less than the dose."""
+    dose, size, spread = (worked_out(vials[name], value) for name in ("dose", "size", "spread"))
+    prices = {float(mg): value(name) for mg, name in vials["prices"].items()}
+    if vials["shared"]:
+        return dose * size * min(price / mg for mg, price in prices.items())
+    variance = log(1 + (spread / size) ** 2)
+    fewest = {0.0: (0, 0.0)}  # mg in all -> number of vials, and their price
+    total, before, expected = 0.0, 0.0, 0.0
+    while before < 1 - 1e-16 and total < 60 * max(prices):
+        for mg, price in prices.items():
+            more = (fewest[total][0] + 1, fewest[total][1] + price)
+            if total + mg not in fewest or more[0] < fewest[total + mg][0]:
+                fewest[total + mg] = more
+        total = min(t for t in fewest if t > total)
+        share = erfc(-(log(total / (dose * size)) + variance / 2) / sqrt(2 * variance)) / 2
+        expected += (share - before) * fewest[total][1]
+        before = share
+    return expected
+
+
+def dispensed(p, s, strategy, drug):
+    """Share of the cycles on treatment in which a pack of the drug is dispensed."""
+    return worked_out(s["drugs"][drug]["dispensed"] or "1", looked_up(p, strategy))
+
+
+def schemes_of(s, arrangement):
+    """The schemes of a price arrangement by drug."""
+    names = s["arrangements"][arrangement]["schemes"] if arrangement in s["arrangements"] else [arrangement]
+    return {s["schemes"][name]["drug"]: s["schemes"][name] for name in names if name != "list"}
+
+
+def charged(s, scheme, k, q):
+    """Share of the packs of treatment cycle k that is charged; a refund comes later and is no part of it."""
+    kind = "" if scheme is None else scheme["kind"]
+    if kind in ("", "response_refund", "total_cost_cap"):
         return 1.0
-    if scheme["kind"] == "price_discount":
+    if kind == "price_discount":
         return 1 - scheme["price_discount"]
-    k = scheme["drug_cost_cap_cycles"] or scheme["free_cycles"]
-    within = float(c < k)
+    if kind == "tiered_discount":
+        return (
+            1
+            - max(((t["from_cycle"], t["price_discount"]) for t in scheme["tiers"] if t["from_cycle"] <= k + 1), default=(0, 0))[
+                1
+            ]
+        )
+    most = scheme["drug_cost_cap_cycles"] or scheme["free_cycles"]
+    within = float(k < most)
     if s["scheme_counts"] == "dispensed":
-        within = sum(comb(c, i) * q**i * (1 - q) ** (c - i) for i in range(min(k, c + 1)))
-    return within if scheme["kind"] == "drug_cost_cap" else 1 - within
+        within = sum(comb(k, i) * q**i * (1 - q) ** (k - i) for i in range(min(most, k + 1)))
+    return within if kind == "drug_cost_cap" else 1 - within
 
 
-def adverse_events(p, s):
-    names = [name.removeprefix("du_") for name in p if name.startswith("du_")]
-    return [e for e in names if all(f"p_{e}_{x['name']}" in p for x in s["strategies"])]
+def givings(p, s, strategy, drug, lived, by_day):
+    """Packs of a drug one after the other: cycle of the model, treatment cycle of the drug, and share of people who get it."""
+    n, days = s["n_cycles"], s["cycle_days"]
+    if not by_day:
+        yield from ((c, c, lived["treated"][c]) for c in range(n))
+        return
+    last, stop, share = ends(p, s, strategy)
+    begins, k = 0.0, 0
+    for phase in phases(s, strategy, drug):
+        done = 0
+        while begins < min(last, n * days) and done != phase["cycles"]:
+            for day in phase["days"]:
+                at = begins + day - 1
+                if at < min(last, n * days):
+                    c = floor(at / days + 1e-9)
+                    yield c, k, lived["otherwise"][c] * (1.0 if at < stop else share)
+            begins, k, done = begins + phase["cycle_days"], k + 1, done + 1
 
 
-def value(p, s, strategy, lived, arrangement, r_costs, r_effects):
-    """Costs by component, life-years by state, and QALYs by state or by what takes them away, of one strategy under one arrangement."""
-    n, also, q = s["n_cycles"], s["also_counted"], p["p_pack_dispensed"]
-    drugs = next(x["drugs"] for x in s["strategies"] if x["name"] == strategy)
-    takes_drugs = bool(drugs) or "c_other_drugs_" + strategy in p
-    visits = p.get("n_clinic_visits_" + strategy, p.get("n_clinic_visits"))
-    scheme = s["schemes"].get(arrangement)
-    free, progressed = lived["free"], lived["progressed"]
-    charges = [charged(s, scheme, c, q) for c in range(n)]
-    u_free, u_progressed = p["u_progression_free"], p["u_progressed"]
+def phases(s, strategy, drug):
+    """Phases of a drug in a strategy: once at the start of each cycle of the model where it has none."""
+    once = [{"cycle_days": s["cycle_days"], "days": [1.0], "cycles": None}]
+    return terms_of(s, strategy)["schedules"].get(drug) or once
+
+
+def begins(s, strategy, drug, k):
+    """Day on which treatment cycle k of a drug begins."""
+    day = 0.0
+    for phase in phases(s, strategy, drug):
+        some = k if phase["cycles"] is None else min(k, phase["cycles"])
+        day, k = day + some * phase["cycle_days"], k - some
+    return day
+
+
+def is_for(row, strategy, drugs, schemes):
+    """Whether a row is for a strategy with these drugs under these schemes."""
+    if row["for"] == "drug":
+        return bool(drugs) if row["of"] == "any" else row["of"] in drugs
+    if row["for"] == "scheme":
+        return row["of"] in drugs and row["of"] in schemes
+    return row["for"] in ("all", "later") or row["of"] == strategy
+
+
+MEASURE = re.compile(r"([a-z -]+?)(?: (progression_free|progressed))?(?: (\d+)(-?)(\d*))?")
+
+
+def happenings(row, p, s, strategy, lived, scheme):
+    """What the measure of a row counts: (cycle, time in years at which it is discounted, how much) one after the other."""
+    n, dt = s["n_cycles"], s["dt"]
+    kind, state, first, dash, last = MEASURE.fullmatch(row["measure"]).groups()
+    first = int(first or 1)
+    last = int(last) if last else (inf if dash or not row["measure"][-1].isdigit() else first)
+    if kind == "start":
+        yield 0, 0.0, 1.0
+    if kind == "start mid-cycle":
+        yield 0, dt / 2, 1.0
+    if kind in ("pack", "charged pack"):
+        q, drug = dispensed(p, s, strategy, row["of"]), row["of"]
+        if row["for"] == "later":
+            charges = [charged(s, scheme, k, q) for k in range(n)]
+            for c in range(n if lived["later"][-1] else 0):
+                yield c, c * dt, q * sum(x * charges[c - j - 1] for j, x in enumerate(lived["later"][c]))
+            return
+        most = scheme["most_paid"] if kind == "charged pack" and scheme is not None else None
+        by_day = most is not None or any(drug in x["schedules"] for x in s["strategies"])
+        for i, (c, k, x) in enumerate(givings(p, s, strategy, drug, lived, by_day)):
+            if kind == "pack":
+                if first <= k + 1 <= last:
+                    yield c, c * dt, q * x
+                continue
+            paid = charged(s, scheme, k, q)
+            if most is not None:
+                price = list_price(p, s, strategy, drug, c)
+                chances = [comb(i, had) * q**had * (1 - q) ** (i - had) for had in range(i + 1)]
+                paid = sum(w * max(0.0, min(1.0, (most - had * price) / price)) for had, w in enumerate(chances) if w)
+            yield c, c * dt, q * x * paid
+            if scheme is not None and scheme["kind"] == "response_refund" and k < scheme["response_by_cycle"]:
+                back = begins(s, strategy, drug, scheme["response_by_cycle"]) / s["days_in_year"]
+                yield c, back, -q * x * (1 - p["p_response_" + strategy])
+        return
+    for c in range(n):
+        start, middle, treated = c * dt, (c + 0.5) * dt, lived["treated"][c]
+        if kind == "cycle on treatment" and first <= c + 1 <= last:
+            yield c, start, treated
+        elif kind == "year on treatment":
+            yield c, middle, dt * treated
+        elif kind in ("year in", "cycle in", "event in"):
+            x = lived["free" if state == "progression_free" else "progressed"]
+            time = {"life_table": (x[c] + x[c + 1]) / 2, "start": x[c], "end": x[c + 1]}[s["time_in_state"]]
+            yield c, middle, time if kind == "cycle in" else time * dt
+        elif kind == "cycle after":
+            yield c, start, sum(x for j, x in enumerate(lived["groups"][c]) if c - j <= s["post_progression_clock_cycles"])
+        elif kind == "entry to":
+            yield c, middle, lived["groups"][c + 1][-1]
+        elif kind == "death":
+            yield c, middle, lived["free"][c] + lived["progressed"][c] - lived["free"][c + 1] - lived["progressed"][c + 1]
+
+
+def discounted(s, rate, time):
+    """What one is worth today after so many years: of whole years only where the settings say so."""
+    return (1 + rate) ** -(floor(time + 1e-9) if s["discounting"] == "by_year" else time)
+
+
+def value(p, s, rows, strategy, lived, arrangement, r_costs, r_effects):
+    """Costs by component, life-years by state, and QALYs by component, of one strategy under one arrangement."""
+    drugs = terms_of(s, strategy)["drugs"]
+    schemes = schemes_of(s, arrangement)
+    by_age = s["utility_age_adjustment"] == "general_population"
     costs, life_years, qalys = defaultdict(float), defaultdict(float), defaultdict(float)
 
     def norm(age):
         of = s["utility_norm"]
         return of["intercept"] + of["male"] * p["p_male"] + of["age"] * age + of["age_squared"] * age**2
 
-    by_age = s["utility_age_adjustment"] == "general_population"
+    def ageing(c):
+        return norm(p["age_start"] + (c + 0.5) * s["dt"]) / norm(p["age_start"])
+
+    held = dict(p)
     if by_age:
-        u_free, u_progressed = min(u_free, norm(p["age_start"])), min(u_progressed, norm(p["age_start"]))
-
-    def time(x, c):
-        """Time in cycle c spent in a state, in cycles."""
-        return {"life_table": (x[c] + x[c + 1]) / 2, "start": x[c], "end": x[c + 1]}[s["time_in_state"]]
-
-    for c in range(n):
-        bought, middle = (1 + r_costs) ** (-c * DT), (1 + r_costs) ** (-(c + 0.5) * DT)
-        worth = (1 + r_effects) ** (-(c + 0.5) * DT)
-        ageing = norm(p["age_start"] + (c + 0.5) * DT) / norm(p["age_start"]) if by_age else 1.0
-        deaths = free[c] + progressed[c] - free[c + 1] - progressed[c + 1]
-        treated = lived["treated"][c]
-
-        # bought with treatment
-        each = {"other_drugs": p.get("c_other_drugs_" + strategy, 0.0)}
-        visit = p["c_clinic_visit_first"] if c == 0 else visits * p["c_clinic_visit_follow_up"]
-        each["monitoring"] = visit + p["n_blood_tests_" + strategy] * p["c_blood_test"]
-        if "dexamethasone" in drugs:
-            high = c < s["dexamethasone_high_dose_cycles"]
-            each["dexamethasone"] = p["n_dexamethasone_high_dose" if high else "n_dexamethasone_later"] * p["c_dexamethasone_mg"]
-        if "lenalidomide" in drugs:
-            each["dispensing"] = p["c_dispensing_first"] if c == 0 else q * p["c_dispensing_later"]
-            heparin = p["p_thromboprophylaxis_heparin"]
-            each["thromboprophylaxis"] = heparin * p["c_heparin"] + (1 - heparin) * p["c_aspirin"]
-            tests = p["p_childbearing_potential"] * p["c_pregnancy_test"]
-            each["pregnancy_prevention"] = q * (p["c_pregnancy_prevention"] + tests)
-            pack = q * pack_price(p, s, c)
-            each["lenalidomide"] = pack * charges[c]
-            if scheme is not None and scheme["kind"] == "response_refund" and c < scheme["response_by_cycle"]:
-                refunded = (1 + r_costs) ** (-scheme["response_by_cycle"] * DT)
-                costs["lenalidomide"] -= refunded * treated * pack * (1 - scheme["p_response"])
-        for component, price in each.items():
-            costs[component] += bought * treated * price
-
-        # after progression, and at the end of life
-        costs["post_progression_care"] += middle * time(progressed, c) * p["c_post_progression_care"]
-        costs["terminal_care"] += middle * deaths * p["c_terminal_care"]
-        if "subsequent_treatment" in also:
-            recently = sum(x for j, x in enumerate(lived["groups"][c]) if c - j <= s["post_progression_clock_cycles"])
-            costs["subsequent_treatment"] += bought * recently * p["c_subsequent_treatment"]
-        if "later_lenalidomide" in also and p["p_later_line_" + strategy]:
-            packs = sum(x * charges[c - j - 1] for j, x in enumerate(lived["later"][c]))
-            costs["later_lenalidomide"] += bought * q * packs * mean_list_price(p)
-
-        # health
-        for state, shares, utility in (("progression_free", free, u_free), ("progressed", progressed, u_progressed)):
-            life_years[state] += worth * DT * time(shares, c)
-            qalys[state] += worth * DT * ageing * time(shares, c) * utility
-        if "second_cancers" in also:
-            rate = p["r_second_cancer_" + strategy]
-            costs["second_cancers"] += middle * rate * time(free, c) * DT * p["c_second_cancer"]
-            qalys["second_cancers"] -= worth * rate * time(free, c) * DT * p["du_second_cancer"] * p["d_second_cancer"]
-        if "utility_loss_no_response" in also:
-            qalys["no_response"] -= worth * DT * ageing * time(free, c) * p["du_no_response"] * (1 - p["p_response_" + strategy])
-        if "utility_loss_on_treatment" in also and takes_drugs:
-            qalys["treatment"] -= worth * DT * ageing * lived["treated"][c] * p["du_on_treatment"]
-        if "utility_loss_near_death" in also:
-            qalys["near_death"] -= worth * deaths * p["du_near_death"] * p["d_near_death"]
-
-    for event in adverse_events(p, s):
-        share = p[f"p_{event}_{strategy}"]
-        costs["adverse_events"] += (1 + r_costs) ** (-DT / 2) * share * p["c_" + event]
-        qalys["adverse_events"] -= (1 + r_effects) ** (-DT / 2) * share * p["du_" + event] * p["d_" + event]
-    if "lenalidomide" in drugs and scheme is not None:
-        costs["scheme_running"] += p["c_scheme_per_patient"]
+        held = {name: min(x, norm(p["age_start"])) if name.startswith("u_") else x for name, x in p.items()}
+    for row in rows:
+        if not is_counted(row, s) or not is_for(row, strategy, drugs, schemes):
+            continue
+        is_cost, has_price = row["outcome"] == "cost", re.search(r"\bprice\b", row["amount"])
+        values, into, rate = (p, costs, r_costs) if is_cost else (held, qalys, r_effects)
+        ages = by_age and not is_cost and row["measure"].startswith("year")
+        each = None if has_price else worked_out(row["amount"], looked_up(values, strategy))
+        for c, time, how_much in happenings(row, p, s, strategy, lived, schemes.get(row["of"])):
+            if has_price:
+                price = list_price(p, s, strategy, row["of"], None if row["for"] == "later" else c)
+                each = worked_out(row["amount"], looked_up(values, strategy, price=price))
+            into[row["component"]] += discounted(s, rate, time) * how_much * each * (ageing(c) if ages else 1.0)
+    for state in ("progression_free", "progressed"):
+        lived_there = {"for": "all", "of": "", "measure": f"year in {state}"}
+        life_years[state] = sum(
+            discounted(s, r_effects, t) * x for _, t, x in happenings(lived_there, p, s, strategy, lived, None)
+        )
     return costs, life_years, qalys

@@ -18,6 +18,7 @@ import hemodel as hm
 from hemodel.cohort.model import evaluate
 from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws, sampler
+from hemodel.evidence.folder import problem_names
 from hemodel.evidence.reading import data_folder
 
 spec = importlib.util.spec_from_file_location("plain_model", Path(__file__).with_name("plain_model.py"))
@@ -35,7 +36,11 @@ def loads(problem):
     return True
 
 
-PROBLEMS = [problem for problem in ("relapsed", "maintenance", "first_line") if loads(problem)]
+spec = importlib.util.spec_from_file_location("made_up_for_agreement", Path(__file__).parent.parent / "made_up.py")
+assert spec is not None and spec.loader is not None
+made_up = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(made_up)
+PROBLEMS = [problem for problem in problem_names() if loads(problem)]
 
 
 def cases(problem):
@@ -53,28 +58,41 @@ def tables(name):
     return plain_model.mortality(folder / "life_tables" / name), plain_model.utility_norm(folder / "rules.toml")
 
 
-def plain(inputs, p):
+@cache
+def rows(folder):
+    """Costs and QALYs of a folder, as the second implementation reads them."""
+    return plain_model.payoff_rows(folder)
+
+
+def terms(inputs):
+    """The settings by name, for the second implementation."""
+    settings, (_, norm) = inputs.settings, tables(inputs.settings.life_table)
+    s = settings.model_dump() | {"utility_norm": norm}
+    s["dt"] = s["cycle_days"] / s["days_in_year"]
+    return s | {"n_cycles": round(s["horizon_years"] / s["dt"])}
+
+
+def plain(inputs, p, folder):
     """Costs, life-years and QALYs from the second implementation by strategy, arrangement and whether discounted."""
-    settings, ((male, female), norm) = inputs.settings, tables(inputs.settings.life_table)
-    s = settings.model_dump() | {"n_cycles": settings.n_cycles, "utility_norm": norm}
-    floors = plain_model.background(male, female, p["age_start"], p["p_male"], settings.n_cycles)
+    settings, ((male, female), _), s = inputs.settings, tables(inputs.settings.life_table), terms(inputs)
+    floors = plain_model.background(male, female, p["age_start"], p["p_male"], s["n_cycles"], s["dt"])
     rates = {"discounted": (settings.discount_rate_costs, settings.discount_rate_effects), "undiscounted": (0.0, 0.0)}
     found = {}
     for strategy in settings.strategy_names:
-        lived = plain_model.follow(p, s, strategy, floors)
+        lived = plain_model.follow(p, s, rows(folder), strategy, floors)
         for a in settings.price_arrangements:
             for words, r in rates.items():
-                found[strategy, a, words] = plain_model.value(p, s, strategy, lived, a, *r)
+                found[strategy, a, words] = plain_model.value(p, s, rows(folder), strategy, lived, a, *r)
     return found
 
 
-def check(inputs, draws):
-    """Every draw: the engine's costs by component, life-years by state and QALYs by state are those of the second implementation."""
-    outcomes = evaluate(draws, inputs)
+def check(inputs, draws, folder=None):
+    """Every draw: the engine's costs by component, life-years by state and QALYs are those of the second implementation."""
+    outcomes, folder = evaluate(draws, inputs), folder or data_folder("inputs") / inputs.settings.problem
     kinds = {"discounted": outcomes, "undiscounted": outcomes.undiscounted}
     for i in range(len(draws["age_start"])):
-        p = {name: float(values[i]) * plain_model.YEARS.get(inputs.parameters[name].unit, 1) for name, values in draws.items()}
-        for (strategy, a, words), theirs in plain(inputs, p).items():
+        p = {name: float(x[i]) * plain_model.years_per(inputs.parameters[name].unit, terms(inputs)) for name, x in draws.items()}
+        for (strategy, a, words), theirs in plain(inputs, p, folder).items():
             of, j = kinds[words], outcomes.strategies.index(strategy)
             ours = (of.costs[a], of.life_years, of.qalys)
             for what, here, there in zip(("costs", "life-years", "QALYs"), ours, theirs, strict=True):
@@ -174,8 +192,15 @@ SCHEMES = {
     "capped": {"kind": "drug_cost_cap", "label": "Capped", "drug_cost_cap_cycles": 9},
     "free": {"kind": "free_start", "label": "First cycles free", "free_cycles": 3},
     "off": {"kind": "price_discount", "label": "A third off", "price_discount": 1 / 3},
-    "refund": {"kind": "response_refund", "label": "Refund", "response_by_cycle": 4, "p_response": 0.6},
+    "refund": {"kind": "response_refund", "label": "Refund", "response_by_cycle": 4},
+    "tiers": {
+        "kind": "tiered_discount",
+        "label": "Tiers",
+        "tiers": [{"from_cycle": 4, "price_discount": 0.2}, {"from_cycle": 9, "price_discount": 0.5}],
+    },
 }
+SCHEMES = {name: {"drug": "lenalidomide", **terms} for name, terms in SCHEMES.items()}
+MOST = {"most": {"drug": "lenalidomide", "kind": "total_cost_cap", "label": "Most", "most_paid": 50_000.0}}
 BOUGHT = {"schemes": SCHEMES, "price_arrangements": ["list", *SCHEMES]}
 
 
@@ -198,11 +223,11 @@ BOUGHT = {"schemes": SCHEMES, "price_arrangements": ["list", *SCHEMES]}
             {"progression_shape": "ttp", "treatment_until": "ttp_curve"},
             {f"shape_{x}_{s}": ("shape_pfs", 1.1) for x in ("pfs", "ttp") for s in STRATEGIES},
         ),
-        ({}, {"c_other_drugs_dexamethasone": ("c_heparin", 123.0)}),
-        ({}, {f"n_clinic_visits_{s}": ("n_clinic_visits", 0.5 * k) for k, s in enumerate(STRATEGIES)}),
         (BOUGHT | {"dose": "stepwise"}, {"p_pack_dispensed": ("p_pack_dispensed", 0.8)}),
         (BOUGHT | {"also_counted": LOSSES, "utility_age_adjustment": "general_population", "stop_at_response_cycle": 7}, {}),
         (CLOCK | {"dose": "stepwise"}, {}),
+        (BOUGHT | {"also_counted": ["later_lenalidomide"], "price_arrangements": ["list", "capped", "free", "off", "tiers"]}, {}),
+        ({"schemes": MOST, "price_arrangements": ["most"]}, {"p_pack_dispensed": ("p_pack_dispensed", 0.7)}),
     ],
 )
 def test_what_no_scenario_asks_for_agrees_too(settings, new):
@@ -222,11 +247,48 @@ def test_three_strategies_one_without_drugs_agree(settings):
             new[name.replace(STRATEGIES[0], "observation")] = (name, 0.9 * parameter.value)
     for strategy, k in {STRATEGIES[0]: 1.1, STRATEGIES[1]: 1.0, "observation": 0.9}.items():
         new |= {f"shape_{x}_{strategy}": ("shape_pfs", k) for x in ("pfs", "os")}
-        new[f"c_other_drugs_{strategy}"] = ("c_heparin", 50 * k)
     third = {"name": "observation", "label": "Observation", "drugs": []}
     strategies = [third, *(x.model_dump() for x in inputs.settings.strategies)]
     inputs = with_new(inputs, new).with_settings(**{"horizon_years": 15.0, "strategies": strategies} | settings)
     check(inputs, base_case_draws(inputs))
+
+
+COUNTED = {"also_counted": ["relapses", *LOSSES], "utility_age_adjustment": "general_population"}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        *((name, {}) for name in made_up.FOLDERS),
+        ("two_drugs", {"treatment_until": "progression_or_toxicity", "discounting": "by_year", "time_in_state": "start"}),
+        ("two_drugs", {"dose": "stepwise", "stop_at_response_cycle": 7, "cycle_days": 10.0, "days_in_year": 365.0}),
+        ("weekly", COUNTED | {"post_progression_clock_cycles": 20}),
+        ("monthly", PARTITIONED | {"also_counted": ["utility_loss_on_treatment"], "treatment_until": "ttp_curve"}),
+        ("observation", COUNTED | {"also_counted": LOSSES, "cycle_days": 365.25}),
+    ],
+)
+def test_made_up_appraisals_agree(name, settings, tmp_path):
+    """Other drugs, vials, days of their own, rules of response, schemes, arrangements, cycles; folders without drugs or events."""
+    folder = made_up.made_up(name, tmp_path / name)
+    inputs = hm.load_inputs(folder).with_settings(**{"horizon_years": 9.0} | settings)
+    check(inputs, base_case_draws(inputs), folder)
+    check(inputs, sampler(inputs, seed=5).block(0, 2), folder)
+
+
+def test_numbers_that_the_second_implementation_works_out_are_those_of_arithmetic():
+    """Precedence, brackets, division from left to right, signs: answers by hand."""
+    names = {"a": 2.0, "b": 3.0, "c_x1": 5.0}
+    for text, answer in {
+        "a + b * c_x1": 17.0,
+        "(a + b) * c_x1": 25.0,
+        "a - b - c_x1": -6.0,
+        "a - (b - c_x1)": 4.0,
+        "12 / a / b": 2.0,
+        "12 / (a / 4)": 24.0,
+        "-a * b": -6.0,
+        "a * -(b - 1.5e1)": 24.0,
+    }.items():
+        assert plain_model.worked_out(text, names.__getitem__) == answer, text
 
 
 def test_the_second_implementation_does_not_import_the_first():

@@ -11,6 +11,7 @@ import pytest
 from hemodel.analyses.base_case import run_base_case
 from hemodel.analyses.fitting import run_fits
 from hemodel.analyses.thresholds import price_map
+from hemodel.evidence.folder import problem_names
 from hemodel.evidence.inputs import load_inputs
 from hemodel.report import inputs_sheet
 from hemodel.report.charts.clinical import fitted_curves, hazard_curves, survival_curves
@@ -50,7 +51,7 @@ def test_the_icer_rises_with_the_cap_and_falls_with_the_discount(grid):
     assert (np.diff(table, axis=0) > 0).all() and (np.diff(table, axis=1) < 0).all()
 
 
-@pytest.mark.parametrize("problem", ["relapsed", "maintenance", "first_line"])
+@pytest.mark.parametrize("problem", problem_names())
 def test_threshold_lines_lie_between_cells_that_meet_the_threshold_and_cells_that_do_not(problem):
     inputs = load_inputs(problem)
     grid = price_map(inputs, caps=(6, 12, 18), discounts=(0.0, 0.4, 0.8))

@@ -168,10 +168,13 @@ def test_text_from_users_is_never_a_formula():
     assert not [cell for cell in program.formulas if "HYPERLINK" in cell.formula or "calc" in cell.formula]
 
 
-def test_an_arrangement_that_cannot_be_part_of_a_name_is_refused():
-    scheme = inputs().settings.schemes["pas"].model_dump()
-    bad = inputs().with_settings(schemes={"my scheme": scheme}, price_arrangements=["list", "my scheme"])
-    with pytest.raises(InputError, match="part of a name in Excel"):
+def test_a_scheme_whose_term_would_have_the_name_of_a_parameter_is_refused():
+    discount = inputs().settings.schemes["pas"].model_dump() | {"kind": "price_discount", "price_discount": 0.2}
+    discount["drug_cost_cap_cycles"] = None
+    bad = inputs().with_settings(schemes={"p": discount}, price_arrangements=["list", "p"])
+    parameter = replace(bad.parameters["p_pack_dispensed"], name="p_price_discount")
+    bad = replace(bad, parameters=MappingProxyType({**bad.parameters, "p_price_discount": parameter}))
+    with pytest.raises(InputError, match="name of a parameter and of the term of a scheme"):
         live_workbook(bad)
 
 

@@ -472,6 +472,10 @@ def test_every_name_of_the_model_has_words() -> None:
     assert not any("_" in labels.outcome_label(str(name)) for name in base().against_source["outcome"])
     assert {parameter.distribution for parameter in base().inputs.parameters.values()} <= set(labels.DISTRIBUTIONS)
     assert labels.arrangement_label(base().inputs.settings, "pas").startswith("Patient access scheme")
+    both = load_inputs("one_prior").settings
+    assert labels.arrangement_label(both, "both").startswith("Two schemes: ")
+    short = [labels.arrangement_short(both, name) for name in both.price_arrangements]
+    assert short == ["List price", "Lenalidomide scheme", "Bortezomib refund", "Two schemes"]
     assert labels.strategy_label(base().inputs.settings, COMPARATOR) == "Dexamethasone"
     assert labels.state_label("progression_free") == "Progression-free"
     assert labels.outcome_label("median_os") == "Median overall survival"

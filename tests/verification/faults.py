@@ -7,8 +7,10 @@ tests/verification/test_faults.py injects every one of them; docs/verification.m
 """
 
 import dataclasses
+import functools
 import importlib.util
 import itertools
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,16 +21,28 @@ from hemodel import outcomes
 from hemodel.analyses import one_way, psa
 from hemodel.analyses import severity as severity_analysis
 from hemodel.cohort import hazards, model, payoffs, schemes, structures
-from hemodel.cohort.model import curves, paths, treatment, valuation
+from hemodel.cohort.model import curves, paths, plan, treatment, valuation
 from hemodel.cohort.sums import CycleSums
 from hemodel.decision import acceptability, incremental, information, intervals, severity
-from hemodel.evidence import distributions, draws, parameters
+from hemodel.evidence import amounts, distributions, draws, inputs, parameters, settings, vials
 from hemodel.evidence.correlations import Correlation
+from hemodel.evidence.folder import problem_names
+from hemodel.evidence.payoffs import Payoff
 from hemodel.evidence.settings import Settings
 from hemodel.survival import background, families
 from hemodel.survival import curves as survival_curves
 
 CYCLE_YEARS = 28 / 365.25
+
+
+@functools.cache
+def made_up_inputs(name):
+    """A made-up appraisal of tests/made_up.py."""
+    spec = importlib.util.spec_from_file_location("made_up_for_faults", Path(__file__).parent.parent / "made_up.py")
+    made_up = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made_up)
+    with tempfile.TemporaryDirectory() as folder:
+        return hm.load_inputs(made_up.made_up(name, Path(folder) / name))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +60,7 @@ class Fault:
     @property
     def inputs(self):
         """Inputs with which the fault shows: those of a problem, over twelve years where nothing else is said."""
-        base = hm.load_inputs(self.problem)
+        base = hm.load_inputs(self.problem) if self.problem in problem_names() else made_up_inputs(self.problem)
         return base.with_values(**self.values).with_settings(**({"horizon_years": 12.0} | self.settings))
 
 
@@ -118,43 +132,70 @@ COMPARISONS = {"tests/independent": second_implementation, "tests/evidence/test_
 # How some of the faults are made.
 
 
+def schemes_changed(change):
+    """`plan.scheme_of` whose scheme goes through `change(scheme, terms)`."""
+    return wrapped(plan, "scheme_of", lambda f: lambda terms: change(f(terms), terms))
+
+
 def other_window(step):
-    def around(original):
-        def scheme_of(terms):
-            found = original(terms)
-            return dataclasses.replace(found, window=found.window + step) if isinstance(found, schemes.DrugCostCap) else found
+    def change(found, terms):
+        if terms.kind != "drug_cost_cap":
+            return found
+        return dataclasses.replace(found, steps=((0, 1.0), (terms.drug_cost_cap_cycles + step, 0.0)))
 
-        return scheme_of
+    return schemes_changed(change)
 
-    return wrapped(paths, "scheme_of", around)
+
+def free_at_the_end(found, terms):
+    return dataclasses.replace(found, steps=((0, 1.0), (terms.free_cycles, 0.0))) if terms.free_cycles else found
+
+
+def the_discount_is_paid(found, terms):
+    return dataclasses.replace(found, steps=((0, terms.price_discount),)) if terms.price_discount is not None else found
+
+
+def tiers_a_cycle_late(found, _terms):
+    return dataclasses.replace(found, steps=tuple((cycle and cycle + 1, share) for cycle, share in found.steps))
 
 
 def half_cycle_on_packs(original):
-    def packs(lives, scheme, rate, dispensed):
-        found, treated = original(lives, scheme, rate, dispensed), lives.of[lives.packs]
-        ratio = (treated.at_starts(rate) + treated.at_ends(rate)) / (2 * treated.at_starts(rate))
-        return dataclasses.replace(found, all=found.all * ratio, within=found.within * ratio)
+    def upto(packs, cycle):
+        treated = packs.paths.of[treatment.ON_TREATMENT]
+        starts, ends = treated._at_mid_cycle(packs.rate)
+        return original(packs, cycle) * (starts + ends) / (2 * starts)
 
-    return packs
+    return upto
 
 
 def costs_changed(change):
-    """`valuation.costs` with `change(costs, draws, inputs, lives, rate)` made to what it returns."""
+    """`Valuation.costs` with `change(costs, valuation, rate)` made to what it returns."""
 
     def around(original):
-        def costs(drawn, inputs, lives, rate):
-            found = original(drawn, inputs, lives, rate)
-            return change(found, drawn, inputs, lives, rate) or found
+        def costs(worth, rate):
+            found = original(worth, rate)
+            return change(found, worth, rate) or found
 
         return costs
 
-    return wrapped(valuation, "costs", around)
+    return wrapped(valuation.Valuation, "costs", around)
 
 
-def related_stop_with_the_drug(found, _drawn, _inputs, lives, rate):
-    treated = lives.of[treatment.ON_TREATMENT]
+def related_stop_with_the_drug(found, worth, rate):
+    treated = worth.paths.of[treatment.ON_TREATMENT]
     for name in ("dexamethasone", "monitoring", "thromboprophylaxis", "pregnancy_prevention", "dispensing"):
         found["pas"][name] = found["pas"][name] * treated.at_starts(rate, 26) / treated.at_starts(rate)
+
+
+def names_changed(change):
+    """`plan._of_name` whose values go through `change(name, value, draws)`."""
+
+    def around(original):
+        def of_name(name, draws, inputs, price):
+            return change(name, original(name, draws, inputs, price), draws)
+
+        return of_name
+
+    return wrapped(plan, "_of_name", around)
 
 
 def scaled_component(name, factor):
@@ -173,7 +214,7 @@ def without_component(arrangement, name):
 
 
 def one_rate_for_both(original):
-    return lambda drawn, inputs, lives, rate: original(drawn, inputs, lives, inputs.settings.discount_rate_costs if rate else 0.0)
+    return lambda worth, rate: original(worth, worth.plan.inputs.settings.discount_rate_costs if rate else 0.0)
 
 
 def qalys_changed(change):
@@ -184,7 +225,7 @@ def qalys_changed(change):
 
         return qalys
 
-    return wrapped(valuation, "qalys", around)
+    return wrapped(valuation.Valuation, "qalys", around)
 
 
 def twice_the_loss(found):
@@ -193,12 +234,7 @@ def twice_the_loss(found):
 
 def discounting(factor):
     """A wrong discount factor of rate and years, wherever the model discounts."""
-
-    def inject(patch):
-        for module in (payoffs, paths):
-            patch.setattr(module, "discount_factors", factor)
-
-    return inject
+    return replaced(payoffs, "discount_factors", lambda rate, years, *, by_year=False: factor(rate, years))
 
 
 def moves_changed(change):
@@ -327,16 +363,16 @@ INTERVAL = parameters.Parameter.interval
 def lost_where_rare(original):
     """Nothing is wrong in 999 draws of a thousand."""
 
-    def qalys(drawn, inputs, lives, rate):
-        found = original(drawn, inputs, lives, rate)
-        return found | {"progressed": np.where(drawn["u_progressed"] > 0.79, 0.0, 1.0) * found["progressed"]}
+    def qalys(worth, rate):
+        found = original(worth, rate)
+        return found | {"progressed": np.where(worth.draws["u_progressed"] > 0.79, 0.0, 1.0) * found["progressed"]}
 
     return qalys
 
 
-def paid_back_where_rare(found, drawn, *_):
+def paid_back_where_rare(found, worth, _rate):
     for costs in found.values():
-        costs["terminal_care"] = np.where(drawn["c_terminal_care"] > 14_500, -1.0, 1.0) * costs["terminal_care"]
+        costs["terminal_care"] = np.where(worth.draws["c_terminal_care"] > 14_500, -1.0, 1.0) * costs["terminal_care"]
 
 
 def alone_worth_more(original):
@@ -440,15 +476,12 @@ def state_between_runs():
     )
 
 
-def read_but_not_used(original):
-    def on_treatment(drawn, inputs, treated, rate):
-        return original(dict(drawn) | {"c_clinic_visit_first": 0 * drawn["c_clinic_visit_first"]}, inputs, treated, rate)
-
-    return on_treatment
+def read_but_not_used(name, value, _draws):
+    return 0 * value if name == "c_clinic_visit_first" else value
 
 
-def months_of_four_weeks(patch):
-    patch.setitem(parameters.YEARS_PER, "months", 28 / 365.25)
+def four_weeks(original):
+    return lambda unit, **lengths: 28 / 365.25 if unit == "months" else original(unit, **lengths)
 
 
 def stay_longer(original):
@@ -493,32 +526,75 @@ def all_recent(original):
 
 def nought_is_the_reference_case(original):
     def outcomes(self, *, discounted):
-        settings = self.inputs.settings
-        if discounted and settings.discount_rate_effects == 0:
-            usual = self.inputs.with_settings(discount_rate_effects=0.035)
-            return original(model.live(self.draws, usual), discounted=True)
+        inputs = self.plan.inputs
+        if discounted and inputs.settings.discount_rate_effects == 0:
+            usual = inputs.with_settings(discount_rate_effects=0.035)
+            return original(model.live(self.worth.draws, usual), discounted=True)
         return original(self, discounted=discounted)
 
     return outcomes
 
 
-def without_the_end(starts, ends, *, cycle_factor, cycle_years, count):
-    people = {"life_table": starts - 0.5, "start": starts, "end": ends}[count]
-    return cycle_years * np.sqrt(cycle_factor) * people
+def without_the_end(starts, ends, *, cycle_years, count):
+    return cycle_years * {"life_table": starts - 0.5, "start": starts, "end": ends}[count]
+
+
+def at_the_end_of_the_cycle(original):
+    def years(sums, rate, count):
+        return original(sums, rate, count) * float(sums.calendar.discounted(rate, sums.calendar.cycle_years / 2))
+
+    return years
 
 
 def averaged_over_the_horizon(original):
-    def qalys(drawn, inputs, lives, rate):
-        return {k: v / inputs.settings.horizon_years**2 for k, v in original(drawn, inputs, lives, rate).items()}
+    def qalys(worth, rate):
+        return {k: v / worth.plan.inputs.settings.horizon_years**2 for k, v in original(worth, rate).items()}
 
     return qalys
 
 
-def everybody_has_every_event(original):
-    def per_event(drawn, inputs, value):
-        return original({n: np.ones_like(x) if n.startswith("p_") else x for n, x in drawn.items()}, inputs, value)
+def everybody_has_neutropenia(name, value, _draws):
+    return np.ones_like(value) if name.startswith("p_neutropenia") else value
 
-    return per_event
+
+def charged_to_everyone(original):
+    def takers(row, settings):
+        return settings.strategy_names if row.measure.kind == "charged pack" else original(row, settings)
+
+    return takers
+
+
+def without_brackets(original):
+    def by_strategy(amount, inputs):
+        plain = amount.text.replace("(", "").replace(")", "")
+        return original(amount if "NORMSDIST" in plain else amounts.parse(plain), inputs)
+
+    return by_strategy
+
+
+def the_first_ones(name, strategy, parameters):
+    own = f"{name}_lenalidomide_dexamethasone"
+    return own if own in parameters else name
+
+
+def a_week_late(original):
+    return lambda *given: ((day + 7.0, cycle) for day, cycle in original(*given))
+
+
+def the_other_way_round(original):
+    def share(drawn, inputs):
+        found = original(drawn, inputs)
+        return np.where(found == 1, found, 1 - found)
+
+    return share
+
+
+def parts_of_vials(terms, most):
+    """What the dose takes of the vials, whatever is left over."""
+    return ORIGINAL_PRICE(terms.model_copy(update={"shared": True}), most)
+
+
+ORIGINAL_PRICE = vials.expected_price
 
 
 def seed_shifts(original):
@@ -529,12 +605,13 @@ def at_the_wrong_end(rate, years):
     return (1 + rate) ** np.asarray(years, dtype=np.float64)
 
 
+SWAPPED = {"u_progression_free": "u_progressed", "u_progressed": "u_progression_free"}
 DISPENSED = {"scheme_counts": "dispensed"}
 INTERRUPTED = {"p_pack_dispensed": 0.8}
 BY_AGE = {"utility_age_adjustment": "general_population"}
 PARTED = {"structure": "partitioned_survival"}
 REFUND = {
-    "schemes": {"refund": {"kind": "response_refund", "label": "Refund", "response_by_cycle": 13, "p_response": 0.6}},
+    "schemes": {"refund": {"kind": "response_refund", "drug": "lenalidomide", "label": "Refund", "response_by_cycle": 13}},
     "price_arrangements": ["list", "refund"],
 }
 WANING = {"effect_waning": {"from_years": 2.0, "to_years": 5.0}}
@@ -546,24 +623,22 @@ FAULTS = {
     "cap_one_cycle_early": Fault("The cap begins one cycle early", "scheme", other_window(-1), ("R28", "R17")),
     "cap_one_cycle_late": Fault("The cap begins one cycle late", "scheme", other_window(1), ("R28", "R29")),
     "half_cycle_correction_on_packs": Fault(
-        "Half-cycle correction on packs", "scheme", wrapped(valuation, "_packs", half_cycle_on_packs), ("R20", "R28")
+        "Half-cycle correction on packs", "scheme", wrapped(paths.Packs, "upto", half_cycle_on_packs), ("R20", "R28")
     ),
     "related_costs_stop": Fault(
         "Related costs stop when the drug becomes free", "scheme", costs_changed(related_stop_with_the_drug), ("R28",)
     ),
-    "free_start_is_a_cap": Fault(
-        "A free start charges the first cycles", "scheme", replaced(schemes.FreeStart, "charged", lambda _, p: p.within), ("R29",)
-    ),
+    "free_start_is_a_cap": Fault("A free start charges the first cycles", "scheme", schemes_changed(free_at_the_end), ("R29",)),
     "discount_pays_the_discount": Fault(
         "A price discount charges what it should take off",
         "scheme",
-        replaced(schemes.PriceDiscount, "charged", lambda s, p: p.all * s.share),
+        schemes_changed(the_discount_is_paid),
         ("R29",),
     ),
     "refund_not_discounted": Fault(
         "A refund is not discounted from when it is due",
         "scheme",
-        replaced(schemes.ResponseRefund, "charged", lambda s, p: p.all - (1 - s.p_response) * p.within_plain),
+        replaced(paths.Packs, "discount_at", lambda *_: 1.0),
         ("R28",),
         settings=REFUND,
     ),
@@ -578,9 +653,91 @@ FAULTS = {
     "scheme_without_running_cost": Fault(
         "The cost of running the scheme is forgotten", "scheme", without_component("pas", "scheme_running"), ("R28",)
     ),
+    "tiers_a_cycle_late": Fault(
+        "A tier of a discount begins a cycle late", "scheme", schemes_changed(tiers_a_cycle_late), ("R28",), problem="two_drugs"
+    ),
+    "no_pack_paid_in_part": Fault(
+        "A cap on what is paid for a person leaves out the pack at which it is reached",
+        "scheme",
+        wrapped(schemes, "share_paid", lambda f: lambda *given: np.floor(f(*given))),
+        ("R28",),
+        problem="two_drugs",
+    ),
+    "one_scheme_of_two": Fault(
+        "Of an arrangement of two schemes one is forgotten",
+        "scheme",
+        wrapped(Settings, "schemes_in", lambda f: lambda self, name: dict(list(f(self, name).items())[:1])),
+        ("R28",),
+        problem="two_drugs",
+    ),
+    # drugs
+    "givings_a_week_late": Fault(
+        "A drug is given a week late", "drugs", wrapped(plan, "givings", a_week_late), ("R28",), problem="two_drugs"
+    ),
+    "the_wrong_ones_stop": Fault(
+        "By response the others stop",
+        "drugs",
+        wrapped(treatment, "share_that_goes_on", the_other_way_round),
+        ("F8",),
+        problem="two_drugs",
+    ),
+    "parts_of_vials": Fault(
+        "Vials are divided, and nothing is thrown away",
+        "drugs",
+        replaced(inputs, "expected_price", parts_of_vials),
+        ("R28",),
+        problem="two_drugs",
+    ),
+    "everybody_of_the_mean": Fault(
+        "Everybody has the mean size",
+        "drugs",
+        wrapped(
+            plan,
+            "_of_name",
+            lambda f: lambda name, *given: f(name, *given) * (0.01 if name == "n_weight_spread" else 1.0),
+        ),
+        ("R28", "R17"),
+        problem="two_drugs",
+    ),
+    "size_not_used": Fault(
+        "The size that doses go by is written into the program",
+        "drugs",
+        names_changed(lambda name, x, _: 0 * x + 74.0 if name == "n_weight" else x),
+        ("I2",),
+        problem="two_drugs",
+    ),
+    # rows
+    "minus_as_plus": Fault(
+        "An amount adds what it should take off",
+        "costs and QALYs",
+        lambda patch: patch.setitem(amounts._SIGNS_DO, "-", np.add),
+        ("R28",),
+    ),
+    "brackets_forgotten": Fault(
+        "An amount is worked out without its brackets",
+        "costs and QALYs",
+        wrapped(plan, "_by_strategy", without_brackets),
+        ("R28",),
+        problem="two_drugs",
+    ),
+    "own_parameter_not_found": Fault(
+        "A name in an amount means the first strategy's parameter for all",
+        "costs and QALYs",
+        replaced(plan, "column_of", the_first_ones),
+        ("R28",),
+    ),
+    "window_a_cycle_late": Fault(
+        "A row of the first treatment cycles goes on for one more",
+        "costs and QALYs",
+        wrapped(CycleSums, "at_starts", lambda f: lambda self, rate, upto=None: f(self, rate, 5 if upto == 4 else upto)),
+        ("R28",),
+    ),
     # discounting
     "one_discount_rate": Fault(
-        "Health is discounted at the rate for costs", "discounting", wrapped(valuation, "qalys", one_rate_for_both), ("R28",)
+        "Health is discounted at the rate for costs",
+        "discounting",
+        wrapped(valuation.Valuation, "qalys", one_rate_for_both),
+        ("R28",),
     ),
     "compounded_by_cycle": Fault(
         "(1 + r * cycle)^-k in place of (1 + r)^-years",
@@ -603,19 +760,13 @@ FAULTS = {
     "discounted_at_the_end": Fault(
         "Time is discounted at the end of its cycle",
         "discounting",
-        replaced(
-            payoffs,
-            "years_in_state",
-            lambda starts, ends, *, cycle_factor, cycle_years, count: (
-                cycle_years * cycle_factor * {"life_table": (starts + ends) / 2, "start": starts, "end": ends}[count]
-            ),
-        ),
+        wrapped(CycleSums, "years", at_the_end_of_the_cycle),
         ("F5", "R28"),
     ),
     "terminal_care_undiscounted": Fault(
         "Care at the end of life is not discounted",
         "discounting",
-        wrapped(valuation, "_deaths", lambda f: lambda lives, _rate: f(lives, 0.0)),
+        wrapped(paths.Paths, "deaths", lambda f: lambda lives, _rate: f(lives, 0.0)),
         ("R28",),
     ),
     "life_years_swapped": Fault(
@@ -640,13 +791,13 @@ FAULTS = {
     "utility_above_one": Fault(
         "A utility is above full health",
         "costs and QALYs",
-        wrapped(valuation, "utility", lambda f: lambda *given: 1.5 * f(*given)),
+        names_changed(lambda name, x, _: 1.5 * x if name.startswith("u_") else x),
         ("R12", "R13"),
     ),
     "drug_in_every_strategy": Fault(
-        "Lenalidomide is charged to every strategy",
+        "A drug is charged to every strategy",
         "costs and QALYs",
-        wrapped(valuation, "_given", lambda f: lambda inputs, drug, like: f(inputs, drug, like) * 0 + 1),
+        wrapped(Payoff, "takers", charged_to_everyone),
         ("I1", "R28"),
     ),
     "per_cycle_as_per_year": Fault(
@@ -670,19 +821,19 @@ FAULTS = {
     "one_strength_for_all": Fault(
         "Every pack is priced as 25 mg",
         "costs and QALYs",
-        replaced(valuation, "list_price", lambda drawn: drawn["c_lenalidomide_25mg_pack"]),
+        replaced(inputs.Inputs, "price_of", lambda *_: amounts.parse("c_lenalidomide_25mg_pack")),
         ("R20", "R28"),
         problem="maintenance",
     ),
     "interruptions_forgotten": Fault(
         "Packs are charged in cycles in which none is dispensed",
         "costs and QALYs",
-        wrapped(valuation, "_packs", lambda f: lambda lives, scheme, rate, q: f(lives, scheme, rate, np.ones_like(q))),
+        replaced(paths.Packs, "_dispensed", property(lambda _: 1.0)),
         ("R20", "R28"),
         values=INTERRUPTED,
     ),
     "first_visit_forgotten": Fault(
-        "A price is read and not used", "costs and QALYs", wrapped(valuation, "_on_treatment", read_but_not_used), ("U14", "R28")
+        "A price is read and not used", "costs and QALYs", names_changed(read_but_not_used), ("U14", "R28")
     ),
     "a_component_left_out": Fault(
         "The total leaves out the last component",
@@ -705,7 +856,7 @@ FAULTS = {
     "utilities_above_the_norm": Fault(
         "Utilities that follow age are not held at the norm",
         "costs and QALYs",
-        wrapped(valuation, "utility", lambda f: lambda drawn, inputs, state: drawn[f"u_{state}"]),
+        names_changed(lambda name, x, drawn: drawn[name] if name.startswith("u_") else x),
         ("F10", "R28"),
         settings=BY_AGE,
         values={"u_progression_free": 0.9},
@@ -720,19 +871,13 @@ FAULTS = {
     "states_swapped": Fault(
         "Utilities of the two states are exchanged",
         "costs and QALYs",
-        wrapped(
-            valuation,
-            "utility",
-            lambda f: (
-                lambda drawn, inputs, state: f(drawn, inputs, "progressed" if state == "progression_free" else "progression_free")
-            ),
-        ),
+        names_changed(lambda name, x, drawn: drawn[SWAPPED[name]] if name in SWAPPED else x),
         ("R28",),
     ),
     "nobody_dies_twice": Fault(
         "Utility lost near death falls on everyone",
         "costs and QALYs",
-        wrapped(valuation, "_deaths", lambda f: lambda lives, rate: np.ones_like(f(lives, rate))),
+        wrapped(paths.Paths, "deaths", lambda f: lambda lives, rate: np.ones_like(f(lives, rate))),
         ("R28",),
         settings=LOSSES,
     ),
@@ -802,7 +947,7 @@ FAULTS = {
         wrapped(survival_curves, "log_times", lambda f: lambda n, years: np.concatenate([f(n + 1, years)[1:]])),
         ("I5.1", "F8"),
     ),
-    "months_of_four_weeks": Fault("A month has four weeks", "patient flow", months_of_four_weeks, ("F8",)),
+    "months_of_four_weeks": Fault("A month has four weeks", "patient flow", wrapped(settings, "years_per", four_weeks), ("F8",)),
     "dead_come_back": Fault("The dead come back", "patient flow", moves_changed(resurrection), ("F3", "F9", "F8")),
     "deaths_lost": Fault(
         "Who dies before progression is counted as progressed", "patient flow", moves_changed(deaths_lost), ("F8",)
@@ -848,7 +993,7 @@ FAULTS = {
     "a_cycle_more_treatment": Fault(
         "Treatment of fixed duration lasts a cycle longer",
         "patient flow",
-        wrapped(treatment, "_rules_by_cycle", stay_longer),
+        wrapped(treatment, "stay_by_cycle", stay_longer),
         ("F8",),
         problem="first_line",
     ),
@@ -942,7 +1087,7 @@ FAULTS = {
     "utility_of_its_own": Fault(
         "A utility is written into the program",
         "costs and QALYs",
-        replaced(valuation, "utility", lambda drawn, *_: np.full_like(drawn["u_progressed"], 0.7)),
+        names_changed(lambda name, x, _: 0 * x + 0.7 if name.startswith("u_") else x),
         ("R2", "R3", "U14"),
     ),
     "cost_of_its_own": Fault(
@@ -952,9 +1097,9 @@ FAULTS = {
         ("R4", "R22"),
     ),
     "events_without_their_share": Fault(
-        "Everyone has every adverse event",
+        "Everyone has an adverse event",
         "costs and QALYs",
-        wrapped(valuation, "_per_event", everybody_has_every_event),
+        names_changed(everybody_has_neutropenia),
         ("R18", "R28"),
     ),
     "half_cycle_by_subtraction": Fault(
@@ -966,7 +1111,7 @@ FAULTS = {
     "averaged_over_the_horizon": Fault(
         "QALYs are divided by the horizon",
         "costs and QALYs",
-        wrapped(valuation, "qalys", averaged_over_the_horizon),
+        wrapped(valuation.Valuation, "qalys", averaged_over_the_horizon),
         ("R14", "R28"),
     ),
     "nought_is_the_reference_case": Fault(
@@ -1015,7 +1160,7 @@ FAULTS = {
         problem="maintenance",
     ),
     "lost_in_a_few_draws": Fault(
-        "QALYs are lost in one draw of a thousand", "draws", wrapped(valuation, "qalys", lost_where_rare), ("U12",)
+        "QALYs are lost in one draw of a thousand", "draws", wrapped(valuation.Valuation, "qalys", lost_where_rare), ("U12",)
     ),
     "paid_back_in_a_few_draws": Fault(
         "A cost is taken off in one draw of a thousand", "draws", costs_changed(paid_back_where_rare), ("U12",)
@@ -1181,7 +1326,7 @@ FAULTS = {
         wrapped(
             CycleSums,
             "__init__",
-            lambda f: lambda self, rates, *, cuts=(), **more: f(self, rates, cuts=[c + 1 for c in cuts], **more),
+            lambda f: lambda self, rates, calendar, *, cuts=(): f(self, rates, calendar, cuts=[c + 1 for c in cuts]),
         ),
         ("R28",),
     ),
@@ -1197,7 +1342,7 @@ SLIPS = {
     "utilities_exchanged": Slip(
         "Utilities of the two states are exchanged",
         "E2",
-        "u_progressed 0.81",
+        "0.81 progressed",
         lambda inputs: inputs.with_values(u_progression_free=0.64, u_progressed=0.81),
     ),
     "deviation_of_a_utility": Slip(

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from hemodel.analyses.verification.findings import REVIEW, Check, Finding, holds, listed, not_applicable
-from hemodel.analyses.verification.recount import YEARS
+from hemodel.analyses.verification.of_inputs import drug_prices
+from hemodel.analyses.verification.recount import names_in, per_year, years_in
 from hemodel.analyses.verification.subject import Subject
 from hemodel.evidence.parameters import Parameter
 
@@ -28,7 +29,7 @@ def against_source(subject: Subject) -> Finding:
     """E1: published medians and shares beside what the model gives."""
     table = subject.base_case.against_source
     years = subject.inputs.settings.horizon_years
-    rows = [row for row in table[table["published"].notna()].to_dict("records") if _falls_at(row) <= years]
+    rows = [row for row in table[table["published"].notna()].to_dict("records") if _falls_at(row, subject) <= years]
     if not rows:
         return not_applicable("published.csv has no figures within the horizon for these strategies and this population")
     off = [row for row in rows if not abs(float(row["relative_difference"])) <= NEAR]  # a median that is not reached is no number
@@ -40,9 +41,10 @@ def against_source(subject: Subject) -> Finding:
     return holds(not words, "published figures met by the model", found, f"{NEAR:.0%}", otherwise=REVIEW)
 
 
-def _falls_at(row: Mapping[Hashable, Any]) -> float:
+def _falls_at(row: Mapping[Hashable, Any], subject: Subject) -> float:
     """Time in years at which a published figure can be seen: the median itself, or the year of a share."""
-    return float(row["published"]) * YEARS[row["unit"]] if row["unit"] in YEARS else float(row["outcome"].split("_")[1])
+    years = years_in(str(row["unit"]), subject.inputs.settings)
+    return float(row["outcome"].split("_")[1]) if years is None else float(row["published"]) * years
 
 
 def _shown(value: float) -> str:
@@ -51,9 +53,12 @@ def _shown(value: float) -> str:
 
 def utilities_in_order(subject: Subject) -> Finding:
     """E2: the utilities of the two states side by side."""
-    free, progressed = (float(subject.base[f"u_{state}"][0]) for state in ("progression_free", "progressed"))
-    found = f"u_progression_free {free:g}, u_progressed {progressed:g}"
-    return holds(progressed <= free, "no better health after progression than before", found, otherwise=REVIEW)
+    free, progressed = (per_year(subject.ledger, state)[:, 0] for state in ("progression_free", "progressed"))
+    odd = [
+        f"{s}: {x:g} progressed, {y:g} progression-free" for s, x, y in zip(subject.names, progressed, free, strict=True) if x > y
+    ]
+    found = f"progression-free from {free.min():g}, progressed to {progressed.max():g}; worse before: {listed(odd)}"
+    return holds(not odd, "no better health after progression than before", found, otherwise=REVIEW)
 
 
 def large_errors(subject: Subject) -> Finding:
@@ -81,8 +86,10 @@ def scheme_below_list(subject: Subject) -> Finding:
     if "list" not in prices or len(prices) == 1:
         return not_applicable("the settings do not have both the list price and a scheme among price_arrangements")
     full = subject.outcomes.total_costs("list")[:, 0]
+    currency = subject.inputs.settings.currency
+    running = [str(row.amount.text) for row in subject.ledger.rows("cost") if row.owner.kind == "scheme"]
     dearer = [
-        f"{name} under {a}: by GBP {more:,.0f}, with c_scheme_per_patient {float(subject.base['c_scheme_per_patient'][0]):,.0f}"
+        f"{name} under {a}: by {currency} {more:,.0f}, with {listed(running)} for running it"
         for a in prices
         for name, more in zip(subject.names, subject.outcomes.total_costs(a)[:, 0] - full, strict=True)
         if more > 1e-9 * max(1.0, float(full.max()))
@@ -101,11 +108,11 @@ def discount_rates(subject: Subject) -> Finding:
 
 def free_drugs(subject: Subject) -> Finding:
     """E6: prices of drugs, and the share of cycles in which a pack is dispensed."""
-    strategies = subject.inputs.settings.strategies
-    given = {drug for strategy in strategies for drug in strategy.drugs}
-    prices = [n for n in subject.beginning("c_lenalidomide_", "c_dexamethasone") if n.split("_")[1] in given]
-    prices += subject.beginning(*(f"c_other_drugs_{s.name}" for s in strategies if not s.drugs))  # elsewhere there may be none
-    nought = [name for name in [*prices, "p_pack_dispensed"] if float(subject.base[name][0]) == 0]
+    settings = subject.inputs.settings
+    prices = sorted({name for drug in settings.drugs for name in drug_prices(subject, drug)})
+    shares = {name for drug in settings.drugs.values() for name in names_in(drug.dispensed or "1")}
+    shares |= {f"{name}_{s}" for name in shares for s in subject.names}
+    nought = [name for name in [*prices, *sorted(shares & subject.read)] if float(subject.base[name][0]) == 0]
     return holds(not nought, "above 0", f"{len(prices)} prices; 0: {listed(nought)}", "strict", otherwise=REVIEW)
 
 
@@ -127,7 +134,7 @@ CHECKS = (
     Check(
         "E2",
         "The utilities of the two states side by side",
-        "parameters.csv: u_progression_free, u_progressed",
+        "payoffs.csv: rows `year in ...`; parameters.csv: u_...",
         utilities_in_order,
     ),
     Check(
@@ -139,7 +146,7 @@ CHECKS = (
     Check(
         "E4",
         "Totals under each scheme beside those at the list price",
-        "settings.toml: schemes; parameters.csv: c_scheme_per_patient, c_lenalidomide_...",
+        "settings.toml: schemes; payoffs.csv: rows for a scheme; parameters.csv: their costs, prices of drugs",
         scheme_below_list,
     ),
     Check(
@@ -151,7 +158,7 @@ CHECKS = (
     Check(
         "E6",
         "Prices of drugs, and the share of cycles in which a pack is dispensed",
-        "parameters.csv: c_lenalidomide_..., c_dexamethasone_mg, c_other_drugs_..., p_pack_dispensed",
+        "settings.toml: price and dispensed of each drug; parameters.csv: c_... in them",
         free_drugs,
     ),
     Check("E7", "Rows that nothing reads under any choice of settings", "parameters.csv: the names of the rows named", unread),

@@ -19,7 +19,6 @@ from hemodel.analyses.verification.findings import (
     listed,
     not_applicable,
 )
-from hemodel.analyses.verification.recount import DT
 from hemodel.analyses.verification.subject import PLAIN, Array, Subject, everything_seen
 
 STATES = ("progression_free", "progressed", "dead")
@@ -54,10 +53,11 @@ def the_dead_stay_dead(subject: Subject) -> Finding:
 
 def horizon(subject: Subject) -> Finding:
     """F4: cycles in the horizon, and who is alive at its end."""
-    years = subject.inputs.settings.horizon_years
-    n = subject.trace["dead"].shape[0] - 1
-    if n != round(years * 365.25 / 28):
-        return Finding(FAIL, f"{round(years * 365.25 / 28)} cycles in {years:g} years", f"{n} cycles")
+    settings = subject.inputs.settings
+    years, n = settings.horizon_years, subject.trace["dead"].shape[0] - 1
+    expected = round(years * settings.days_in_year / settings.cycle_days)
+    if n != expected:
+        return Finding(FAIL, f"{expected} cycles in {years:g} years", f"{n} cycles")
     alive = float((1 - subject.trace["dead"][-1]).max())
     return holds(alive < 0.001, "below 0.1 % alive at the end", f"{alive:.4%} alive after {n} cycles", "0.1 %", otherwise=REVIEW)
 
@@ -68,15 +68,20 @@ def nobody_dies(subject: Subject) -> Finding:
     changes = subject.no_deaths()
     seen = subject.follow(changes, subject.undying, **settings)
     found = subject.run(changes, subject.undying, **settings)
-    plain, n = found.undiscounted, round(subject.inputs.settings.horizon_years * 365.25 / 28)
+    terms = subject.inputs.settings
+    plain, dt = found.undiscounted, subject.dt
+    n = round(terms.horizon_years * terms.days_in_year / terms.cycle_days)
     assert plain is not None
-    v = (1 + subject.inputs.settings.discount_rate_effects) ** -DT
-    annuity = n * DT if v == 1 else DT * np.sqrt(v) * (1 - v**n) / (1 - v)
+    rate = subject.inputs.settings.discount_rate_effects
+    v = (1 + rate) ** -dt
+    annuity = n * dt if v == 1 else dt * np.sqrt(v) * (1 - v**n) / (1 - v)
+    if subject.inputs.settings.discounting == "by_year":
+        annuity = dt * float(np.sum((1 + rate) ** -np.floor((np.arange(n) + 0.5) * dt + 1e-9)))
     dead = float(seen["dead"].max())
     if dead > 1e-12:
         return Finding(FAIL, "nobody dead", f"{dead:.2g} dead", "1e-12")
     # the count at starts or ends differs by nothing either: nobody leaves
-    pairs = {"life-years": (plain.total_life_years, n * DT), "discounted": (found.total_life_years, annuity)}
+    pairs = {"life-years": (plain.total_life_years, n * dt), "discounted": (found.total_life_years, annuity)}
     return all_equal({k: (np.asarray(a), np.asarray(b)) for k, (a, b) in pairs.items()}, 1e-11, to="the horizon, and its annuity")
 
 
@@ -84,10 +89,10 @@ def everybody_dies(subject: Subject) -> Finding:
     """F6: mortality is made extreme."""
     changes = subject.medians("pfs", 1e-4) | subject.medians("os", 1e-4) | subject.all_strategies("r_death_progressed", 1e5)
     changes |= subject.all_strategies("shape_pfs", 1.0) | subject.all_strategies("shape_os", 1.0)
-    settings: dict[str, Any] = {**PLAIN, "utility_age_adjustment": "none", "horizon_years": 1.0}
+    settings: dict[str, Any] = {**PLAIN, "utility_age_adjustment": "none", "horizon_years": max(1.0, 3 * subject.dt)}
     seen, found = subject.follow(changes, subject.own_curves, **settings), subject.run(changes, subject.own_curves, **settings)
     alive = float((1 - seen["dead"][2]).max())
-    at_most = 2.05 * DT * max(1.0, *(float(subject.base[f"u_{s}"][0]) for s in STATES[:2]))
+    at_most = 2.05 * subject.dt
     return holds(alive < 1e-6 and bool((found.total_life_years < at_most).all()), "all dead by the second cycle",
                  f"{alive:.1e} alive then; at most {float(found.total_life_years.max()):.3f} years lived", "rule")  # fmt: skip
 
@@ -119,7 +124,9 @@ def flows_again(subject: Subject) -> Finding:
 def general_population(subject: Subject) -> Finding:
     """F9: survival beside that of the general population."""
     n = subject.trace["dead"].shape[0] - 1
-    general = recount.general_survival(subject.inputs.life_table, subject.base["age_start"], subject.base["p_male"], n)
+    general = recount.general_survival(
+        subject.inputs.life_table, subject.base["age_start"], subject.base["p_male"], n, subject.dt
+    )
     excess = float((1 - subject.trace["dead"] - general[:, None]).max())
     tolerance, note = 1e-9, ""
     if subject.inputs.settings.structure == "state_transition":  # those who progress in a cycle are at risk again from the next
@@ -142,7 +149,7 @@ def without_the_disease(subject: Subject) -> Finding:
     n = subject.trace["dead"].shape[0] - 1
     given = {k: np.asarray(v) for k, v in changes.items()} | {"age_start": ages, "p_male": shares}
     seen = subject.follow(given, subject.own_curves, **settings)
-    general = recount.general_survival(subject.inputs.life_table, ages, shares, n)
+    general = recount.general_survival(subject.inputs.life_table, ages, shares, n, subject.dt)
     return equal(
         1 - seen["dead"], np.broadcast_to(general[:, None], seen["dead"].shape), 1e-8, to="the life table of that age and sex"
     )
@@ -152,15 +159,12 @@ def utility_norm(subject: Subject) -> Finding:
     """F10: utilities beside the general population's at each age."""
     age, men = subject.base["age_start"], subject.base["p_male"]
     if subject.inputs.settings.utility_age_adjustment == "general_population":
-        ideal = {"u_progression_free": np.ones(1), "u_progressed": np.ones(1)}
-        nothing = {n: np.zeros(1) for n in subject.base if n.startswith("du_")}
-        found = subject.run(ideal | nothing).undiscounted
+        found = subject.run(subject.utilities(1.0)).undiscounted
         assert found is not None
-        middle = (np.arange(subject.trace["dead"].shape[0] - 1) + 0.5)[:, None] * DT
-        ledger = recount.Ledger(subject.inputs, subject.base, subject.trace)
+        middle = (np.arange(subject.trace["dead"].shape[0] - 1) + 0.5)[:, None] * subject.dt
         norm = subject.inputs.utility_norm.at(age + middle, men)
-        people = sum(_people(ledger, s) for s in STATES[:2])
-        most = np.sum(norm[:, None, :] * people * DT, axis=0)
+        people = sum(_people(subject.ledger, s) for s in STATES[:2])
+        most = np.sum(norm[:, None, :] * people * subject.dt, axis=0)
         excess = float((found.total_qalys - most).max())
         return holds(
             excess <= 1e-9, "with utilities of 1, the general population's QALYs and no more", f"excess {excess:.1e}", "1e-09"
@@ -175,7 +179,9 @@ def utilities_below_norm(subject: Subject) -> Finding:
     age, men = subject.base["age_start"], subject.base["p_male"]
     expected = f"at most the norm at {age[0]:g}; QALYs fall by less than 1 % if held at it later"
     start = float(subject.inputs.utility_norm.at(age, men)[0])
-    rows = [subject.inputs.parameters[f"u_{state}"] for state in STATES[:2]]
+    rows = [subject.inputs.parameters[name] for name in subject.beginning("u_")]
+    if not rows:
+        return not_applicable("the rows of QALYs have no utilities (u_...)")
     over = [f"{p.name} {p.value:g}" for p in rows if p.value > start + 1e-9]
     if any(p.value - 1.96 * (p.se or 0.0) > start + 1e-9 for p in rows):
         return Finding(FAIL, expected, f"norm {start:.3f}; above it by more than the error: {listed(over)}", "95 % interval")
@@ -187,15 +193,15 @@ def utilities_below_norm(subject: Subject) -> Finding:
 
 
 def quality_lost_at_the_norm(subject: Subject) -> float:
-    """Largest share of a strategy's QALYs that would go if neither utility were ever above the norm at the age attained."""
-    ledger = recount.Ledger(subject.inputs, subject.base, subject.trace)
-    middle = ledger.starts + DT / 2
+    """Largest share of a strategy's QALYs that would go if no utility were ever above the norm at the age attained."""
+    ledger = subject.ledger
+    middle = ledger.starts + subject.dt / 2
     norm = ledger.norm(subject.base["age_start"] + middle[:, None])
-    weights = recount.discount(subject.inputs.settings.discount_rate_effects, middle[:, None]) * DT
+    weights = ledger.discount(subject.inputs.settings.discount_rate_effects, middle[:, None]) * subject.dt
     lost = np.zeros_like(subject.outcomes.total_qalys)
     for state in STATES[:2]:
-        above = np.maximum(subject.base[f"u_{state}"] - norm, 0.0)
-        lost = lost + np.sum((weights * above)[:, None, :] * _people(ledger, state), axis=0)
+        above = np.maximum(recount.per_year(ledger, state) - norm[:, None, :], 0.0)
+        lost = lost + np.sum(weights[:, None, :] * above * _people(ledger, state), axis=0)
     return float((lost / np.abs(subject.outcomes.total_qalys)).max())
 
 
@@ -209,7 +215,7 @@ CHECKS = (
     Check("F2", "Smallest and largest share in any state", "structures.py", shares_are_shares),
     Check("F3", "Deaths and the progression-free from cycle to cycle", "structures.py; life table", the_dead_stay_dead),
     Check("F4", "Cycles in the horizon, and who is alive at its end", "settings.toml: horizon_years", horizon),
-    Check("F5", "All mortality is taken away", "structures.py; payoffs.py: years_in_state", nobody_dies),
+    Check("F5", "All mortality is taken away", "structures.py; cohort/payoffs.py: years_in_state", nobody_dies),
     Check("F6", "Mortality is made extreme", "hazards.py; structures.py", everybody_dies),
     Check("F7", "A clock after progression is switched on: who is within it", "structures.py: with_clock", clocks),
     Check(
@@ -223,7 +229,7 @@ CHECKS = (
     Check(
         "F10",
         "Utilities beside the general population's at each age",
-        "parameters.csv: u_progression_free, u_progressed; settings.toml: utility_age_adjustment; valuation.py: utility",
+        "parameters.csv: u_...; settings.toml: utility_age_adjustment; plan.py: value",
         utility_norm,
     ),
     Check("F11", "Leaves of a decision tree", "", absent("there is no decision tree")),

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hemodel.analyses.verification import recount
 from hemodel.analyses.verification.findings import (
     FAIL,
     PASS,
     REVIEW,
     Check,
     Finding,
-    absent,
     all_equal,
     difference,
     equal,
@@ -22,8 +22,8 @@ from hemodel.analyses.verification.findings import (
     listed,
     not_applicable,
 )
-from hemodel.analyses.verification.recount import DT
-from hemodel.analyses.verification.subject import PLAIN, YOUNG, Subject, nobody_dies
+from hemodel.analyses.verification.subject import PLAIN, YOUNG, Array, Subject, nobody_dies
+from hemodel.cohort import model
 from hemodel.evidence.draws import sampler
 from hemodel.survival import families
 
@@ -32,41 +32,63 @@ HALF_TIME = 6  # cycles: a median that falls on a cycle boundary is met to all d
 
 def prices(subject: Subject) -> Finding:
     """I1: each price of a drug is raised by a tenth."""
-    names = subject.beginning("c_lenalidomide_", "c_dexamethasone", "c_other_drugs")
-    strategies = subject.inputs.settings.strategies
-    first, last = subject.inputs.settings.price_arrangements[0], subject.inputs.settings.price_arrangements[-1]
-    wrong = []
-    for name in names:
-        before, after = (subject.run({name: subject.base[name] * by + extra}) for by, extra in ((1.0, 0.0), (1.1, 0.01)))
-        for arrangement in {first, last}:
-            rises = (after.total_costs(arrangement) > before.total_costs(arrangement))[:, 0]
-            drug = name.split("_")[1]
-            later = "later_lenalidomide" in subject.inputs.settings.also_counted
-            may = [drug in s.drugs or later or name == f"c_other_drugs_{s.name}" for s in strategies]
-            if (rises & ~np.array(may)).any() or (after.total_costs(arrangement) < before.total_costs(arrangement)).any():
-                wrong.append(name)
-        dispensed = float(subject.base["p_pack_dispensed"][0]) * _share_of_packs(subject, name)
-        if dispensed > 0 and not (after.total_costs(first) > before.total_costs(first)).any() and _is_given(subject, name):
-            wrong.append(name)
+    settings = subject.inputs.settings
+    names = sorted({name for drug in settings.drugs for name in drug_prices(subject, drug)})
+    if not names:
+        return not_applicable("no drug has a price")
+    wrong = [name for name in names if not moves_as_counted(subject, name)]
     return holds(
-        not wrong, "costs rise, and only where the drug is given", f"{len(names)} prices; wrong: {listed(wrong)}", "strict"
+        not wrong,
+        "costs rise, and only where the drug is given",
+        f"{len(names)} prices; wrong: {listed(wrong)}",
+        "strict",
     )
 
 
-def _share_of_packs(subject: Subject, name: str) -> float:
-    """Share of packs that have this price, where it is the price of a strength."""
-    if not name.startswith("c_lenalidomide_") or subject.inputs.settings.dose == "stepwise":
-        return 1.0
-    share = name.replace("c_lenalidomide_", "p_packs_").removesuffix("_pack")
-    return float(subject.base[share][0]) if share in subject.base else 1.0
+def moves_as_counted(subject: Subject, name: str) -> bool:
+    """Whether costs go where they do in the second count when a parameter is raised by a tenth."""
+    settings = subject.inputs.settings
+    draws = [subject.draws({name: subject.base[name] * by + extra}) for by, extra in ((1.0, 0.0), (1.1, 0.01))]
+    before, after = (model.evaluate(d, subject.inputs) for d in draws)
+    again = [recount.costs(replace(subject.ledger, draws=d), settings.discount_rate_costs) for d in draws]
+    for arrangement in {settings.price_arrangements[0], settings.price_arrangements[-1]}:
+        rise = after.total_costs(arrangement) - before.total_costs(arrangement)
+        one, other = (sum(costs[arrangement].values()) for costs in again)
+        least = 1e-9 * float(np.abs(before.total_costs(arrangement)).max())
+        if (_direction(rise, least) != _direction(np.asarray(other) - np.asarray(one), least)).any():
+            return False
+    return True
 
 
-def _is_given(subject: Subject, name: str) -> bool:
-    """Whether any strategy has the drug of this price."""
-    drug = name.split("_")[1]
-    if drug == "dexamethasone" and not any(float(subject.base[n][0]) for n in subject.beginning("n_dexamethasone")):
-        return False
-    return name.startswith("c_other_drugs") or any(drug in s.drugs for s in subject.inputs.settings.strategies)
+def body_size(subject: Subject) -> Finding:
+    """I2: the size that doses go by is raised by a tenth."""
+    vials = [drug.vials for drug in subject.inputs.settings.drugs.values() if drug.vials]
+    stems = {name for v in vials for name in recount.names_in(v.size)}
+    names = sorted((stems | {f"{stem}_{s}" for stem in stems for s in subject.names}) & subject.read)
+    if not names:
+        return not_applicable("no drug is dosed by weight or body surface")
+    wrong = [name for name in names if not moves_as_counted(subject, name)]
+    return holds(
+        not wrong, "costs rise, and only where the drug is given", f"{len(names)} sizes; wrong: {listed(wrong)}", "strict"
+    )
+
+
+def _direction(rise: Array, least: float) -> Array:
+    return np.where(np.abs(rise) > least, np.sign(rise), 0.0)
+
+
+def drug_prices(subject: Subject, drug: str) -> list[str]:
+    """Names of the parameters in the price of a drug, or of the costs in its rows where it has none."""
+    terms, given = subject.inputs.settings.drugs[drug], subject.inputs.settings.strategies
+    texts = [] if terms.price is None else [terms.price]
+    if terms.vials is not None:
+        texts = list(terms.vials.prices.values())
+    if terms.steps and subject.inputs.settings.dose == "stepwise":
+        texts = list(terms.steps.prices)
+    own = [row.amount.text for row in subject.ledger.rows("cost") if (row.owner.kind, row.owner.name) == ("drug", drug)]
+    stems = {name for text in texts or own for name in recount.names_in(text) if name.startswith("c_")}
+    columns = {f"{stem}_{s.name}" for stem in stems for s in given if drug in s.drugs} | stems
+    return sorted(columns & subject.read)
 
 
 def hazard_ratio(subject: Subject) -> Finding:
@@ -125,10 +147,12 @@ def medians_met(subject: Subject) -> Finding:
     curves = subject.inputs.settings
     if curves.fitted_curves or curves.pfs_curve == "response_mixture" or curves.effect_waning is not None:
         return not_applicable("the curves of these inputs do not follow from medians alone")
-    changes = subject.medians("pfs", HALF_TIME * DT) | subject.all_strategies("ratio_pfs_to_ttp", 1e-9)
+    changes = subject.medians("pfs", HALF_TIME * subject.dt) | subject.all_strategies("ratio_pfs_to_ttp", 1e-9)
     changes |= subject.all_strategies("shape_pfs", 1.2) | {"age_start": YOUNG}
     inputs = replace(subject.inputs, life_table=nobody_dies(subject.inputs.life_table))
-    seen = subject.follow(changes, inputs, horizon_years=1.0, progression_shape="pfs", structure="state_transition")
+    seen = subject.follow(
+        changes, inputs, horizon_years=max(1.0, 13 * subject.dt), progression_shape="pfs", structure="state_transition"
+    )
     return equal(seen["progression_free"][HALF_TIME], 0.5, 1e-9, to="one half at the median, set at six cycles")
 
 
@@ -159,8 +183,8 @@ def rates(subject: Subject) -> Finding:
     changes: dict[str, ArrayLike] = dict.fromkeys(subject.all_strategies("r_death_progressed", 1.0), rate)
     changes |= subject.medians("pfs", 1e-6) | subject.all_strategies("ratio_pfs_to_ttp", 1.0)
     changes |= subject.all_strategies("shape_pfs", 1.0) | {"age_start": YOUNG}
-    progressed = subject.follow(changes, subject.undying, **PLAIN, horizon_years=0.5)["progressed"]
-    back = -np.log(progressed[2] / progressed[1]) / DT
+    progressed = subject.follow(changes, subject.undying, **PLAIN, horizon_years=max(0.5, 3 * subject.dt))["progressed"]
+    back = -np.log(progressed[2] / progressed[1]) / subject.dt
     return equal(back, np.broadcast_to(rate, back.shape), 1e-9, to="the rate that was put in")
 
 
@@ -188,14 +212,11 @@ CHECKS = (
     Check(
         "I1",
         "Each price of a drug is raised by a tenth",
-        "settings.toml: drugs of each strategy; parameters.csv: c_...; valuation.py: costs; schemes.py",
+        "settings.toml: price of each drug, drugs of each strategy; payoffs.csv; valuation.py; schemes.py",
         prices,
     ),
     Check(
-        "I2",
-        "Body weight is raised",
-        "",
-        absent("no drug is dosed by weight or body surface"),
+        "I2", "The size that doses go by is raised by a tenth", "settings.toml: vials of each drug; evidence/vials.py", body_size
     ),
     Check(
         "I3",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise as neighbours
 from typing import Any
@@ -26,7 +26,7 @@ from hemodel.analyses.verification.findings import (
     listed,
     not_applicable,
 )
-from hemodel.analyses.verification.recount import DT, YEARS
+from hemodel.analyses.verification.of_inputs import drug_prices
 from hemodel.analyses.verification.subject import PLAIN, Array, Subject, everything_seen
 from hemodel.cohort import model
 from hemodel.decision import severity as modifiers
@@ -44,71 +44,99 @@ APART: dict[str, Any] = {"discount_rate_costs": 0.06, "discount_rate_effects": 0
 
 def full_health(subject: Subject) -> Finding:
     """R1: utilities of one and no losses."""
-    found = subject.run(_utilities(subject, 1.0), utility_age_adjustment="none")
+    changes = subject.utilities(1.0)
+    ledger = _with(subject, changes)
+    parts = {s: recount.of_years_in(ledger, s) for s in STATES}
+    others = [row for row in ledger.rows("qaly") if row.component not in set().union(*parts.values())]
+    is_so = all((recount.per_year(ledger, s) == 1).all() for s in STATES) and not any(ledger.worth(row).any() for row in others)
+    if not is_so:
+        return not_applicable("at utilities (u_...) of one and losses (du_...) of nought a year in a state is not one QALY")
+    found = subject.run(changes, utility_age_adjustment="none")
     plain = found.undiscounted
     assert plain is not None
-    pairs = {
-        f"{s}{words}": (o.qalys[s], o.life_years[s]) for words, o in (("", found), (", undiscounted", plain)) for s in STATES
-    }
-    return all_equal(pairs | {"total": (found.total_qalys, found.total_life_years)}, to="QALYs are life-years")
+    pairs: Pairs = {"total": (found.total_qalys, found.total_life_years)}
+    for words, o in (("", found), (", undiscounted", plain)):
+        pairs |= {f"{s}{words}": (sum(o.qalys[c] for c in parts[s]), o.life_years[s]) for s in STATES if parts[s]}
+    return all_equal(pairs, to="QALYs are life-years")
 
 
-def _utilities(subject: Subject, value: float) -> dict[str, float]:
-    """Utilities at one value, without any losses."""
-    return dict.fromkeys(("u_progression_free", "u_progressed"), value) | {n: 0.0 for n in subject.base if n.startswith("du_")}
+def _with(subject: Subject, changes: Mapping[str, ArrayLike]) -> recount.Ledger:
+    """What is counted again with some parameters changed."""
+    return replace(subject.ledger, draws=subject.draws(changes))
 
 
 def no_health(subject: Subject) -> Finding:
     """R2: utilities of nought and no losses."""
-    return equal(subject.run(_utilities(subject, 0.0)).total_qalys, 0.0, 0.0, to="no QALYs")
+    ledger = _with(subject, subject.utilities(0.0))
+    if any(ledger.worth(row).any() for row in ledger.rows("qaly")):
+        return not_applicable("some rows of QALYs rest on neither a utility (u_...) nor a loss (du_...)")
+    return equal(subject.run(subject.utilities(0.0)).total_qalys, 0.0, 0.0, to="no QALYs")
 
 
 def less_health(subject: Subject) -> Finding:
-    """R3: both utilities lowered by 0.05."""
-    lower = {f"u_{s}": subject.base[f"u_{s}"] - 0.05 for s in STATES}
+    """R3: all utilities lowered by 0.05."""
+    lower = {name: subject.base[name] - 0.05 for name in subject.beginning("u_")}
+    if not lower:
+        return not_applicable("the rows of QALYs have no utilities (u_...)")
     fall = subject.outcomes.total_qalys - subject.run(lower).total_qalys
     return holds(bool((fall > 0).all()), "QALYs fall", f"they fall by {fall.min():.3f} or more", "strict")
 
 
 def no_prices(subject: Subject) -> Finding:
     """R4: all prices at nought."""
-    found = subject.run({n: 0.0 for n in subject.base if n.startswith("c_")})
+    changes = {n: 0.0 for n in subject.base if n.startswith("c_")}
+    ledger = _with(subject, changes)
+    if any((ledger.worth(row) != 0).any() for row in ledger.rows("cost")):
+        return not_applicable("some amounts of costs are numbers, or are divided by a price")
+    found = subject.run(changes)
     return equal(np.stack([found.total_costs(a) for a in found.price_arrangements]), 0.0, 0.0, to="no costs")
 
 
 def twins(subject: Subject) -> tuple[dict[str, Array], Inputs]:
     """Draws and inputs in which every strategy has all that the comparator has."""
-    inputs, changes = subject.own_curves, dict(subject.base)
-    reference = subject.names[subject.reference]
-    for name in subject.base:
-        if name.endswith(f"_{reference}") and _owner(name, subject.names) == reference:
-            quantity = name.removesuffix(reference)
-            for other in subject.names:
-                if f"{quantity}{other}" in subject.base:
-                    changes[f"{quantity}{other}"] = subject.base[name] * _unit(inputs, name) / _unit(inputs, f"{quantity}{other}")
-    like = inputs.settings.strategies[subject.reference]
-    same = [s.model_dump() | {"drugs": like.drugs, "treatment_cycles": like.treatment_cycles} for s in inputs.settings.strategies]
-    return _with_prices_of(dict.fromkeys(subject.names, reference), changes, inputs.with_settings(strategies=same))
+    return exchanged(subject, dict.fromkeys(subject.names, subject.names[subject.reference]))
 
 
-def _with_prices_of(source: Mapping[str, str], draws: dict[str, Array], inputs: Inputs) -> tuple[dict[str, Array], Inputs]:
-    """Draws and inputs in which every strategy pays for other drugs what its `source` does, and has no such row where that has none."""
-    prices = {f"c_other_drugs_{s}": f"c_other_drugs_{other}" for s, other in source.items()}
-    held = {name: twin for name, twin in prices.items() if twin in inputs.parameters}
-    kept = {n: p for n, p in inputs.parameters.items() if n not in prices}
-    rows = kept | {name: replace(inputs.parameters[twin], name=name) for name, twin in held.items()}
-    new = {n: x for n, x in draws.items() if n not in prices}
-    values = new | {name: np.array([inputs.parameters[twin].value]) for name, twin in held.items()}
-    return NamedDraws(values), replace(inputs, parameters=rows)
+def exchanged(subject: Subject, source: Mapping[str, str]) -> tuple[dict[str, Array], Inputs]:
+    """Draws and inputs in which every strategy has all that its `source` has, and nothing else: parameters, rows, drugs, duration."""
+    inputs = subject.own_curves
+    owners = _owners(inputs)
+    like = {n: n for n, owner in owners.items() if not owner}  # parameter -> the one whose place it takes
+    for name, owner in owners.items():
+        like |= {name.removesuffix(owner) + s: name for s, other in source.items() if owner and other == owner}
+    rows = []
+    for row in inputs.payoffs:
+        takers = [s for s, other in source.items() if other == row.owner.name]
+        rows += [replace(row, owner=replace(row.owner, name=s)) for s in takers] if row.owner.kind == "strategy" else [row]
+    strategies = {s.name: s for s in inputs.settings.strategies}
+    theirs = [strategies[source[name]].model_copy(update={"name": s.name, "label": s.label}) for name, s in strategies.items()]
+    drugs = {name: drug for name, drug in inputs.settings.drugs.items() if any(name in s.drugs for s in theirs)}
+    rows = [row for row in rows if not row.drug or row.drug in drugs]
+    settings = inputs.settings.model_copy(
+        update={"strategies": theirs, "drugs": drugs}
+    )  # by hand: schemes may be left without a drug
+    parameters = {name: replace(inputs.parameters[other], name=name) for name, other in like.items()}
+    draws = NamedDraws((name, subject.base[other]) for name, other in like.items())
+    return draws, replace(inputs, parameters=parameters, payoffs=tuple(rows), settings=settings)
 
 
-def _owner(name: str, strategies: tuple[str, ...]) -> str:
-    """Strategy after which a parameter is named, or nothing."""
-    return max((s for s in strategies if name.endswith(f"_{s}")), key=len, default="")
+def _owners(inputs: Inputs) -> dict[str, str]:
+    """Parameter -> the strategy after which it is named, or nothing; one that stands in an amount as it is belongs to nobody."""
+    as_they_are = set().union(*(recount.names_in(text) for text in set(amounts(inputs))))
+    named = {n: [s for s in inputs.settings.strategy_names if n.endswith(f"_{s}")] for n in inputs.parameters}
+    return {n: "" if n in as_they_are else max(own, key=len, default="") for n, own in named.items()}
 
 
-def _unit(inputs: Inputs, name: str) -> float:
-    return YEARS.get(inputs.parameters[name].unit, 1.0)
+def amounts(inputs: Inputs) -> list[str]:
+    """The text of every amount: of rows and of drugs."""
+    drugs = inputs.settings.drugs.values()
+    texts = [row.amount.text for row in inputs.payoffs] + [
+        text for drug in drugs for text in (drug.price, drug.dispensed) if text
+    ]
+    for drug in drugs:
+        texts += [*drug.steps.prices, drug.steps.rate] if drug.steps else []
+        texts += [drug.vials.dose, drug.vials.size, drug.vials.spread, *drug.vials.prices.values()] if drug.vials else []
+    return texts
 
 
 def no_difference_in_effect(subject: Subject) -> Finding:
@@ -142,23 +170,9 @@ def _pairwise(subject: Subject, found: Outcomes, arrangement: str):  # type: ign
 
 def swapped(subject: Subject) -> Finding:
     """R7: the first strategy and the comparator exchange all their inputs."""
-    inputs, changes = subject.own_curves, dict(subject.base)
     a, b = subject.names[subject.first], subject.names[subject.reference]
-    for name in subject.base:
-        if _owner(name, subject.names) == a:
-            twin = name.removesuffix(a) + b
-            if twin in subject.base:
-                changes[name] = subject.base[twin] * _unit(inputs, twin) / _unit(inputs, name)
-                changes[twin] = subject.base[name] * _unit(inputs, name) / _unit(inputs, twin)
-    one, other = (inputs.settings.strategies[i] for i in (subject.first, subject.reference))
-    terms = {a: other, b: one}
-    strategies = [
-        s.model_dump() | {k: getattr(terms.get(s.name, s), k) for k in ("drugs", "treatment_cycles")}
-        for s in inputs.settings.strategies
-    ]
-    source = {s: s for s in subject.names} | {a: b, b: a}
-    exchanged = _with_prices_of(source, changes, inputs.with_settings(strategies=strategies))
-    before, after = model.evaluate(subject.base, inputs), model.evaluate(*exchanged)
+    before = model.evaluate(subject.base, subject.own_curves)
+    after = model.evaluate(*exchanged(subject, {s: s for s in subject.names} | {a: b, b: a}))
     order = list(range(len(subject.names)))
     order[subject.first], order[subject.reference] = order[subject.reference], order[subject.first]
     pairs = {f"costs ({x})": (after.total_costs(x), before.total_costs(x)[order]) for x in before.price_arrangements}
@@ -182,77 +196,87 @@ def _named(one: Outcomes, other: Outcomes) -> Pairs:
 
 
 def second_year(subject: Subject) -> Finding:
-    """R9: what the 27th cycle, two years on, adds at 10 %."""
-    rate = 0.1
+    """R9: what the cycle two years on adds at 10 %."""
+    rate, dt = 0.1, subject.dt
     rates: dict[str, Any] = {"discount_rate_costs": rate, "discount_rate_effects": rate}
-    shorter, longer = (subject.run(horizon_years=n * DT, **rates) for n in (26, 27))
+    n = round(2 / dt)
+    shorter, longer = (subject.run(horizon_years=cycles * dt, **rates) for cycles in (n, n + 1))
     assert shorter.undiscounted is not None and longer.undiscounted is not None
     plain = {s: longer.undiscounted.life_years[s] - shorter.undiscounted.life_years[s] for s in STATES}
-    factor = (1 + rate) ** -(26.5 * 28 / 365.25)
+    factor = subject.ledger.discount(rate, (n + 0.5) * dt)
     pairs: Pairs = {f"time {s}": (longer.life_years[s], shorter.life_years[s] + plain[s] * factor) for s in STATES}
-    packs = [o.costs["list" if "list" in o.costs else next(iter(o.costs))]["monitoring"] for o in (longer, shorter)]
-    plain_packs = [o.undiscounted.costs[next(iter(o.costs))]["monitoring"] for o in (longer, shorter) if o.undiscounted]
-    start = (1 + rate) ** -(26 * 28 / 365.25)
-    pairs["monitoring"] = (packs[0], packs[1] + (plain_packs[0] - plain_packs[1]) * start)
-    return all_equal(pairs, 1e-11, to="the flow of the 27th cycle over (1 + r) to the power of its years")
+    a = next(iter(longer.costs))
+    for c in _components(subject, {"cycle on treatment", "pack", "cycle after"}):
+        more = longer.undiscounted.costs[a][c] - shorter.undiscounted.costs[a][c]
+        pairs[c] = (longer.costs[a][c], shorter.costs[a][c] + more * subject.ledger.discount(rate, n * dt))
+    return all_equal(pairs, 1e-11, to="the flow of that cycle over (1 + r) to the power of its years")
+
+
+def _components(subject: Subject, kinds: Container[str]) -> list[str]:
+    """Components of costs all of whose rows are of these measures."""
+    rows = list(subject.ledger.rows("cost"))
+    others = {row.component for row in rows if row.measure.kind not in kinds}
+    return [c for c in dict.fromkeys(row.component for row in rows) if c not in others]
 
 
 def higher_rates(subject: Subject) -> Finding:
     """R10: discount rates raised."""
-    enough = max(1.0, subject.inputs.settings.horizon_years)  # what is bought at the start is never discounted
+    enough = max(2.0, subject.inputs.settings.horizon_years)  # what is bought at the start is never discounted
     rates = (0.0, 0.035, 0.1)
-    totals = [_totals(subject, subject.run(discount_rate_costs=r, discount_rate_effects=r, horizon_years=enough)) for r in rates]
-    falls = all(bool(((after < before) | (before == 0)).all()) for before, after in neighbours(totals))
-    return holds(
-        falls, "costs, life-years and QALYs fall", f"they {'fall' if falls else 'do not all fall'} at 0, 3.5 and 10 %", "strict"
-    )
+    runs = [subject.run(discount_rate_costs=r, discount_rate_effects=r, horizon_years=enough) for r in rates]
+    rising = [name for one, other in neighbours(runs) for name, (x, y) in _in_size(subject, one, other).items() if _grows(x, y)]
+    falls = all(bool((y.total_life_years < x.total_life_years).all()) for x, y in neighbours(runs)) and not rising
+    found = f"they {'fall' if falls else 'do not all fall'} at 0, 3.5 and 10 %: rising {listed(rising)}"
+    return holds(falls, "costs, life-years and QALYs fall", found, "strict for life-years")
 
 
-def _totals(subject: Subject, found: Outcomes) -> Array:
-    """Costs, life-years, and QALYs of each state, taken as losses where its utility is below 0: all are sums of flows of one sign."""
-    costs = [found.total_costs(a) for a in found.price_arrangements]
-    return np.stack([*costs, found.total_life_years, *(np.sign(subject.base[f"u_{s}"]) * found.qalys[s] for s in STATES)])
+def _in_size(subject: Subject, one: Outcomes, other: Outcomes) -> dict[str, tuple[Array, Array]]:
+    """Components that are sums of flows of one sign, in size, in two runs; what a refund takes back later is none."""
+    settings = subject.inputs.settings
+    pairs: dict[str, tuple[Array, Array]] = {}
+    money, health = recount.signs(subject.ledger, "cost"), recount.signs(subject.ledger, "qaly")
+    for a in one.costs:
+        refunded = {drug for drug, scheme in settings.schemes_in(a).items() if scheme.kind == "response_refund"}
+        mixed = {row.component for row in subject.ledger.rows("cost") if row.drug in refunded}
+        parts = [c for c in one.costs[a] if money[c].all() and c not in mixed]
+        pairs |= {f"{c} ({a})": (money[c] * one.costs[a][c], money[c] * other.costs[a][c]) for c in parts}
+    pairs |= {f"QALYs {c}": (health[c] * x, health[c] * other.qalys[c]) for c, x in one.qalys.items() if health[c].all()}
+    return pairs | {"life-years": (one.total_life_years, other.total_life_years)}
+
+
+def _grows(before: Array, after: Array) -> bool:
+    return bool((after > before + 1e-12 * np.abs(before)).any())
 
 
 def extreme_rate(subject: Subject) -> Finding:
-    """R11: a discount rate at which only the first cycle counts."""
-    rate = 1e60  # a factor of 2.5e-5 a cycle; beyond what settings allow, so put in by hand
+    """R11: a discount rate at which only the first cycle counts (the first few where cycles are days)."""
+    power = min(300.0, 4.6 / subject.dt)  # a factor of 2.5e-5 a cycle; beyond what settings allow, so put in by hand
+    rate, few = 10.0**power, max(1, int(np.ceil(4.6 / subject.dt / power)))
+    if subject.inputs.settings.discounting == "by_year":
+        few = int(np.ceil(1 / subject.dt)) + 1
     settings = subject.inputs.settings.model_copy(update={"discount_rate_costs": rate, "discount_rate_effects": rate})
-    found = model.evaluate(subject.base, replace(subject.inputs, settings=settings))
-    ledger = _ledger(subject)
-    x, count = {s: subject.trace[s] for s in STATES}, subject.inputs.settings.time_in_state
-    first = {"life_table": (0.5, 0.5), "start": (1.0, 0.0), "end": (0.0, 1.0)}[count]
-    lived = sum(first[0] * x[s][0] + first[1] * x[s][1] for s in STATES) * DT * (1 + rate) ** -(DT / 2)
-    start = subject.trace["on_treatment"][0] * subject.base["p_pack_dispensed"] * recount.pack_price(ledger)[0]
+    inputs = replace(subject.inputs, settings=settings)
+    found = model.evaluate(subject.base, inputs)
+    ledger = recount.Ledger(inputs, subject.base, {name: x[: few + 1] for name, x in subject.trace.items()})
+    lived = sum(ledger.lived(s, rate) for s in STATES)
     pairs: Pairs = {"life-years": (found.total_life_years, lived)}
-    if "list" in found.costs:
-        pairs["packs"] = (found.costs["list"]["lenalidomide"], ledger.has("lenalidomide") * start)
+    again = recount.costs(ledger, rate)
+    for a, costs in found.costs.items():
+        if all(scheme.kind != "response_refund" for scheme in settings.schemes_in(a).values()):
+            pairs[f"costs ({a})"] = (sum(costs.values()), sum(again[a].values()))
     return all_equal(pairs, 1e-3, to="what the first cycle brings")
-
-
-def _ledger(subject: Subject) -> recount.Ledger:
-    return recount.Ledger(subject.inputs, subject.base, subject.trace)
 
 
 def order_of_totals(subject: Subject) -> Finding:
     """R12: discounted beside undiscounted, QALYs beside life-years."""
     found, plain = subject.outcomes, subject.outcomes.undiscounted
     assert plain is not None
-    rules = {
-        "discounted life-years": bool((found.total_life_years <= plain.total_life_years + 1e-12).all()),
-        "discounted costs": all(
-            bool((found.total_costs(a) <= plain.total_costs(a) + 1e-9).all()) for a in found.price_arrangements
-        ),
-        "QALYs": bool((found.total_qalys <= found.total_life_years + 1e-12).all()),
-    }
-    for s in STATES:  # of a utility below 0 more years are fewer QALYs, and discounting takes from the loss
-        value = float(subject.base[f"u_{s}"][0])
-        rules[f"discounted QALYs {s}"] = bool((np.sign(value) * (plain.qalys[s] - found.qalys[s]) >= -1e-12).all())
-        rules[f"u_{s} {value:g}"] = bool((found.qalys[s] <= found.life_years[s] + 1e-12).all()) and value <= 1
-    wrong = [name for name, is_so in rules.items() if not is_so]
-    expected = (
-        "discounted at most undiscounted (QALYs where the utility is not below 0), QALYs at most life-years, utilities at most 1"
-    )
+    wrong = [f"discounted {name}" for name, (x, y) in _in_size(subject, plain, found).items() if _grows(x, y)]
+    above = [name for name in subject.beginning("u_") if float(subject.base[name][0]) > 1]
+    wrong += [f"{name} {float(subject.base[name][0]):g}" for name in above]
+    if bool((found.total_qalys > found.total_life_years + 1e-12).any()):
+        wrong.append("QALYs")
+    expected = "discounted at most undiscounted in size, QALYs at most life-years, utilities at most 1"
     return holds(not wrong, expected, f"exceeded by: {listed(wrong)}", "1e-12")
 
 
@@ -260,21 +284,42 @@ def quality_within_bounds(subject: Subject) -> Finding:
     """R13: mean utility of the time lived."""
     plain = subject.outcomes.undiscounted
     assert plain is not None
-    held = [float(subject.base[f"u_{s}"][0]) for s in STATES]
-    mean = sum(plain.qalys[s] for s in STATES) / plain.total_life_years
-    low = min(held) if subject.inputs.settings.utility_age_adjustment == "none" else -np.inf
-    is_so = bool((mean >= low - 1e-12).all() and (mean <= max(held) + 1e-12).all())
-    return holds(is_so, f"mean utility from {min(held):g} to {max(held):g}", f"{mean.min():.3f} to {mean.max():.3f}", "1e-12")
+    bounds = utility_bounds(subject.ledger, plain)
+    if bounds is None:
+        return not_applicable("no QALYs come from years in a state alone")
+    gained, lived, low, high = bounds
+    is_so = bool((gained >= low * lived - 1e-12).all() and (gained <= high * lived + 1e-12).all())
+    mean = gained / lived
+    expected = f"mean utility from {low.min():g} to {high.max():g}"
+    return holds(is_so, expected, f"{mean.min():.3f} to {mean.max():.3f}", "1e-12")
+
+
+def utility_bounds(ledger: recount.Ledger, plain: Outcomes) -> tuple[Array, Array, Array, Array] | None:
+    """QALYs of years lived, those years, and between which utilities their mean must lie, (strategy, draw); None where there are none."""
+    parts = {s: recount.of_years_in(ledger, s) for s in STATES}
+    states = [s for s in STATES if parts[s]]
+    if not states:
+        return None
+    worth = []
+    for s in states:
+        rows = [row for row in ledger.rows("qaly") if row.component in parts[s]]
+        worth.append(np.sum([ledger.worth(row) for row in rows], axis=0))
+    low = np.min(worth, axis=0)
+    if ledger.inputs.settings.utility_age_adjustment != "none":  # then the mean falls with age, below all of them
+        low = np.full_like(low, -np.inf)
+    gained = np.sum([plain.qalys[c] for s in states for c in parts[s]], axis=0)
+    return gained, np.sum([plain.life_years[s] for s in states], axis=0), low, np.max(worth, axis=0)
 
 
 def shorter_horizon(subject: Subject) -> Finding:
     """R14: shorter horizons."""
     years = subject.inputs.settings.horizon_years
-    totals = [_totals(subject, subject.run(horizon_years=max(DT, years * share))) for share in (0.1, 0.3, 0.6, 1.0)]
-    rises = all(bool((after >= before - 1e-9).all()) for before, after in neighbours(totals))
-    return holds(
-        rises, "no total falls as the horizon grows", f"they {'never fall' if rises else 'fall'} over four horizons", "not less"
-    )
+    runs = [subject.run(horizon_years=max(subject.dt, years * share)) for share in (0.1, 0.3, 0.6, 1.0)]
+    fall = [
+        name for one, other in neighbours(runs) for name, (x, y) in _in_size(subject, one, other).items() if (y < x - 1e-9).any()
+    ]
+    found = f"they {'fall' if fall else 'never fall'} over four horizons: {listed(fall)}"
+    return holds(not fall, "no total falls as the horizon grows", found, "not less")
 
 
 def half_cycle(subject: Subject) -> Finding:
@@ -284,10 +329,13 @@ def half_cycle(subject: Subject) -> Finding:
     for s in STATES:
         left = subject.trace[s][0] - subject.trace[s][-1]
         plain = {count: o.undiscounted.life_years[s] for count, o in by.items() if o.undiscounted}
-        pairs[f"start less mean, {s}"] = (plain["start"], plain["life_table"] + left * DT / 2)
-        pairs[f"mean less end, {s}"] = (plain["life_table"], plain["end"] + left * DT / 2)
+        pairs[f"start less mean, {s}"] = (plain["start"], plain["life_table"] + left * subject.dt / 2)
+        pairs[f"mean less end, {s}"] = (plain["life_table"], plain["end"] + left * subject.dt / 2)
+    bought = _components(
+        subject, {"start", "start mid-cycle", "cycle on treatment", "pack", "charged pack", "cycle after", "entry to", "death"}
+    )
     for a, costs in by["start"].costs.items():
-        for c in set(costs) - {"post_progression_care", "second_cancers"}:
+        for c in bought:
             pairs[f"{c} ({a})"] = (costs[c], by["end"].costs[a][c])
     return all_equal(pairs, 1e-9, to="half a cycle of those who left; what is bought does not change")
 
@@ -311,44 +359,56 @@ def sums(subject: Subject) -> Finding:
 
 
 def acquisition(subject: Subject) -> Finding:
-    """R17: every strength of lenalidomide made GBP 100 dearer."""
-    names = subject.beginning("c_lenalidomide_")
-    if not names or not any("lenalidomide" in s.drugs for s in subject.inputs.settings.strategies):
-        return not_applicable("no strategy has lenalidomide")
-    rise = 100.0
-    after = subject.run({n: subject.base[n] + rise for n in names})
-    ledger = _ledger(subject)
+    """R17: every price of a drug made dearer by 100."""
     pairs: Pairs = {}
-    share = (
-        1.0 if subject.inputs.settings.dose == "stepwise" else sum(subject.base[f"p_packs_{s}mg"] for s in (5, 10, 15, 20, 25))
-    )
-    flat = np.ones((len(ledger.starts), 1)) * rise * share
-    for a, costs in after.costs.items():
-        terms = None if a == "list" else subject.inputs.settings.schemes[a]
-        expected = recount.lenalidomide(ledger, terms, subject.inputs.settings.discount_rate_costs, price=flat)
-        pairs[f"lenalidomide ({a})"] = (costs["lenalidomide"] - subject.outcomes.costs[a]["lenalidomide"], expected)
-        for c in set(costs) - {"lenalidomide", "later_lenalidomide"}:
-            pairs[f"{c} ({a})"] = (costs[c], subject.outcomes.costs[a][c])
+    before = recount.costs(subject.ledger, subject.inputs.settings.discount_rate_costs)
+    for drug in subject.inputs.priced_drugs:
+        changes = {name: subject.base[name] + 100.0 for name in drug_prices(subject, drug)}
+        after = recount.costs(_with(subject, changes), subject.inputs.settings.discount_rate_costs)
+        found = subject.run(changes)
+        for a, costs in found.costs.items():
+            rise = {c: (x - subject.outcomes.costs[a][c], after[a][c] - before[a][c]) for c, x in costs.items()}
+            pairs |= {f"{c} ({drug}, {a})": pair for c, pair in rise.items() if np.any(pair[1])}
+            others = [c for c, pair in rise.items() if not np.any(pair[1])]
+            pairs |= {f"{c} ({drug}, {a})": (costs[c], subject.outcomes.costs[a][c]) for c in others}
+    if not pairs:
+        return not_applicable("no drug has a price")
     return all_equal(pairs, 1e-9, to="the rise times the packs charged, and nothing else")
+
+
+def of_events(subject: Subject) -> tuple[list[str], list[str]]:
+    """Parameters that only adverse events read: what they cost and take away, and how often they happen."""
+    about, others = ({n for row in subject.inputs.payoffs if bool(row.event) == is_one for n in recount.names_in(row.amount.text)}
+                     for is_one in (True, False))  # fmt: skip
+    stems = about - others - {"p_response"}  # which treatment may end by
+    own = sorted(subject.read & (stems | {f"{stem}_{s}" for stem in stems for s in subject.names}))
+    return [n for n in own if n.startswith(("c_", "du_"))], [n for n in own if n.startswith(("p_", "r_", "n_"))]
+
+
+def _comes_to_nothing(subject: Subject, names: Iterable[str]) -> bool:
+    """Whether adverse events cost and take away nothing with these parameters at nought."""
+    ledger = _with(subject, dict.fromkeys(names, 0.0))
+    return all((ledger.worth(row) == 0).all() for row in (*ledger.rows("cost"), *ledger.rows("qaly")) if row.event)
 
 
 def adverse_events(subject: Subject) -> Finding:
     """R18: adverse events without consequences, and consequences without events."""
-    events = model.adverse_events(subject.inputs)
-    if not events:
+    worth, shares = of_events(subject)
+    if not worth or not shares:
         return not_applicable("the inputs have no adverse events")
-    nothing = subject.run({f"{q}_{e}": 0.0 for e in events for q in ("c", "du")})
-    never = subject.run({f"p_{e}_{s}": 0.0 for e in events for s in subject.names})
-    # events are counted in the first cycle whatever happens after, so time and states are the same
+    if not (_comes_to_nothing(subject, worth) and _comes_to_nothing(subject, shares)):
+        return not_applicable("costs, losses or shares of adverse events rest on more than parameters of their own")
+    # whether they happen or not, time and states are the same
+    nothing, never = (subject.run(dict.fromkeys(names, 0.0)) for names in (worth, shares))
     return all_equal(_named(nothing, never), to="without consequences as without events")
 
 
 def adverse_events_extreme(subject: Subject) -> Finding:
     """R19: nobody and everybody has adverse events."""
-    events = model.adverse_events(subject.inputs)
-    if not events:
+    _, shares = of_events(subject)
+    if not shares:
         return not_applicable("the inputs have no adverse events")
-    none, all_have = (subject.run({f"p_{e}_{s}": p for e in events for s in subject.names}) for p in (0.0, 1.0))
+    none, all_have = (subject.run(dict.fromkeys(shares, p)) for p in (0.0, 1.0))
     dearer = all(bool((all_have.total_costs(a) > none.total_costs(a)).all()) for a in none.price_arrangements)
     worse = bool((all_have.total_qalys < none.total_qalys).all())
     return holds(dearer and worse, "costs up, QALYs down", f"costs {'up' if dearer else 'not up'}, QALYs {'down' if worse else 'not down'}",
@@ -357,15 +417,22 @@ def adverse_events_extreme(subject: Subject) -> Finding:
 
 def price_per_time(subject: Subject) -> Finding:
     """R20: undiscounted drug cost over time on treatment."""
-    plain = subject.outcomes.undiscounted
+    plain, ledger, settings = subject.outcomes.undiscounted, subject.ledger, subject.inputs.settings
     assert plain is not None
-    given = [i for i, s in enumerate(subject.inputs.settings.strategies) if "lenalidomide" in s.drugs]
-    if not given or "list" not in plain.costs or subject.inputs.settings.dose == "stepwise":
-        return not_applicable("no strategy has lenalidomide at one list price throughout")
-    cycles = subject.trace["on_treatment"][:-1].sum(axis=0)
-    price = subject.base["p_pack_dispensed"] * recount.pack_price(_ledger(subject))[0]
-    return equal(plain.costs["list"]["lenalidomide"][given] / cycles[given], np.broadcast_to(price, (len(given), 1)), 1e-9,
-                 to="undiscounted cost over mean cycles on treatment is the price of a pack")  # fmt: skip
+    pairs: Pairs = {}
+    for row in ledger.rows("cost"):
+        alone = [other.component for other in ledger.rows("cost")].count(row.component) == 1
+        stepped = row.drug and settings.drugs[row.drug].steps and settings.dose == "stepwise"
+        is_one_a_cycle = row.measure.kind == "charged pack" and row.owner.kind == "drug" and not stepped
+        if not (is_one_a_cycle and alone and "list" in plain.costs) or any(row.drug in s.schedules for s in settings.strategies):
+            continue
+        given = [i for i, s in enumerate(settings.strategies) if recount.is_for(row, s)]
+        q = np.array([ledger.dispensed(row.drug, settings.strategies[i]) for i in given])
+        cycles = subject.trace["on_treatment"][:-1].sum(axis=0)[given]
+        pairs[row.component] = (plain.costs["list"][row.component][given] / cycles, q * ledger.worth(row)[given])
+    if not pairs:
+        return not_applicable("no strategy has a drug at one list price throughout")
+    return all_equal(pairs, 1e-9, to="undiscounted cost over mean cycles on treatment is the price of a pack")
 
 
 def treatment_difference(subject: Subject) -> Finding:
@@ -377,10 +444,12 @@ def treatment_difference(subject: Subject) -> Finding:
         for quantity, power in (("median_pfs", 1), ("median_os", 1), ("r_death_progressed", -1)):
             mine, its = (f"{quantity}_{subject.names[i]}" for i in (subject.first, subject.reference))
             if mine in subject.base and its in subject.base:
-                one, other = (float(subject.base[n][0]) * _unit(inputs, n) for n in (mine, its))
+                one, other = (
+                    float(subject.base[n][0]) * inputs.settings.years_per(inputs.parameters[n].unit) for n in (mine, its)
+                )
                 if one > 0 and other > 0:
                     time = other**power + by * (one**power - other**power)
-                    changes[mine] = max(time, one**power / 100) ** power / _unit(inputs, mine)
+                    changes[mine] = max(time, one**power / 100) ** power / inputs.settings.years_per(inputs.parameters[mine].unit)
         total = subject.run(changes, inputs).total_qalys
         gains.append(float(total[subject.first, 0] - total[subject.reference, 0]))
     none, half, one, twice = gains
@@ -398,8 +467,15 @@ def treatment_difference(subject: Subject) -> Finding:
 
 def dearer_throughout(subject: Subject) -> Finding:
     """R22: all prices raised by a tenth."""
-    after = subject.run({n: 1.1 * subject.base[n] for n in subject.base if n.startswith("c_")})
-    pairs = {a: (after.total_costs(a), 1.1 * subject.outcomes.total_costs(a)) for a in after.price_arrangements}
+    changes = {n: 1.1 * subject.base[n] for n in subject.base if n.startswith("c_")}
+    ledger = _with(subject, changes)
+    if any(difference(ledger.worth(row), 1.1 * subject.ledger.worth(row)) > 1e-12 for row in ledger.rows("cost")):
+        return not_applicable("some amounts of costs are not in proportion to the costs (c_...) in them")
+    after = subject.run(changes)
+    of_share = [a for a in after.costs if all(s.most_paid is None for s in subject.inputs.settings.schemes_in(a).values())]
+    pairs = {a: (after.total_costs(a), 1.1 * subject.outcomes.total_costs(a)) for a in of_share}
+    if not pairs:
+        return not_applicable("every price arrangement caps what is paid for a person")
     return all_equal(pairs, to="all costs rise by a tenth")
 
 
@@ -504,29 +580,49 @@ def counted_again(subject: Subject) -> Finding:
 
 
 def schemes(subject: Subject) -> Finding:
-    """R29: caps of 5 and 6 cycles and beyond the horizon, a free start, a discount."""
-    enough = subject.with_settings(subject.inputs, horizon_years=max(1.0, subject.inputs.settings.horizon_years))
+    """R29: caps of 5 and 6 cycles and beyond the horizon, a free start, discounts, for each drug that is charged by the pack."""
+    enough = subject.with_settings(subject.inputs, horizon_years=max(2.0, 8 * subject.dt, subject.inputs.settings.horizon_years))
+    enough = subject.with_settings(enough, scheme_counts="calendar", **PLAIN)
     settings = enough.settings
-    terms = {
-        "one": {"kind": "drug_cost_cap", "label": "5 cycles charged", "drug_cost_cap_cycles": 5},
-        "two": {"kind": "drug_cost_cap", "label": "6 cycles charged", "drug_cost_cap_cycles": 6},
-        "never": {"kind": "drug_cost_cap", "label": "beyond the horizon", "drug_cost_cap_cycles": settings.n_cycles + 1},
-        "start": {"kind": "free_start", "label": "5 cycles free", "free_cycles": 5},
-        "off": {"kind": "price_discount", "label": "three tenths off", "price_discount": 0.3},
-    }
-    found = subject.run(None, enough, schemes=terms, price_arrangements=["list", *terms], scheme_counts="calendar", **PLAIN)
-    drug = {a: found.costs[a]["lenalidomide"] for a in found.costs}
-    ledger = recount.Ledger(enough, subject.base, subject.follow(None, enough, **PLAIN))
-    value = subject.base["p_pack_dispensed"] * recount.pack_price(ledger)[5]
-    sixth = ledger.has("lenalidomide") * ledger.trace["on_treatment"][5] * value * (1 + settings.discount_rate_costs) ** (-5 * DT)
-    pairs: Pairs = {
-        "a sixth cycle charged": (drug["two"] - drug["one"], sixth),
-        "a cap beyond the horizon": (drug["never"], drug["list"]),
-        "first cycles free": (drug["start"], drug["list"] - drug["one"]),
-        "three tenths off": (drug["off"], 0.7 * drug["list"]),
-    }
-    others = set(found.costs["list"]) - {"lenalidomide", "scheme_running"}
-    pairs |= {f"{c} ({a})": (found.costs[a][c], found.costs["list"][c]) for a in terms for c in others}
+    ledger = recount.Ledger(enough, subject.base, subject.follow(None, enough))
+    rows = [row for row in ledger.rows("cost") if row.measure.kind == "charged pack" and row.owner.kind == "drug"]
+    pairs: Pairs = {}
+    for drug in dict.fromkeys(row.drug for row in rows):
+        terms = {
+            "one": {"kind": "drug_cost_cap", "label": "5 cycles charged", "drug_cost_cap_cycles": 5},
+            "two": {"kind": "drug_cost_cap", "label": "6 cycles charged", "drug_cost_cap_cycles": 6},
+            "never": {"kind": "drug_cost_cap", "label": "beyond the horizon", "drug_cost_cap_cycles": 10_000},
+            "start": {"kind": "free_start", "label": "5 cycles free", "free_cycles": 5},
+            "off": {"kind": "price_discount", "label": "three tenths off", "price_discount": 0.3},
+            "gift": {"kind": "price_discount", "label": "all off", "price_discount": 1.0},
+        }
+        named = {name: {"drug": drug, **term} for name, term in terms.items()}
+        found = subject.run(None, enough, schemes=named, arrangements={}, price_arrangements=["list", *named])
+        own = [row for row in rows if row.drug == drug]
+        paid = {a: sum(costs[c] for c in dict.fromkeys(row.component for row in own)) for a, costs in found.costs.items()}
+        packs = {a: x - paid["gift"] for a, x in paid.items()}  # without what else is in the component
+        sixth = np.zeros(ledger.shape)
+        for i, who in enumerate(settings.strategies):
+            for row in own:
+                if recount.is_for(row, who):
+                    scheduled = any(drug in s.schedules for s in settings.strategies)
+                    cycle, number, people = recount.given(ledger, drug, i, by_day=scheduled)
+                    price = ledger.price(drug, who)
+                    each = ledger.amount(row.amount.text, who, price=None if price is None else price[cycle])
+                    value = people * each * ledger.discount(settings.discount_rate_costs, cycle * ledger.dt)[:, None]
+                    sixth[i] += ledger.dispensed(drug, who) * np.sum(value[number == 5], axis=0)
+        words = f" ({drug})"
+        pairs |= {
+            f"a sixth cycle charged{words}": (packs["two"] - packs["one"], sixth),
+            f"a cap beyond the horizon{words}": (packs["never"], packs["list"]),
+            f"first cycles free{words}": (packs["start"], packs["list"] - packs["one"]),
+            f"three tenths off{words}": (packs["off"], 0.7 * packs["list"]),
+        }
+        touched = {row.component for row in own} | {row.component for row in ledger.rows("cost") if row.owner.kind == "scheme"}
+        others = set(found.costs["list"]) - touched
+        pairs |= {f"{c} ({drug}, {a})": (found.costs[a][c], found.costs["list"][c]) for a in terms for c in others}
+    if not pairs:
+        return not_applicable("no drug is charged by the pack")
     return all_equal(pairs, 1e-9, to="each scheme moves the price of its packs and nothing else")
 
 
@@ -565,14 +661,15 @@ def weights_about(losses: Iterable[float], rule: Mapping[str, Any]) -> list[floa
 def general_qalys(subject: Subject) -> float:
     """Discounted QALYs of the general population of the patients' age and sex to the end of the life table, men and women apart."""
     age, men = float(subject.base["age_start"][0]), float(subject.base["p_male"][0])
-    n = int((len(subject.inputs.life_table.male) - age) / DT)
+    dt = subject.dt
+    n = int((len(subject.inputs.life_table.male) - age) / dt)
     rate, total = subject.inputs.settings.discount_rate_effects, 0.0
     for share, is_male in ((men, 1.0), (1 - men, 0.0)):
-        alive = recount.general_survival(subject.inputs.life_table, np.array([age]), np.array([is_male]), n)[:, 0]
+        alive = recount.general_survival(subject.inputs.life_table, np.array([age]), np.array([is_male]), n, dt)[:, 0]
         for c in range(n):
-            middle = (c + 0.5) * DT
+            middle = (c + 0.5) * dt
             norm = float(subject.inputs.utility_norm.at(np.array([age + middle]), is_male)[0])
-            total += share * norm * (alive[c] + alive[c + 1]) / 2 * DT * (1 + rate) ** -middle
+            total += share * norm * (alive[c] + alive[c + 1]) / 2 * dt * float(subject.ledger.discount(rate, middle))
     return total
 
 
@@ -580,32 +677,32 @@ WORKBOOK = (
     "not done here but elsewhere: every live workbook compares its results with the engine's on its sheets Checks and Engine, and "
     "tests/report/test_live_agreement.py recalculates workbooks, with inputs changed in the file too"
 )
-MONEY, HEALTH = "valuation.py: costs", "valuation.py: qalys; payoffs.py"
-UTILITIES = "parameters.csv: u_progression_free, u_progressed"
+MONEY, HEALTH = "payoffs.csv; valuation.py: costs", "payoffs.csv; valuation.py: qalys"
+UTILITIES = "parameters.csv: u_..."
 PROGNOSIS = "parameters.csv: median_pfs_..., median_os_..., r_death_progressed_..."
 
 CHECKS = (
     Check("R1", "Utilities of one and no losses", HEALTH, full_health),
     Check("R2", "Utilities of nought and no losses", HEALTH, no_health),
-    Check("R3", "Both utilities lowered by 0.05", HEALTH, less_health),
+    Check("R3", "All utilities lowered by 0.05", HEALTH, less_health),
     Check("R4", "All prices at nought", MONEY, no_prices),
     Check("R5", "Every strategy gets what the comparator has", "curves.py; by_strategy", no_difference_in_effect),
     Check("R6", "The same, and what is said of it", "decision/incremental.py", no_difference_at_all),
     Check("R7", "The first strategy and the comparator exchange all their inputs", "by_strategy; the order of strategies", swapped),
-    Check("R8", "Discount rates of nought", "payoffs.py: discount_factors", no_discounting),
-    Check("R9", "What the 27th cycle, two years on, adds at 10 %", "payoffs.py: discount_factors; sums.py", second_year),
-    Check("R10", "Discount rates raised", "payoffs.py: discount_factors", higher_rates),
-    Check("R11", "A discount rate at which only the first cycle counts", "payoffs.py; sums.py", extreme_rate),
+    Check("R8", "Discount rates of nought", "cohort/payoffs.py: discount_factors", no_discounting),
+    Check("R9", "What the cycle two years on adds at 10 %", "cohort/payoffs.py: discount_factors; sums.py", second_year),
+    Check("R10", "Discount rates raised", "cohort/payoffs.py: discount_factors", higher_rates),
+    Check("R11", "A discount rate at which only the first cycle counts", "cohort/payoffs.py; sums.py", extreme_rate),
     Check("R12", "Discounted beside undiscounted, QALYs beside life-years", f"{UTILITIES}; {HEALTH}", order_of_totals),
     Check("R13", "Mean utility of the time lived", f"{UTILITIES}; {HEALTH}", quality_within_bounds),
     Check("R14", "Shorter horizons", "settings.toml: horizon_years; sums.py", shorter_horizon),
-    Check("R15", "Time counted at starts, ends and their mean", "payoffs.py: years_in_state; sums.py", half_cycle),
+    Check("R15", "Time counted at starts, ends and their mean", "cohort/payoffs.py: years_in_state; sums.py", half_cycle),
     Check("R16", "Parts of the table added up", "analyses/base_case.py; outcomes.py", sums),
-    Check("R17", "Every strength of lenalidomide made GBP 100 dearer", "schemes.py; valuation.py: _packs", acquisition),
-    Check("R18", "Adverse events without consequences, and consequences without events", "valuation.py: _per_event", adverse_events),
-    Check("R19", "Nobody and everybody has adverse events", "parameters.csv: c_..., du_... of the events; valuation.py: _per_event",
+    Check("R17", "Every price of a drug made dearer by 100", "schemes.py; plan.py; valuation.py", acquisition),
+    Check("R18", "Adverse events without consequences, and consequences without events", "adverse_events.csv; read_events", adverse_events),
+    Check("R19", "Nobody and everybody has adverse events", "parameters.csv: c_..., du_... of the events; adverse_events.csv",
           adverse_events_extreme),
-    Check("R20", "Undiscounted drug cost over time on treatment", "parameters.csv: p_packs_..., p_pack_dispensed; valuation.py: _packs",
+    Check("R20", "Undiscounted drug cost over time on treatment", "settings.toml: price, dispensed of the drug; paths.py: Packs",
           price_per_time),
     Check("R21", "Difference of treatments taken away, halved and doubled", PROGNOSIS, treatment_difference),
     Check("R22", "All prices raised by a tenth (prices are inputs; the model has no index of inflation)", MONEY, dearer_throughout),
@@ -615,7 +712,7 @@ CHECKS = (
     Check("R26", "The same run made twice", "anything that keeps state between runs", run_again),
     Check("R27", "The engine beside the exported workbook", "", absent(WORKBOOK)),
     Check("R28", "Every cost, QALY and life-year counted again from the trace", "valuation.py; sums.py; schemes.py", counted_again),
-    Check("R29", "Caps of 5 and 6 cycles and beyond the horizon, a free start, a discount", "schemes.py; valuation.py: _packs", schemes),
+    Check("R29", "Caps of 5 and 6 cycles and beyond the horizon, a free start, discounts", "schemes.py; plan.py: scheme_of", schemes),
     Check("R30", "Severity at and below its cut-offs, and the QALYs it rests on",
           "the life table; rules.toml; decision/severity.py; background.py",
           severity_weight),

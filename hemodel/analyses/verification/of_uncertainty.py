@@ -11,6 +11,7 @@ from scipy import special
 
 from hemodel.analyses.psa import run_psa
 from hemodel.analyses.value_of_information import evppi, evsi_table
+from hemodel.analyses.verification import recount
 from hemodel.analyses.verification.findings import (
     FAIL,
     PASS,
@@ -23,6 +24,7 @@ from hemodel.analyses.verification.findings import (
     listed,
     not_applicable,
 )
+from hemodel.analyses.verification.of_results import utility_bounds
 from hemodel.analyses.verification.subject import ROLES_APART, Array, Subject, everything_seen, nobody_dies
 from hemodel.cohort import model
 from hemodel.errors import InputError
@@ -228,7 +230,7 @@ def second_seed(subject: Subject) -> Finding:
         for x, y in ((one.costs[a], other.costs[a]), (one.qalys, other.qalys)):
             error = np.sqrt((x.var(axis=1) + y.var(axis=1)) / subject.n_draws)
             worst = max(worst, float((np.abs(x.mean(axis=1) - y.mean(axis=1)) / error).max()))
-        for threshold in subject.inputs.settings.thresholds_gbp:
+        for threshold in subject.inputs.settings.threshold_values:
             choices.append(len({int(p.net_benefit(a, threshold).mean(axis=0).argmax()) for p in (one, other)}) == 1)
     verdict = FAIL if worst > ERRORS else PASS if all(choices) else REVIEW
     found = (
@@ -313,12 +315,12 @@ def rules_of_draws(subject: Subject, draws: Mapping[str, Array]) -> dict[str, Bo
     states = np.stack([seen[s] for s in ("progression_free", "progressed", "dead")])
     plain = found.undiscounted
     assert plain is not None
-    mean = sum(plain.qalys[s] for s in ("progression_free", "progressed")) / plain.total_life_years
-    of_age = subject.inputs.settings.utility_age_adjustment != "none"  # then the mean falls with age, below both
-    utilities = [draws[f"u_{state}"] for state in ("progression_free", "progressed")]
-    lowest = np.full_like(utilities[0], -np.inf) if of_age else np.minimum(*utilities)
-    packs = np.sum([draws[n] for n in draws if n.startswith("p_packs_")] or [np.ones_like(lowest)], axis=0)
-    parts = np.stack([x for costs in plain.costs.values() for x in costs.values()])
+    ledger = recount.Ledger(subject.inputs, draws, seen)
+    nothing = np.zeros(states.shape[2:])
+    gained, lived, lowest, highest = utility_bounds(ledger, plain) or (nothing, nothing, nothing, nothing)
+    packs = np.sum([draws[n] for n in draws if n.startswith("p_packs_")] or [np.ones(states.shape[-1])], axis=0)
+    signs = recount.signs(ledger, "cost")
+    parts = np.stack([np.where(signs[c] > 0, x, 0.0) for costs in plain.costs.values() for c, x in costs.items()])
     totals = [(found.total_costs(a), plain.total_costs(a)) for a in found.price_arrangements]
     return {
         "sum of states": (np.abs(states.sum(axis=0) - 1) <= 1e-12).all(axis=(0, 1)),
@@ -326,10 +328,10 @@ def rules_of_draws(subject: Subject, draws: Mapping[str, Array]) -> dict[str, Bo
         "the dead stay dead": (np.diff(seen["dead"], axis=0) >= -1e-15).all(axis=(0, 1)),
         "discounted life-years at most undiscounted": (found.total_life_years <= plain.total_life_years + 1e-12).all(axis=0),
         "discounted costs at most undiscounted": np.all([(x <= y * (1 + 1e-12)).all(axis=0) for x, y in totals], axis=0),
-        "no cost below 0": (parts >= -1e-9).all(axis=(0, 1)),
+        "no cost below 0 whose amounts are not": (parts >= -1e-9).all(axis=(0, 1)),
         "shares of packs": np.abs(packs - 1) <= 1e-9,
-        "mean utility at most the higher": (mean <= np.maximum(*utilities) + 1e-12).all(axis=0),
-        "mean utility at least the lower": (mean >= lowest - 1e-12).all(axis=0),
+        "mean utility at most the higher": (gained <= highest * lived + 1e-12).all(axis=0),
+        "mean utility at least the lower": (gained >= lowest * lived - 1e-12).all(axis=0),
     }
 
 
@@ -361,9 +363,9 @@ def information(subject: Subject) -> Finding:
 def every_parameter_moves_something(subject: Subject) -> Finding:
     """U14: each parameter is moved alone."""
     settings, around = subject.inputs.settings, _nothing_nought(subject)
-    drugs = [s.model_dump() | {"drugs": ["lenalidomide", "dexamethasone"], "treatment_cycles": None} for s in settings.strategies]
-    all_given: dict[str, object] = {"strategies": drugs, "dexamethasone_high_dose_cycles": 4, "stop_at_response_cycle": None}
-    all_given |= {"horizon_years": max(3.0, settings.horizon_years)}  # long enough for everything to happen
+    no_end = [s.model_dump() | {"treatment_cycles": None} for s in settings.strategies]
+    all_given: dict[str, object] = {"strategies": no_end, "stop_at_response_cycle": None}
+    all_given |= {"horizon_years": max(3.0, 13 * subject.dt, settings.horizon_years)}  # long enough for everything to happen
     if settings.post_progression_clock_cycles is not None:
         all_given["post_progression_clock_cycles"] = 2
     idle = _stuck(subject, _stuck(subject, sorted(subject.read), subject.base, {}), around, {})

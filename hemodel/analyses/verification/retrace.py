@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from hemodel.analyses.verification.recount import DT, Draws, Ledger, general_survival
+from hemodel.analyses.verification.recount import Draws, Ledger, ends, general_survival, go_on
 from hemodel.evidence.inputs import Inputs
 
 Array = NDArray[np.float64]
@@ -24,9 +24,9 @@ def reason_not_followed(inputs: Inputs) -> str:
 def retraced(inputs: Inputs, draws: Draws) -> dict[str, Array]:
     """States at each cycle boundary, (n_cycles + 1, strategy, draw), where `reason_not_followed` says nothing."""
     s, ledger = inputs.settings, Ledger(inputs, draws, {})
-    n = round(s.horizon_years / DT)
-    times = np.arange(n + 1, dtype=np.float64)[:, None, None] * DT
-    general = general_survival(inputs.life_table, draws["age_start"], draws["p_male"], n)
+    n = round(s.horizon_years / ledger.dt)
+    times = np.arange(n + 1, dtype=np.float64)[:, None, None] * ledger.dt
+    general = general_survival(inputs.life_table, draws["age_start"], draws["p_male"], n, ledger.dt)
     floor = np.log(general[:-1] / general[1:])[:, None, :]
     median = np.array([ledger.years_of(f"median_pfs_{name}") for name in s.strategy_names])
     ratio, family = ledger.of("ratio_pfs_to_ttp"), s.pfs_curve
@@ -48,7 +48,8 @@ def retraced(inputs: Inputs, draws: Draws) -> dict[str, Array]:
             share = _to_progression(ledger, times, median / ratio)
         seen = _states(ledger, pfs, _waned(ledger, share), floor)
     seen["dead"] = 1 - seen["progression_free"] - seen["progressed"]
-    seen["on_treatment"] = _treated(ledger, seen, times, median / ratio)
+    seen["before_rules"] = _otherwise_treated(ledger, seen, times, median / ratio)
+    seen["on_treatment"] = seen["before_rules"] * _kept(ledger, n)
     return seen
 
 
@@ -93,9 +94,9 @@ def _waned(ledger: Ledger, hazard: Array) -> Array:
     if s.effect_waning is None:
         return hazard
     a, b = s.effect_waning.from_years, s.effect_waning.to_years
-    t = np.arange(len(hazard) + 1) * DT
+    t = np.arange(len(hazard) + 1) * ledger.dt
     area = np.where(t > b, t - (a + b) / 2, np.maximum(t - a, 0) ** 2 / (2 * max(b - a, 1e-300)))
-    gone = (np.diff(area) / DT)[:, None, None]
+    gone = (np.diff(area) / ledger.dt)[:, None, None]
     reference = s.strategy_names.index(s.comparator)
     return np.asarray((1 - gone) * hazard + gone * hazard[:, [reference]], dtype=np.float64)
 
@@ -112,7 +113,7 @@ def _states(ledger: Ledger, pfs: Array, progression: Array, floor: Array) -> dic
     if s.post_progression_mortality == "equal":
         first = next(i for i, name in enumerate(s.strategy_names) if name != s.comparator)
         rate = np.tile(rate[first], (len(rate), 1))
-    death = _waned(ledger, np.broadcast_to(rate * DT, pfs.shape))
+    death = _waned(ledger, np.broadcast_to(rate * ledger.dt, pfs.shape))
     clock = s.post_progression_clock_cycles or n + 1
     later = ledger.draws["hr_death_after_clock"] if s.post_progression_clock_cycles else 1.0
     free, old = np.ones(pfs.shape[1:]), np.zeros(pfs.shape[1:])
@@ -154,16 +155,30 @@ def _overall_survival(ledger: Ledger, times: Array) -> Array:
     return own
 
 
-def _treated(ledger: Ledger, seen: dict[str, Array], times: Array, median_ttp: Array) -> Array:
-    s, cycle = ledger.inputs.settings, np.arange(len(times))[:, None, None]
-    treated = seen["progression_free"]
-    if s.treatment_until == "progression_or_toxicity":
-        treated = treated * np.exp(-ledger.of("r_discontinuation_toxicity") * DT * cycle)
-    if s.treatment_until == "ttp_curve":
-        curve = _product(_waned(ledger, _to_progression(ledger, times, median_ttp)))
-        treated = np.minimum(curve, seen["progression_free"] + seen["progressed"])
-    limits = np.array([[np.inf if strategy.treatment_cycles is None else strategy.treatment_cycles] for strategy in s.strategies])
-    treated = np.where(cycle < limits, treated, 0.0)
-    if s.stop_at_response_cycle is not None:
-        treated = np.where(cycle >= s.stop_at_response_cycle, treated * (1 - ledger.of("p_response")), treated)
+def _otherwise_treated(ledger: Ledger, seen: dict[str, Array], times: Array, median_ttp: Array) -> Array:
+    """Those on treatment but for what ends it at a time, each strategy by its own rule."""
+    s, cycle = ledger.inputs.settings, np.arange(len(times))[:, None]
+    treated, alive = seen["progression_free"].copy(), seen["progression_free"] + seen["progressed"]
+    rules = [strategy.treatment_until or s.treatment_until for strategy in s.strategies]
+    if "ttp_curve" in rules:
+        of_ttp = _product(_waned(ledger, _to_progression(ledger, times, median_ttp)))
+    for i, (name, rule) in enumerate(zip(s.strategy_names, rules, strict=True)):
+        if rule == "progression_or_toxicity":
+            treated[:, i] *= np.exp(-ledger.draws[f"r_discontinuation_toxicity_{name}"] * ledger.dt * cycle)
+        if rule == "ttp_curve":
+            treated[:, i] = np.minimum(of_ttp[:, i], alive[:, i])
+        if rule == "exposure_curve":
+            hazard = _hazard("weibull", times[:, 0], ledger.years_of(f"median_exposure_{name}"), ledger.draws["shape_exposure"])
+            treated[:, i] = np.minimum(np.exp(-hazard), alive[:, i])
     return treated
+
+
+def _kept(ledger: Ledger, n: int) -> Array:
+    """Mean over each cycle of who is still treated of those on treatment otherwise, (cycle, strategy, draw)."""
+    s, found = ledger.inputs.settings, []
+    edges = np.arange(n + 2)[:, None] * s.cycle_days
+    for who in s.strategies:
+        last, day, _ = ends(s, who)
+        whole, some = (np.diff(np.minimum(edges, until), axis=0) for until in (min(last, day), last))
+        found.append((whole + (some - whole) * go_on(ledger, who)) / s.cycle_days)
+    return np.stack(found, axis=1)

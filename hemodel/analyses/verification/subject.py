@@ -15,6 +15,7 @@ from hemodel.analyses.base_case import BaseCase, run_base_case
 from hemodel.analyses.one_way import OneWay, run_one_way
 from hemodel.analyses.psa import DEFAULT_SEED, PSA, run_psa
 from hemodel.analyses.value_of_information import evppi
+from hemodel.analyses.verification import recount
 from hemodel.cohort import model
 from hemodel.errors import InputError
 from hemodel.evidence.draws import NamedDraws, NotedDraws, base_case_draws, sampler
@@ -65,6 +66,11 @@ class Subject:
         """Position of the first strategy that is not the comparator."""
         return next(i for i in range(len(self.names)) if i != self.reference)
 
+    @property
+    def dt(self) -> float:
+        """Length of a cycle in years."""
+        return self.inputs.settings.cycle_years
+
     @cached_property
     def base(self) -> dict[str, Array]:
         """The draw of the base case."""
@@ -79,7 +85,7 @@ class Subject:
     def readable(self) -> frozenset[str]:
         """Names of the parameters that a run would read under some choice of settings: of these inputs, and of others one by one."""
         found = set(self.read)
-        for settings in choices():
+        for settings in choices(self.inputs):
             found |= names_until_refused(self.inputs, {**ROLES_APART, **PLAIN, **settings})
         return frozenset(found)
 
@@ -97,6 +103,11 @@ class Subject:
     def trace(self) -> dict[str, Array]:
         """Occupancy in the base case, (n_cycles + 1, strategy, 1)."""
         return everything_seen(self.base, self.inputs)
+
+    @cached_property
+    def ledger(self) -> recount.Ledger:
+        """What is counted again of the base case."""
+        return recount.Ledger(self.inputs, self.base, self.trace)
 
     @cached_property
     def few(self) -> dict[str, Array]:
@@ -160,6 +171,10 @@ class Subject:
         names = [quantity, *(f"{quantity}_{s}" for s in self.names)]
         return {name: value for name in names if name in self.inputs.parameters}
 
+    def utilities(self, value: float) -> dict[str, float]:
+        """Utilities at one value, without any losses."""
+        return {name: value if name.startswith("u_") else 0.0 for name in self.base if name.startswith(("u_", "du_"))}
+
     def medians(self, curve: str, years: float) -> dict[str, float]:
         """Medians of every strategy at so many years, in the unit of the inputs."""
         return {
@@ -179,7 +194,7 @@ class Subject:
     def with_clock(self, cycles: int) -> Inputs:
         """As `undying`, with a clock after progression, whether or not the inputs have one, and no more of the model than it needs."""
         terms = self.with_settings(self.undying, **PLAIN, structure="state_transition", treatment_until="progression")
-        terms = terms.with_settings(horizon_years=1.0, post_progression_clock_cycles=cycles)
+        terms = terms.with_settings(horizon_years=max(1.0, 13 * self.dt), post_progression_clock_cycles=cycles)
         ratio = Parameter("hr_death_after_clock", "", "ratio", 1.0, None, None, None, "fixed", "", "", "assumed", "none", "")
         return replace(terms, parameters={ratio.name: ratio} | dict(terms.parameters))
 
@@ -219,17 +234,30 @@ def everything_seen(draws: Mapping[str, Array], inputs: Inputs) -> dict[str, Arr
     return model.trace(draws, inputs) | {name: np.stack(shares) for name, shares in kept.items()}
 
 
-def choices() -> Iterator[dict[str, Any]]:
+def choices(inputs: Inputs) -> Iterator[dict[str, Any]]:
     """Settings, one choice at a time in both structures, under which other parameters are read."""
-    scheme = {"any": {"kind": "drug_cost_cap", "label": "Any", "drug_cost_cap_cycles": 1}}
-    common = {"schemes": scheme, "price_arrangements": ["any"], "scheme_counts": "calendar", "treatment_until": "progression"}
+    alike = [s.model_dump() | {"treatment_until": None} for s in inputs.settings.strategies]
+    common = {"scheme_counts": "calendar", "treatment_until": "progression", "strategies": alike}
     one_by_one: list[dict[str, Any]] = [{}, {"stop_at_response_cycle": 1}, {"post_progression_clock_cycles": 1}]
     for name, field in Settings.model_fields.items():
-        words = list(_words(field.annotation))
-        one_by_one += [{name: [word] if name == "also_counted" else word} for word in words if name != "structure"]
-    one_by_one.append({"also_counted": ["subsequent_treatment"], "post_progression_clock_cycles": 1})
+        one_by_one += [{name: word} for word in _words(field.annotation) if name != "structure"]
+    for addition in sorted({row.counted for row in inputs.payoffs if row.counted}):
+        has_clock = any(row.counted == addition and row.measure.kind == "cycle after" for row in inputs.payoffs)
+        one_by_one.append({"also_counted": [addition]} | ({"post_progression_clock_cycles": 1} if has_clock else {}))
+    schemes = [one_scheme_each(inputs, kind="drug_cost_cap", drug_cost_cap_cycles=1)]
+    schemes.append(one_scheme_each(inputs, kind="response_refund", response_by_cycle=1))
     for structure in ("state_transition", "partitioned_survival"):
-        yield from (common | {"structure": structure} | choice for choice in one_by_one)
+        yield from (common | {"structure": structure} | schemes[0] | choice for choice in one_by_one)
+        yield common | {"structure": structure} | schemes[1]
+
+
+def one_scheme_each(inputs: Inputs, **terms: Any) -> dict[str, Any]:
+    """Settings with one price arrangement, a scheme of these terms for every drug that has a price."""
+    schemes = {f"of_{drug}": {"label": "Any", "drug": drug, **terms} for drug in inputs.priced_drugs}
+    if not schemes:
+        return {"schemes": {}, "arrangements": {}, "price_arrangements": ["list"]}
+    arrangements = {"any": {"label": "Any", "schemes": list(schemes)}}
+    return {"schemes": schemes, "arrangements": arrangements, "price_arrangements": ["any"]}
 
 
 def _words(annotation: object) -> Iterator[str]:

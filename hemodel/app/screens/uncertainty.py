@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import pandas as pd
 import streamlit as st
 
@@ -15,6 +13,7 @@ from hemodel.app.show import figure, figures, page, plain, table
 from hemodel.app.sidebar import Screen, screen
 from hemodel.cohort import model
 from hemodel.evidence.inputs import Inputs
+from hemodel.extras import missing
 from hemodel.report import charts, labels, readings, tables
 
 TABS = ("Probabilistic", "One at a time", "Two at a time", "Value of information", "All together (Sobol')", "More draws")
@@ -129,8 +128,8 @@ def _information(shown: Screen) -> None:
 
 def _sobol(shown: Screen) -> None:
     inputs = shown.inputs
-    if find_spec("SALib") is None:
-        st.info("Global indices need SALib, which is not installed here.")
+    if lacking := missing("sensitivity", "Global indices"):
+        st.info(plain(str(lacking)))
         return
     st.markdown("Which inputs drive the spread of the answer when all of them vary together?")
     found = background.request(

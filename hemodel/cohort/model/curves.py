@@ -47,16 +47,29 @@ def refuse_partial(inputs: Inputs) -> None:
         for quantity, owners in given.items()
         if quantity not in _OF_SOME
         and quantity not in of_rows
-        and (missing := [s for s in inputs.settings.strategy_names if s not in owners])
+        and (missing := [s for s in inputs.settings.strategy_names if s not in owners and not _is_fitted(inputs, quantity, s)])
     ]
     if faults:
         raise InputError.together(faults)
 
 
-def years_by_strategy(draws: Draws, inputs: Inputs, quantity: str) -> Array:
-    """Values of the time `<quantity>_<strategy>` in years, shape (strategy, draw)."""
-    names = [f"{quantity}_{strategy}" for strategy in inputs.settings.strategy_names]
-    return np.stack([inputs.years(name, draws[name]) for name in names])
+def _is_fitted(inputs: Inputs, quantity: str, strategy: str) -> bool:
+    """Whether a median or shape is of a curve that is fitted, and so not needed."""
+    curve = quantity.removeprefix("median_").removeprefix("shape_").partition("_")[0]
+    return quantity.startswith(("median_", "shape_")) and f"{curve}_{strategy}" in inputs.settings.fitted_curves
+
+
+def years_by_strategy(draws: Draws, inputs: Inputs, quantity: str, but: Collection[str] = ()) -> Array:
+    """Values of the time `<quantity>_<strategy>` in years, shape (strategy, draw); 1 for strategies `but` these, which do not need it."""
+    names = {strategy: f"{quantity}_{strategy}" for strategy in inputs.settings.strategy_names}
+    known = {strategy: inputs.years(name, draws[name]) for strategy, name in names.items() if strategy not in but}
+    nothing = np.ones(len(next(iter(known.values()), draws["age_start"]))) if but else np.empty(0)
+    return np.stack([known.get(strategy, nothing) for strategy in names])
+
+
+def fitted_strategies(inputs: Inputs, curve: str) -> list[str]:
+    """Strategies whose curve ("pfs" or "os") is fitted, so that no published median of it is read."""
+    return [name for name in inputs.settings.strategy_names if f"{curve}_{name}" in inputs.settings.fitted_curves]
 
 
 def intervention(inputs: Inputs) -> int:
@@ -88,7 +101,7 @@ def own_progression(draws: Draws, inputs: Inputs) -> LogSteps | None:
 
 def _lasting_pfs(draws: Draws, inputs: Inputs) -> LogSteps:
     """The PFS curves without waning."""
-    steps = _from_median(draws, inputs, "pfs", years_by_strategy(draws, inputs, "median_pfs"))
+    steps = _published(draws, inputs, "pfs")
     if inputs.settings.pfs_curve == "response_mixture":
         rows = len(inputs.settings.strategies)
         mixed = _responders(draws, inputs)
@@ -115,7 +128,7 @@ def exposure_steps(draws: Draws, inputs: Inputs, places: Collection[int]) -> Log
 
 def os_steps(draws: Draws, inputs: Inputs) -> LogSteps:
     """Overall-survival curves: of the published medians, or some from another's by a hazard ratio (see `_os_sources`)."""
-    steps = _from_median(draws, inputs, "os", years_by_strategy(draws, inputs, "median_os"))
+    steps = _published(draws, inputs, "os")
     source, factor = _os_sources(draws, inputs)
     if factor is None:
         return _waned(_with_fitted(steps, draws, inputs, "os"), inputs)
@@ -124,7 +137,7 @@ def os_steps(draws: Draws, inputs: Inputs) -> LogSteps:
 
 def os_median(draws: Draws, inputs: Inputs) -> Array:
     """Median of each overall-survival curve in years, (strategy, draw), without waning or floor: the target of the calibration."""
-    median = years_by_strategy(draws, inputs, "median_os")
+    median = years_by_strategy(draws, inputs, "median_os", fitted_strategies(inputs, "os"))
     source, factor = _os_sources(draws, inputs)
     if factor is None:
         return _with_fitted_medians(median, draws, inputs)
@@ -222,6 +235,14 @@ def _shape(draws: Draws, inputs: Inputs, curve: str) -> Array:
     if f"{name}_{inputs.settings.strategy_names[0]}" in inputs.parameters:
         return by_strategy(draws, inputs, name)
     return draws[name]
+
+
+def _published(draws: Draws, inputs: Inputs, curve: str) -> LogSteps:
+    """Curves from published medians, of the strategies whose curve is not fitted; nothing is read where all are."""
+    fitted = fitted_strategies(inputs, curve)
+    if len(fitted) == len(inputs.settings.strategies):
+        return hazards.constant(np.zeros((len(fitted), len(draws["age_start"]))), inputs.settings.cycle_years)
+    return _from_median(draws, inputs, curve, years_by_strategy(draws, inputs, f"median_{curve}", fitted))
 
 
 def _from_median(draws: Draws, inputs: Inputs, curve: str, median: Array) -> LogSteps:

@@ -106,7 +106,8 @@ class Paths:
             for most in self.plan.caps_on_money(drug):
                 before, after = self.plan.counts(drug)
                 goes_on = share_that_goes_on(draws, self.plan.inputs)
-                found[drug, most] = _paid(before, after, goes_on, value(price, draws, self.plan.inputs), most)
+                q = self.dispensed.get(drug, 1.0)
+                found[drug, most] = _paid(before, after, goes_on, value(price, draws, self.plan.inputs), most, q)
         return found
 
     def _valued(self, draws: Draws) -> dict[tuple[str, float], WeightedYears]:
@@ -184,14 +185,14 @@ def _given_on_days(before: Array, after: Array, goes_on: Array) -> Factor:
     return lambda cycle: before[cycle][:, None] + after[cycle][:, None] * goes_on
 
 
-def _paid(before: Array, after: Array, goes_on: Array, price: Array, most: float) -> Factor:
+def _paid(before: Array, after: Array, goes_on: Array, price: Array, most: float, dispensed: Array | float) -> Factor:
     """Sum over the packs of a cycle of the share of each that is paid; of those after the response rule times who goes on."""
     had = np.concatenate([np.zeros((1, before.shape[1])), np.cumsum(before + after, axis=0)])
 
     def factor(cycle: int) -> Array:
         total = np.zeros_like(goes_on)
         for k in range(int((before[cycle] + after[cycle]).max())):
-            share = schemes.share_paid((had[cycle] + k)[:, None], price, most)
+            share = schemes.share_paid((had[cycle] + k)[:, None], price, most, dispensed)
             of_before = (k < before[cycle]).astype(np.float64)
             of_after = (k < before[cycle] + after[cycle]).astype(np.float64) - of_before
             total = total + share * (of_before[:, None] + of_after[:, None] * goes_on)
@@ -246,7 +247,7 @@ class Packs:
 
 @dataclass(frozen=True)
 class LaterPacks:
-    """Packs of the drug of a later line, whose cycles are counted from entry to it; one window at most."""
+    """Packs of the drug of a later line, whose cycles are counted from entry to it; `window`: any at which they are told apart."""
 
     paths: Paths
     rate: float
@@ -257,8 +258,8 @@ class LaterPacks:
         raise NotImplementedError
 
     def upto(self, cycle: int | None) -> Array:
-        """Packs before cycle `window` of the line, or all."""
-        drug, name = self.paths.plan.later_drug or "", f"{LATER_LINE}_{self.window}"
+        """Packs before cycle `cycle` of the line, one at which a scheme changes its terms, or all."""
+        drug, name = self.paths.plan.later_drug or "", f"{LATER_LINE}_{self.window if cycle is None else cycle}"
         within = self.paths.of[name].at_starts(self.rate)
         people = within if cycle is not None else within + self.paths.of[name + LATER].at_starts(self.rate)
         return self.paths.dispensed.get(drug, 1.0) * people

@@ -9,13 +9,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hemodel.cohort.model.curves import by_strategy
 from hemodel.cohort.model.paths import RECENTLY, LaterPacks, Paths, later_windows
 from hemodel.cohort.model.plan import Plan, Row, value
 from hemodel.cohort.model.treatment import ON_TREATMENT, with_steps
 from hemodel.cohort.sums import CycleSums
 from hemodel.evidence.draws import Draws
-from hemodel.evidence.payoffs import Measure
+from hemodel.evidence.payoffs import PRICE, Measure
 
 Array = NDArray[np.float64]
 
@@ -31,14 +30,17 @@ class Valuation:
     def costs(self, rate: float) -> dict[str, dict[str, Array]]:
         """Cost of each component under each price arrangement, per person, discounted at `rate` a year."""
         rows = [(row, amount) for row, amount in self._amounts if row.payoff.outcome == "cost"]
-        same = [None if _depends_on_price(row) else amount * self._measured(row, rate) for row, amount in rows]
-        return {
-            arrangement: _by_component(
-                (row, self._in_arrangement(row, amount, arrangement, rate) if known is None else known)
-                for (row, amount), known in zip(rows, same, strict=True)
-            )
-            for arrangement in self.plan.arrangements
-        }
+        depends = {row.payoff.component for row, _ in rows if _depends_on_price(row)}
+        same = _by_component(
+            (row, self._cost(row, amount, "", rate)) for row, amount in rows if row.payoff.component not in depends
+        )
+        others = [(row, amount) for row, amount in rows if row.payoff.component in depends]
+        order = list(dict.fromkeys(row.payoff.component for row, _ in rows))
+        result = {}
+        for arrangement in self.plan.arrangements:
+            found = same | _by_component((row, self._cost(row, amount, arrangement, rate)) for row, amount in others)
+            result[arrangement] = {name: found[name] for name in order}
+        return result
 
     def qalys(self, rate: float) -> dict[str, Array]:
         """QALYs of each component: by state, and what is taken away, under names of its own."""
@@ -48,15 +50,25 @@ class Valuation:
     @cached_property
     def _amounts(self) -> list[tuple[Row, Array]]:
         """Rows with what their amounts come to, (draw,) or (strategy, draw)."""
-        prices = {drug: value(price, self.draws, self.plan.inputs) for drug, price in self.plan.prices.items()}
         in_money = np.ones(len(self.draws["age_start"]))
         found = []
         for row in self.plan.rows:
             is_stepped = row.payoff.drug in with_steps(self.plan.inputs) and row.payoff.owner.kind == "drug"
             is_in_money = is_stepped and row.payoff.measure.kind == "charged pack"  # its packs are counted at their price already
-            price = in_money if is_in_money else prices.get(row.payoff.drug)
+            price = in_money if is_in_money else self._price(row)
             found.append((row, value(row.amounts, self.draws, self.plan.inputs, price)))
         return found
+
+    def _price(self, row: Row) -> Array | None:
+        """List price of the row's drug, where its amount names it."""
+        if PRICE not in row.payoff.amount.names:
+            return None
+        return value(self.plan.prices[row.payoff.drug], self.draws, self.plan.inputs)
+
+    def _cost(self, row: Row, amount: Array, arrangement: str, rate: float) -> Array:
+        if _depends_on_price(row):
+            return self._in_arrangement(row, amount, arrangement, rate)
+        return amount * self._measured(row, rate)
 
     def _in_arrangement(self, row: Row, amount: Array, arrangement: str, rate: float) -> Array:
         """What a row costs that depends on who pays: packs charged, in this line or a later one, or running a scheme."""
@@ -69,7 +81,11 @@ class Valuation:
             return scheme.charged(LaterPacks(self.paths, rate, window)) * amount
         refunded: Array | float = 0.0
         if scheme.refund_cycles is not None:
-            refunded = 1.0 - by_strategy(self.draws, self.plan.inputs, "p_response")
+            names = self.plan.inputs.settings.strategy_names
+            nobody = np.zeros(len(self.draws["age_start"]))
+            refunded = np.stack(
+                [1.0 - self.draws[f"p_response_{s}"] if takes else nobody for s, takes in zip(names, row.takes, strict=True)]
+            )
         return scheme.charged(self.paths.packs(drug, rate), refunded) * (row.takers * amount)
 
     def _measured(self, row: Row, rate: float) -> Array:

@@ -14,6 +14,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from hemodel.evidence.settings import Settings
+
 Value = float | str | None
 Numbers = NDArray[Any] | Sequence[float]
 TOLERANCE = 1e-9
@@ -141,6 +143,7 @@ class Program:
     """All sheets of the workbook, in their order."""
 
     sheets: tuple[Sheet, ...]
+    settings: Settings
 
     @property
     def cells(self) -> Iterator[Cell]:
@@ -185,7 +188,8 @@ class Column:
 
     `[key]` is the same row of another column, `[key-1]` the row before, `[Time!key]` that of another sheet (all such tables begin
     in the same row), `[key:13]` the last 13 rows up to this one, `[key:*]` the whole column. Braces, `{name}`, are cells outside
-    the table. What lies before the first row is 0. `first`: the formula, or a number, of the first row where it differs.
+    the table. What lies before the first row is 0. `first`: the formula, or a number, of the first row where it differs. Without a
+    formula the values are held; with `first` alone there is no more than the first row.
     """
 
     key: str
@@ -225,7 +229,7 @@ class Grid:
                 number = None if value is None else float(value)
                 if row == 0 and isinstance(first, (int, float)):
                     sheet.put(self.top, place, float(first), column.style)
-                elif not column.formula:
+                elif not column.formula and first is None:
                     sheet.put(self.top + row, place, number, f"held {column.style}")
                 else:
                     chosen = self._parsed(sheet.name, first, outside) if row == 0 and isinstance(first, str) else parts

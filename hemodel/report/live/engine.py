@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from hemodel.analyses.base_case import BaseCase, run_base_case
 from hemodel.cohort import hazards, model, schemes
 from hemodel.cohort.hazards import LogSteps
-from hemodel.cohort.model import curves
+from hemodel.cohort.model import Plan, curves
+from hemodel.cohort.model.plan import Row
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
+from hemodel.cohort.sums import Calendar
 from hemodel.evidence.draws import base_case_draws
 from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.settings import Settings
 from hemodel.survival.background import cumulative_hazard
 
 Array = NDArray[np.float64]
@@ -25,6 +28,8 @@ class Engine:
     """One run of the base case, kept whole. Arrays have the shape (cycle, strategy), or (cycle,) where strategies share them."""
 
     inputs: Inputs
+    plan: Plan
+    calendar: Calendar
     draws: Mapping[str, Array]
     base: BaseCase
     seen: Mapping[str, Array]  # occupancy of every state that the model follows, at cycle boundaries
@@ -60,12 +65,17 @@ def run_engine(inputs: Inputs) -> Engine:
         for name, shares in occupancy.items():
             seen.setdefault(name, []).append(shares[:, 0].copy())
 
-    model.follow(draws, inputs, record)
+    plan = Plan.of(inputs)
+    model.follow(draws, inputs, record, plan)
     floor = model.background_hazards(draws, inputs)
     lasting = replace(inputs, settings=settings.model_copy(update={"effect_waning": None}))
     found = {"pfs": curves.pfs_steps(draws, lasting), "pfs_waned": curves.pfs_steps(draws, inputs)}
-    if settings.treatment_until == "ttp_curve" or settings.progression_shape == "ttp":
+    until = [until_of(settings, i) for i in range(len(settings.strategies))]
+    if "ttp_curve" in until or settings.progression_shape == "ttp":
         found |= {"ttp": curves.ttp_steps(draws, lasting), "ttp_waned": curves.ttp_steps(draws, inputs)}
+    if "exposure_curve" in until:
+        places = [i for i, rule in enumerate(until) if rule == "exposure_curve"]
+        found["exposure"] = curves.exposure_steps(draws, inputs, places)
     probabilities: dict[str, Array] = {}
     if settings.structure == "state_transition":
         found |= {"death": curves.death_steps(draws, inputs)}
@@ -75,6 +85,8 @@ def run_engine(inputs: Inputs) -> Engine:
     rows = len(settings.strategies)
     return Engine(
         inputs,
+        plan,
+        Calendar(settings.n_cycles, settings.cycle_years, settings.discounting == "by_year"),
         draws,
         run_base_case(inputs),
         {name: np.stack(shares) for name, shares in seen.items()},
@@ -82,6 +94,11 @@ def run_engine(inputs: Inputs) -> Engine:
         probabilities,
         floor[:, 0],
     )
+
+
+def until_of(settings: Settings, strategy: int) -> str:
+    """What ends treatment in a strategy, beside a fixed duration and a stop by response."""
+    return settings.strategies[strategy].treatment_until or settings.treatment_until
 
 
 def _hazards(steps: LogSteps, n_cycles: int, rows: int) -> Array:
@@ -114,13 +131,31 @@ def waned(inputs: Inputs, boundaries: Array) -> Array:
     return hazards.ramp(terms.from_years, terms.to_years, boundaries)
 
 
-def within(inputs: Inputs, window: int, dispensed: float) -> Array:
-    """Chance that the pack of each cycle is among the first `window` treatment cycles as the scheme counts them."""
+def within(inputs: Inputs, window: int, dispensed: float | None) -> Array:
+    """Chance that the pack of each cycle is among the first `window` treatment cycles as the scheme counts them; `dispensed`: the share of
+    cycles with a pack, None where packs are counted by the calendar whatever the settings say.
+    """
     n = inputs.settings.n_cycles
-    if inputs.settings.scheme_counts == "calendar":
+    if inputs.settings.scheme_counts == "calendar" or dispensed is None:
         return (np.arange(n) < window).astype(np.float64)
     found, state = [], None
     for cycle in range(n):
         share, state = schemes.share_within(cycle, np.array([dispensed]), window, state)
         found.append(float(share[0]))
     return np.array(found)
+
+
+def needs_start_of_effects(rows: Sequence[Row]) -> bool:
+    """Whether QALYs fall at the start of a cycle in some row."""
+    at_start = ("start", "cycle on treatment", "pack", "charged pack", "cycle after")
+    return any(row.payoff.outcome == "qaly" and row.payoff.measure.kind in at_start for row in rows)
+
+
+def age_factor(engine: Engine) -> Array:
+    """Utility norm in the middle of each cycle over that at the start; ones where utilities have no age."""
+    settings = engine.inputs.settings
+    if settings.utility_age_adjustment == "none":
+        return np.ones(engine.n_cycles)
+    age, share, norm = engine.value("age_start"), engine.value("p_male"), engine.inputs.utility_norm
+    at = age + engine.boundaries[:-1] + settings.cycle_years / 2
+    return np.asarray(norm.at(at, share) / norm.at(np.array([age]), share))

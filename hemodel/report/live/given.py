@@ -6,7 +6,7 @@ import numpy as np
 
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import TIME_UNITS, Parameter
-from hemodel.evidence.settings import THRESHOLD_PRESETS
+from hemodel.evidence.settings import THRESHOLD_PRESETS, Settings
 from hemodel.evidence.uploaded import HASH_LABEL, PRICE_ARRANGEMENT, SHEET, Choice, choices
 from hemodel.report import labels, tables
 from hemodel.report.live.cells import Sheet
@@ -35,6 +35,7 @@ _SOURCE, _CONFIDENTIAL, _INTERVAL, _NOTE = 9, 12, 13, 16
 OUT_OF_RANGE = "out of range"
 CHANGED = "changed"
 _TIME_UNITS = TIME_UNITS
+_DISCOUNTING = {"exact": "exact", "by_year": "by whole years: all of the first year counts in full"}
 
 
 def inputs_sheet(inputs: Inputs, exported: Inputs, shown: str, exported_shown: str) -> Sheet:
@@ -53,9 +54,7 @@ def inputs_sheet(inputs: Inputs, exported: Inputs, shown: str, exported_shown: s
     switch = Choice(PRICE_ARRANGEMENT, "Price arrangement that the results show", "switch", shown, allowed=tuple(arrangements))
     sheet.printed = (None, _CONFIDENTIAL)
     sheet.line("Choices", "heading")
-    for choice, before in zip(
-        (switch, *choices(inputs.settings)), (exported_shown, *(c.value for c in choices(exported.settings))), strict=True
-    ):
+    for choice, before in zip((switch, *choices(inputs)), (exported_shown, *(c.value for c in choices(exported))), strict=True):
         _choice_row(sheet, choice, before)
     found = tables.parameter_table(exported).set_index("Name").to_dict("index")
     group = ""
@@ -63,7 +62,7 @@ def inputs_sheet(inputs: Inputs, exported: Inputs, shown: str, exported_shown: s
         if parameter.group != group:
             group = parameter.group
             sheet.line(labels.words(group), "heading")
-        _parameter_row(sheet, parameter, exported.parameters[name], found[name])
+        _parameter_row(sheet, parameter, exported.parameters[name], found[name], inputs.settings)
     sheet.flags += [(_first(sheet) - 1, column, sheet.row, column) for column in (_CHANGED, _RANGE)]
     return sheet
 
@@ -92,7 +91,7 @@ def _choice_row(sheet: Sheet, choice: Choice, exported: float | str) -> None:
     sheet.row += 1
 
 
-def _parameter_row(sheet: Sheet, parameter: Parameter, before: Parameter, told: dict[object, object]) -> None:
+def _parameter_row(sheet: Sheet, parameter: Parameter, before: Parameter, told: dict[object, object], settings: Settings) -> None:
     row, name = sheet.row, parameter.name
     kind, is_time = _kind(parameter.unit, parameter.value), name.startswith(("median_", "d_"))
     sheet.put(row, 0, before.label, "text")
@@ -106,9 +105,7 @@ def _parameter_row(sheet: Sheet, parameter: Parameter, before: Parameter, told: 
     is_changed = (parameter.value, parameter.unit) != (before.value, before.unit)
     sheet.calc(row, _CHANGED, f'IF({same},"","{CHANGED}")', CHANGED if is_changed else "", "words")
     if is_time:
-        unit = f"C{row + 1}"
-        years = f'IF({unit}="days",1/365.25,IF({unit}="weeks",7/365.25,IF({unit}="months",1/12,IF({unit}="years",1,28/365.25))))'
-        sheet.calc(row, _YEARS, years, YEARS_PER[parameter.unit], "six")
+        sheet.calc(row, _YEARS, _years_per_unit(f"C{row + 1}", settings), settings.years_per(parameter.unit), "six")
         sheet.choices.append((row, _UNIT, tuple(unit for unit in _TIME_UNITS if unit in parameter.quantity.units)))
     _range(sheet, row, parameter.quantity.low, parameter.quantity.high)
     for column, heading in enumerate(("Source", "Status", "Used in this run"), start=_SOURCE):
@@ -120,6 +117,13 @@ def _parameter_row(sheet: Sheet, parameter: Parameter, before: Parameter, told: 
     sheet.put(row, _INTERVAL + 2, str(told["Distribution"]), "text aside")
     sheet.put(row, _NOTE, str(told["Note"]), "overflow")
     sheet.row += 1
+
+
+def _years_per_unit(unit: str, settings: Settings) -> str:
+    """Years in the unit that stands in a cell."""
+    year, cycle = f"{settings.days_in_year:.12g}", f"{settings.cycle_days:.12g}"
+    rest = f'IF({unit}="months",1/12,IF({unit}="years",1,{cycle}/{year}))'
+    return f'IF({unit}="days",1/{year},IF({unit}="weeks",7/{year},{rest}))'
 
 
 def _number(value: object) -> float | None:
@@ -183,7 +187,7 @@ def settings_sheet(inputs: Inputs, notes: list[str]) -> Sheet:
         "To change these, export the workbook again with another scenario. What can be changed here is on the sheet Inputs.",
     )
     population = settings.populations[inputs.population]
-    additions = ", ".join(labels.setting_value_label(name) for name in settings.also_counted) or "nothing"
+    additions = ", ".join(labels.counted_label(inputs, name) for name in settings.also_counted) or "nothing"
     strategies = "; ".join(strategy.label for strategy in settings.strategies)
     value = labels.setting_value_label
     clock = settings.post_progression_clock_cycles
@@ -194,13 +198,14 @@ def settings_sheet(inputs: Inputs, notes: list[str]) -> Sheet:
         ("Strategies", strategies),
         ("Comparator", labels.strategy_label(settings, settings.comparator)),
         ("Structure", value(settings.structure)),
-        ("Horizon", f"{settings.horizon_years:g} years ({settings.n_cycles} cycles of 28 days)"),
+        ("Horizon", f"{settings.horizon_years:g} years ({settings.n_cycles} cycles of {settings.cycle_days:g} days)"),
         ("Progression-free survival", f"{value(settings.pfs_curve)}"),
         ("Overall survival", f"{value(settings.os_curve)}, {value(settings.comparator_survival)} (comparator)"),
         ("Shape of progression from", value(settings.progression_shape)),
         ("Clock after progression", "none" if clock is None else f"{clock} cycles"),
         ("Treatment", value(settings.treatment_until)),
         ("Dose", value(settings.dose)),
+        ("Discounting", _DISCOUNTING[settings.discounting]),
         ("Also counted", additions),
         ("Life table", settings.life_table),
         ("Price year", settings.price_year),
@@ -210,11 +215,12 @@ def settings_sheet(inputs: Inputs, notes: list[str]) -> Sheet:
         sheet.row += 1
     sheet.row += 1
     sheet.line("Constants that formulas read", "heading")
+    days, in_year = settings.cycle_days, settings.days_in_year
     _named(
         sheet,
-        "Length of a cycle in years: 28 days of a year of 365.25",
+        f"Length of a cycle in years: {days:g} days of a year of {in_year:g}",
         "cycle_years",
-        "28/365.25",
+        f"{days:.12g}/{in_year:.12g}",
         inputs.settings.cycle_years,
         "six",
     )
@@ -222,9 +228,11 @@ def settings_sheet(inputs: Inputs, notes: list[str]) -> Sheet:
     rule = 'IF(time_in_state="start",1,IF(time_in_state="end",0,0.5))'
     _named(sheet, "Weight of the start of a cycle in the time in a state", "weight_of_start", rule, start, "tenths")
     for place, word in enumerate(("lower", "upper")):
+        value_now = settings.threshold_values[-place]  # of three the lowest and the highest
         new, old = (THRESHOLD_PRESETS[preset][place] for preset in ("2026", "2009"))
-        rule = f'IF(thresholds&""="2009",{old:g},{new:g})'
-        _named(sheet, f"Threshold, {word} (£ per QALY)", f"threshold_{word}", rule, settings.thresholds_gbp[place], "gbp")
+        is_preset = isinstance(settings.thresholds, str)
+        rule = f'IF(thresholds&""="2009",{old:g},{new:g})' if is_preset else f"{value_now:.12g}"
+        _named(sheet, f"Threshold, {word} ({settings.sign} per QALY)", f"threshold_{word}", rule, value_now, "money")
     if notes:
         sheet.row += 1
         sheet.line("Held as values", "heading")

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from hemodel.analyses.psa import PSA
 from hemodel.errors import Fault, InputError
 from hemodel.evidence.confidential import announced
 from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.settings import Settings
+from hemodel.evidence.uploaded import choices
 from hemodel.report import labels, tables
 from hemodel.report.live import checks, cycles, given, results, trace
-from hemodel.report.live.cells import Chart, Column, Grid, Line, Program, Sheet, address
+from hemodel.report.live.cells import Chart, Grid, Line, Program, Sheet, address
 from hemodel.report.live.derived import derived_sheet
 from hemodel.report.live.draws import draws_sheets
 from hemodel.report.live.engine import Engine, run_engine
+from hemodel.report.live.rows import rows_sheet
 from hemodel.report.manifest import manifest, manifest_lines
-
-_LEGAL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def live_program(
@@ -29,7 +29,7 @@ def live_program(
     it); `price_arrangement`: that of the switch, by default the last. Raises `InputError` for what has no formula.
     """
     exported = exported or inputs
-    _refuse(inputs)
+    _refuse_twice(inputs)
     engine = run_engine(inputs)
     before = engine if exported is inputs else run_engine(exported)
     last = inputs.settings.price_arrangements[-1]
@@ -42,24 +42,27 @@ def live_program(
     grid.reserve(cycles.TIME, time)
     derived = derived_sheet(engine, lambda name: given.years(inputs_sheet, name))
     strategies = range(len(inputs.settings.strategies))
-    columns: list[list[Column]] = [trace.trace_columns(engine, i, derived) for i in strategies]
+    lives = [trace.trace_of(engine, i, derived) for i in strategies]
     for i in strategies:
-        grid.reserve(cycles.trace_name(i), columns[i])
+        grid.reserve(cycles.trace_name(i), lives[i].columns)
     time_sheet = cycles.write_time(engine, grid, time)
-    traces = [trace.write_trace(engine, i, grid, columns[i], derived) for i in strategies]
+    traces = [trace.write_trace(engine, i, grid, lives[i], derived) for i in strategies]
     places = [where for _, where in traces]
-    totals = results.totals_sheet(engine, places)
+    totals = results.totals_sheet(engine, lives, places)
     ordered = results.incremental_sheet(engine, totals, shown)
     result, icers = results.results_sheet(engine, totals, ordered, shown)
     _trace_chart(engine, result, grid, [sheet for sheet, _ in traces])
     notes = held(inputs)
-    check, failures = checks.checks_sheet(engine, inputs_sheet, grid, columns, places, totals)
+    check, failures = checks.checks_sheet(
+        engine, inputs_sheet, grid, [(own.columns, at) for own, at in zip(lives, places, strict=True)], totals, derived
+    )
     compared, verdict = checks.engine_sheet(engine, before, totals, inputs_sheet)
     sheets = [
         result,
         results.disaggregated_sheet(engine, totals, shown),
         inputs_sheet,
         given.settings_sheet(inputs, notes),
+        rows_sheet(engine.plan),
         derived.sheet,
         life_table,
         time_sheet,
@@ -72,25 +75,30 @@ def live_program(
         notes_sheet(inputs),
     ]
     cover = cover_sheet(engine, sheets, (icers, failures, verdict))
-    return Program((cover, *sheets))
+    return Program((cover, *sheets), inputs.settings)
 
 
-def _refuse(inputs: Inputs) -> None:
-    """Refuse names that Excel cannot hold."""
-    bad = [name for name in inputs.settings.price_arrangements if not _LEGAL.fullmatch(name)]
-    faults = [
-        Fault(f"price arrangement {name!r}", "cannot be part of a name in Excel", "Use letters, digits and _") for name in bad
-    ]
-    if faults:
-        raise InputError.together(faults)
+def _refuse_twice(inputs: Inputs) -> None:
+    """Refuse names of scheme terms that are also names of parameters: both would be names of cells."""
+    twice = [choice.name for choice in choices(inputs) if choice.name in inputs.parameters]
+    if twice:
+        problem = "is the name of a parameter and of the term of a scheme"
+        raise InputError.together([Fault(name, problem, "Give the scheme another name") for name in twice])
 
 
 def held(inputs: Inputs) -> list[str]:
     """What stands in the workbook as values because it has no formula."""
-    return [
+    settings = inputs.settings
+    curves = [
         f"The curve {name} was fitted to individual data ({terms.family}): its hazards are held as values and do not follow the inputs."
-        for name, terms in inputs.settings.fitted_curves.items()
+        for name, terms in settings.fitted_curves.items()
     ]
+    counted = [
+        f"{drug.label} is given on days of its own: how often in each cycle is held as numbers."
+        for name, drug in settings.drugs.items()
+        if any(name in strategy.schedules for strategy in settings.strategies)
+    ]
+    return [*curves, *counted]
 
 
 def _trace_chart(engine: Engine, sheet: Sheet, grid: Grid, traces: Sequence[Sheet]) -> None:
@@ -133,7 +141,7 @@ def cover_sheet(engine: Engine, sheets: Sequence[Sheet], places: tuple[Sequence[
     icers, failures, verdict = places
     inputs = engine.inputs
     settings = inputs.settings
-    sheet = Sheet("Cover", (40, 30, 30, 30, 30))
+    sheet = Sheet("Cover", (40, *[30] * max(4, len(settings.price_arrangements))))
     sheet.title("Live model", settings.question)
     population = settings.populations[inputs.population]
     for what, words in (
@@ -147,13 +155,13 @@ def cover_sheet(engine: Engine, sheets: Sequence[Sheet], places: tuple[Sequence[
     if confidential := announced(inputs):
         _entry(sheet, "Confidential", confidential, "warning")
     sheet.row += 1
-    sheet.line("The answer now (£/QALY, against the comparator)", "heading")
+    sheet.line(f"The answer now ({settings.sign}/QALY, against the comparator)", "heading")
     sheet.header(("", *(labels.arrangement_short(settings, a) for a in settings.price_arrangements)))
     values, k = [_value_at(sheets, place) for place in icers], 0
     for name in tables.interventions(settings):
         sheet.put(sheet.row, 0, labels.strategy_label(settings, name), "text")
         for column in range(len(settings.price_arrangements)):
-            sheet.calc(sheet.row, 1 + column, icers[k], values[k], "gbp")
+            sheet.calc(sheet.row, 1 + column, icers[k], values[k], "money")
             k += 1
         sheet.row += 1
     sheet.row += 1
@@ -186,6 +194,7 @@ _SHEETS = {
     "Disaggregated": "Costs by category and state, QALYs and life years by state",
     "Inputs": "Every parameter and choice that may be changed, with source and status",
     "Settings": "What is fixed in this file",
+    "Rows": "What costs money or moves QALYs: for whom, when, how much; the formulas are made from these rows",
     "Derived": "What follows from the inputs for each strategy",
     "Life_table": "General-population mortality and utility",
     "Time": "Discounting, mortality, ageing, and what a scheme charges, by cycle",
@@ -214,7 +223,7 @@ def notes_sheet(inputs: Inputs) -> Sheet:
     """The conventions that a reviewer needs to follow the formulas."""
     sheet = Sheet("Notes", (150,))
     sheet.title("Notes: conventions of the model", "The full description is docs/methods.md of hemodel.")
-    for line in _NOTES:
+    for line in _conventions(inputs.settings):
         sheet.line(line, "wide")
     sheet.row += 1
     sheet.line("Where this file comes from", "heading")
@@ -229,21 +238,34 @@ def _record(inputs: Inputs) -> dict[str, object]:
     return record
 
 
+def _conventions(settings: Settings) -> list[str]:
+    """The conventions in words; the first with the run's own calendar."""
+    days, year = f"{settings.cycle_days:g}", f"{settings.days_in_year:g}"
+    whole = " of whole years: all of the first counts in full" if settings.discounting == "by_year" else ""
+    return [
+        f"A cycle is {days} days of a year of {year} days; cycle c runs from c to c + 1 times that length. The horizon is rounded to whole "
+        "cycles.",
+        f"Discount factor (1 + r)^-(years){whole}, with separate rates for costs and for health.",
+        *_NOTES,
+    ]
+
+
 _NOTES = (
-    "A cycle is 28 days of a year of 365.25 days; cycle c runs from c to c + 1 times that length. The horizon is rounded to whole cycles.",
     "Everyone starts progression-free and on treatment. PFS is a curve (progression-free and alive), progression-free a state.",
     "Hazards: H is a cumulative hazard, -ln of survival; its increment over a cycle is the hazard in the cycle. The share of PFS "
     "events that are progressions splits it; death before progression is the rest, but at least the general population's hazard.",
     "Of those progression-free, 1 - exp(-(hazard of progression + hazard of death)) leave in a cycle, in proportion to the two hazards.",
     "Whoever progresses within a cycle is at risk of death after progression from the next cycle on.",
     "No hazard of death is below the general population's.",
+    "Costs and QALYs are the rows of the sheet Rows: an amount times a measure. The amounts stand on the sheet Derived, one cell a row and "
+    "strategy; the columns of a Trace multiply them by how much of the measure falls in a cycle.",
     "Time in a state: mean of start and end of the cycle (or as the choice on the sheet Inputs says), valued and discounted at mid-cycle.",
-    "Packs, and all that goes with treatment, are bought at the start of a cycle by those on treatment then: no half-cycle correction.",
-    "Adverse events fall in the middle of cycle 0; terminal care at mid-cycle of the cycle of death; running a scheme at time 0.",
-    "Discount factor (1 + r)^-(years), with separate rates for costs and for health.",
-    "A scheme touches the price of lenalidomide and nothing else. Under a cap of 26 cycles, cycles 0 to 25 are charged, cycle 26 is free.",
+    "Cycles on treatment and packs are counted at the start of a cycle, by those on treatment then: no half-cycle correction. Treatment "
+    "cycles in a measure are counted from one, cycles on the sheets from 0.",
+    "What falls at the start stands in cycle 0; what falls at the start mid-cycle is discounted from the middle of cycle 0; deaths and "
+    "entries to a state count at mid-cycle of their cycle.",
+    "A scheme touches the price of its drug and nothing else. Under a cap of K cycles, cycles 0 to K - 1 are charged, cycle K is free.",
     "Where packs are counted as dispensed, a pack is charged with the (binomial) chance that fewer than the cap were dispensed before.",
-    "Running a scheme costs the NHS once for each person treated with lenalidomide.",
     "Life years in NICE's tables are undiscounted, costs and QALYs discounted.",
     "Values that a formula cannot give are in grey and marked as held (sheet Settings).",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +12,8 @@ from hemodel.errors import Fault, InputError
 from hemodel.evidence.confidential import REDACTED, announced, covers, marked, refuse_unmarked, under
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import Parameter
-from hemodel.evidence.settings import Scheme
+from hemodel.evidence.settings import Scheme, Tier
+from hemodel.evidence.uploaded import schemes_in_use
 from hemodel.report.live.cells import TOLERANCE, Cell, Program, Sheet, Value
 from hemodel.report.live.program import USE, live_program
 
@@ -21,8 +22,9 @@ _NOTICE = (
 )
 _COVERED = "What is marked confidential is redacted."
 _STEP = 0.07  # by how much a confidential value is moved, up and down, to see what follows from it
-_CYCLES = (13, 1, 6, 19, 26, 39, 52, 10_000)  # the second and the last: (nearly) nothing is inside, everything is
+_CYCLES = (13, 1, 6, 19, 26, 39, 52, 9_000)  # the second and the last: (nearly) nothing is inside, everything is
 _OF_PRICES = re.compile("discount|scheme|price|rebate|refund|arrangement", re.IGNORECASE)
+_MONEY = (50_000.0, 1.0, 1_000.0, 10_000.0, 100_000.0, 1e9)
 _SHARES = (0.5, 0.0, 0.25, 0.75, 1.0)
 
 
@@ -38,7 +40,7 @@ def redacted_program(inputs: Inputs) -> Program:
     """
     refuse_unmarked(inputs)
     hidden = {name: terms for name, terms in inputs.settings.schemes.items() if covers(inputs, name)}
-    used = {name: terms for name, terms in hidden.items() if name in inputs.settings.price_arrangements}
+    used = {name: terms for name, terms in hidden.items() if name in schemes_in_use(inputs.settings)}
     names = marked(inputs)
     if not names and not used:
         remedy = 'Mark parameters in parameters.csv and schemes in settings.toml, or leave out "redacted"'
@@ -48,6 +50,11 @@ def redacted_program(inputs: Inputs) -> Program:
     secret = {place for name in names for place in _row_of(program, name)}
     for other in others:  # what is shown was not worked out with their terms: a rounding error at the end of it says nothing
         values = _values(other)
+        if values.keys() != _layout(program):
+            problem = (
+                "the workbook has other cells under other terms of a confidential scheme, which would say something of its own"
+            )
+            raise InputError("confidential", problem, "Leave the scheme out of price_arrangements")
         secret |= {place for cell in program.cells if cell.distance(values.get(place := _place(cell))) > TOLERANCE}
     for other in _others(shown, names):
         values = _values(other)
@@ -58,7 +65,11 @@ def redacted_program(inputs: Inputs) -> Program:
         cells = [_public(cell, secret) for cell in cells]
         sheets.append(replace(sheet, cells=cells, names={}, choices=[], bounds=[]))
     _refuse_told(sheets, hidden)
-    return Program(tuple(sheets))
+    return Program(tuple(sheets), program.settings)
+
+
+def _layout(program: Program) -> set[tuple[str, int, int]]:
+    return {_place(cell) for cell in program.cells}
 
 
 def _values(inputs: Inputs) -> dict[tuple[str, int, int], Value]:
@@ -74,19 +85,30 @@ def _other_terms(hidden: Mapping[str, Scheme]) -> list[dict[str, Scheme]]:
 
 def _alternatives(terms: Scheme) -> list[Scheme]:
     """Other terms of the same kind, which do not depend on these."""
-    term = {"drug_cost_cap": "drug_cost_cap_cycles", "free_start": "free_cycles", "price_discount": "price_discount"}
-    if terms.kind == "response_refund":
-        pairs = [(_CYCLES[0], p) for p in _SHARES] + [(cycles, _SHARES[0]) for cycles in _CYCLES[1:]]
-        return [terms.model_copy(update={"response_by_cycle": cycles, "p_response": p}) for cycles, p in pairs]
-    values = _SHARES if terms.kind == "price_discount" else _CYCLES
+    term = {
+        "drug_cost_cap": "drug_cost_cap_cycles",
+        "free_start": "free_cycles",
+        "price_discount": "price_discount",
+        "response_refund": "response_by_cycle",
+        "total_cost_cap": "most_paid",
+    }
+    if terms.kind == "tiered_discount":
+        pairs = [(_CYCLES[0], share) for share in _SHARES] + [(cycle, _SHARES[0]) for cycle in _CYCLES[1:]]
+        return [terms.model_copy(update={"tiers": _tiers(terms.tiers or [], *pair)}) for pair in pairs]
+    values = {"price_discount": _SHARES, "total_cost_cap": _MONEY}.get(terms.kind, _CYCLES)
     return [terms.model_copy(update={term[terms.kind]: value}) for value in values]
+
+
+def _tiers(tiers: Sequence[Tier], first: int, share: float) -> list[Tier]:
+    """As many tiers as these, from other cycles on and with other discounts."""
+    return [Tier(from_cycle=first + 3 * k, price_discount=share * (k + 1) / len(tiers)) for k in range(len(tiers))]
 
 
 def _refuse_told(sheets: Iterable[Sheet], hidden: Mapping[str, Scheme]) -> None:
     """Raise `InputError` where a text about prices that is not redacted says a confidential share: a note, a label, a reason."""
     faults = []
     for name, terms in hidden.items():
-        for share in (terms.price_discount, terms.p_response):
+        for share in (terms.price_discount, *(tier.price_discount for tier in terms.tiers or ())):
             if not share:
                 continue
             said = re.compile(rf"(?<![\d.,])({re.escape(f'{share:g}')}(?!\d)|{re.escape(f'{100 * share:.10g}')}\s?(%|per ?cent))")
