@@ -33,7 +33,7 @@ def draws_sheets(psa: PSA) -> tuple[Sheet, Sheet]:
     draws.frozen = (draws.row + 1, 1)
     heads = []
     for what, s in keys:
-        unit = "QALYs" if what == "qalys" else f"costs (£), {labels.arrangement_short(settings, what)}"
+        unit = "QALYs" if what == "qalys" else f"costs ({settings.sign}), {labels.arrangement_short(settings, what)}"
         heads.append(f"{labels.strategy_label(settings, s)}: {unit}")
     draws.header(("Draw", *heads))
     first = draws.row
@@ -75,7 +75,13 @@ def _means(psa: PSA, arrangement: str, n: int, sheet: Sheet, spans: Spans, value
     settings, names, a = psa.inputs.settings, psa.strategies, arrangement
     reference = settings.comparator
     sheet.line(labels.arrangement_label(settings, a), "heading")
-    heads = ("Mean costs (£)", "Mean QALYs", "Incremental costs (£)", "Incremental QALYs", "ICER of the means (£/QALY)")
+    heads = (
+        f"Mean costs ({settings.sign})",
+        "Mean QALYs",
+        f"Incremental costs ({settings.sign})",
+        "Incremental QALYs",
+        f"ICER of the means ({settings.sign}/QALY)",
+    )
     sheet.header(("Technologies", *heads, "P(best), lower threshold", "P(best), upper threshold"))
     for i, s in enumerate(names):
         row, costs, qalys = sheet.row, values[a, s], values["qalys", s]
@@ -91,7 +97,7 @@ def _means(psa: PSA, arrangement: str, n: int, sheet: Sheet, spans: Spans, value
             formula = f'IF(AND(D{row + 1}>0,E{row + 1}>0),D{row + 1}/E{row + 1},"no price of a QALY gained")'
             sheet.calc(row, 5, formula, ratio, "money")
         for k, end in enumerate(("lower", "upper")):
-            chance = _curve(psa, a, n, np.array([settings.threshold_values[k]]))[0, i]
+            chance = _curve(psa, a, n, np.array([settings.threshold_values[-k]]))[0, i]
             sheet.calc(row, 6 + k, _probability(f"threshold_{end}", a, s, names, spans, n), float(chance), "share")
         sheet.row += 1
     sheet.row += 1
@@ -103,7 +109,7 @@ def _acceptability(psa: PSA, n: int, sheet: Sheet, spans: Spans) -> tuple[int, i
     keys = [(a, s) for a in psa.costs for s in names]
     sheet.line("Acceptability: share of draws in which a strategy has the highest net benefit", "heading")
     curves = [f"{labels.strategy_label(settings, s)}, {labels.arrangement_short(settings, a)}" for a, s in keys]
-    sheet.header(("Threshold (£/QALY)", *curves))
+    sheet.header((f"Threshold ({settings.sign}/QALY)", *curves))
     top = sheet.row
     found = {a: _curve(psa, a, n, CURVE_THRESHOLDS) for a in psa.costs}
     for row, threshold in enumerate(CURVE_THRESHOLDS, start=top):
@@ -126,8 +132,18 @@ def _chart(psa: PSA, row: int, top: int, last: int) -> Chart:
         for c, (a, s) in enumerate(keys, start=1)
     )
     words = "Acceptability curves: probability that each strategy is cost-effective, by threshold and price arrangement"
-    most, formats = (float(CURVE_THRESHOLDS[-1]), 1.0), ("£#,##0", "0%")
-    return Chart(row, 0, "Acceptability curves", "Threshold (£/QALY)", "Probability cost-effective", formats, lines, words, most)
+    most, formats = (float(CURVE_THRESHOLDS[-1]), 1.0), (f"{psa.inputs.settings.sign}#,##0", "0%")
+    return Chart(
+        row,
+        0,
+        "Acceptability curves",
+        f"Threshold ({psa.inputs.settings.sign}/QALY)",
+        "Probability cost-effective",
+        formats,
+        lines,
+        words,
+        most,
+    )
 
 
 def _curve(psa: PSA, arrangement: str, n: int, thresholds: np.ndarray) -> np.ndarray:

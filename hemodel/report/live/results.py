@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
+from hemodel.evidence.settings import Settings
 from hemodel.evidence.uploaded import PRICE_ARRANGEMENT
 from hemodel.report import labels, tables
 from hemodel.report.live.cells import TOLERANCE, Cell, Sheet, Value, address
@@ -62,7 +63,7 @@ def totals_sheet(engine: Engine, traces: Sequence[Trace], places: Sequence[Place
     totals = Totals(sheet, {})
     for a in settings.price_arrangements:
         costs: list[Part] = [(c, inputs.component_labels[c], [t.keys("cost", c, a) for t in traces]) for c in outcomes.costs[a]]
-        title = f"Costs (£). {labels.arrangement_label(settings, a)}"
+        title = f"Costs ({settings.sign}). {labels.arrangement_label(settings, a)}"
         _block(engine, totals, places, (title, a, "money"), costs, (plain.costs[a], outcomes.costs[a]))
     states: list[Part] = [(s, labels.state_label(s), [[_YEARS[s]] for _ in traces]) for s in outcomes.life_years]
     _block(engine, totals, places, ("Life years", "life_years", "qalys"), states, (plain.life_years, outcomes.life_years))
@@ -183,14 +184,21 @@ def incremental_sheet(engine: Engine, totals: Totals, arrangement: str) -> Sorte
     heads = (
         "By increasing cost",
         "Place in the settings",
-        "Costs (£)",
+        f"Costs ({engine.inputs.settings.sign})",
         "Life years",
         "QALYs",
         "Dominated",
         "Extendedly",
         "Status",
     )
-    more = ("Costs before", "Life years before", "QALYs before", "Incremental costs (£)", "Incremental LYG", "Incremental QALYs")
+    more = (
+        "Costs before",
+        "Life years before",
+        "QALYs before",
+        f"Incremental costs ({engine.inputs.settings.sign})",
+        "Incremental LYG",
+        "Incremental QALYs",
+    )
     sheet.header((*heads, *more))
     top, previous = sheet.row, found.order[0]
     for r, (i, status) in enumerate(zip(found.order, found.statuses, strict=True)):
@@ -206,7 +214,9 @@ def incremental_sheet(engine: Engine, totals: Totals, arrangement: str) -> Sorte
 def _in_the_order_of_the_settings(engine: Engine, totals: Totals, sheet: Sheet, found: _Analysis) -> int:
     """The strategies with their places by cost; returns the first row."""
     strategies = engine.inputs.settings.strategies
-    sheet.header(("In the order of the settings", "Costs (£)", "Life years", "QALYs", "Place by cost"))
+    sheet.header(
+        ("In the order of the settings", f"Costs ({engine.inputs.settings.sign})", "Life years", "QALYs", "Place by cost")
+    )
     first = sheet.row
     for i, own in enumerate(strategies):
         row, (costs, years, qalys) = first + i, found.amounts(i)
@@ -271,11 +281,11 @@ def _extended(top: int, r: int, n: int) -> str:
     return f"IF(AND(F{own}=0,OR({','.join(tests)})),1,0)" if tests else "0*F" + str(own)
 
 
-def icer_formula(cost: str, other_cost: str, qaly: str, other_qaly: str) -> str:
+def icer_formula(cost: str, other_cost: str, qaly: str, other_qaly: str, settings: Settings) -> str:
     """ICER of one against another where a ratio is the price of a QALY gained; words where a number would mislead."""
     money = f"IF(ABS({cost}-{other_cost})<=1E-12*MAX(ABS({cost}),ABS({other_cost})),0,{cost}-{other_cost})"
     health = f"IF(ABS({qaly}-{other_qaly})<=1E-12*MAX(ABS({qaly}),ABS({other_qaly})),0,{qaly}-{other_qaly})"
-    saved = f'"£"&TEXT(({money})/({health}),"#,##0")&" saved per QALY forgone (south-west)"'
+    saved = f'"{labels.before_amount(settings)}"&TEXT(({money})/({health}),"#,##0")&" saved per QALY forgone (south-west)"'
     cheaper = f'IF({health}<0,{saved},"dominant")'
     level = f'IF({health}=0,"undefined (no difference in QALYs or costs)",IF({health}>0,"dominant","dominated"))'
     return f'IF({money}>0,IF({health}>0,({money})/({health}),"dominated"),IF({money}=0,{level},{cheaper}))'
@@ -325,7 +335,7 @@ def _base_row(sheet: Sheet, engine: Engine, ordered: Sorted, r: int, values: lis
             sheet.put(row, column, None, style)
     other = (shown(engine, lambda a: totals.total(a, reference)), totals.total("qalys", reference))
     own = (ordered.at("costs", r), ordered.at("qalys", r))
-    ratio = icer_formula(own[0], other[0], own[1], other[1])
+    ratio = icer_formula(own[0], other[0], own[1], other[1], engine.inputs.settings)
     sheet.calc(row, 7, f'IF({ordered.at("place", r)}={reference + 1},"",{ratio})', values[7], "money")
     if r:
         status, steps = ordered.at("status", r), (ordered.at("step_costs", r), ordered.at("step_qalys", r))
@@ -340,7 +350,7 @@ def _benefit(sheet: Sheet, engine: Engine, totals: Totals, ordered: Sorted, arra
     settings = engine.inputs.settings
     reference = settings.strategy_names.index(settings.comparator)
     sheet.line("Net health benefit", "heading")
-    heads = ("Total costs (£)", "Total QALYs", "Incremental costs (£)", "Incremental QALYs")
+    heads = (f"Total costs ({settings.sign})", "Total QALYs", f"Incremental costs ({settings.sign})", "Incremental QALYs")
     words = [f"{what} at the {end} threshold" for what in ("NHB", "Incremental NHB") for end in ("lower", "upper")]
     sheet.header((tables.TECHNOLOGIES, *heads, *words))
     frame = tables.net_health_benefit_table(engine.base, arrangement)
@@ -359,9 +369,9 @@ def _benefit(sheet: Sheet, engine: Engine, totals: Totals, ordered: Sorted, arra
             step = f"{qalys}-{other[1]}-({costs}-{other[0]})/threshold_{end}"
             sheet.calc(row, 7 + k, f'IF({is_reference},"",{step})', values[7 + k], "qalys")
         sheet.row += 1
-    sheet.put(sheet.row, 0, "Thresholds (£ per QALY): lower and upper", "text")
+    sheet.put(sheet.row, 0, f"Thresholds ({settings.sign} per QALY): lower and upper", "text")
     for k, end in enumerate(("lower", "upper")):
-        sheet.calc(sheet.row, 5 + k, f"threshold_{end}", settings.threshold_values[k], "money")
+        sheet.calc(sheet.row, 5 + k, f"threshold_{end}", settings.threshold_values[-k], "money")
     sheet.row += 1
     sheet.line(tables.NET_HEALTH_BENEFIT_FOOTER)
     sheet.row += 1
@@ -371,7 +381,7 @@ def _impact(sheet: Sheet, engine: Engine, totals: Totals) -> list[str]:
     """ICER against the comparator under every price arrangement."""
     settings, base = engine.inputs.settings, engine.base
     reference = settings.strategy_names.index(settings.comparator)
-    sheet.line("ICER under each price arrangement (£/QALY)", "heading")
+    sheet.line(f"ICER under each price arrangement ({settings.sign}/QALY)", "heading")
     sheet.header((tables.TECHNOLOGIES, *(labels.arrangement_short(settings, a) for a in settings.price_arrangements)))
     places, rows = [], {a: by_strategy(base, a) for a in settings.price_arrangements}
     for i, name in enumerate(settings.strategy_names):
@@ -380,7 +390,7 @@ def _impact(sheet: Sheet, engine: Engine, totals: Totals) -> list[str]:
         sheet.put(sheet.row, 0, labels.strategy_label(settings, name), "text")
         for k, a in enumerate(settings.price_arrangements):
             pairs = [(totals.total(what, i), totals.total(what, reference)) for what in (a, "qalys")]
-            formula = icer_formula(*pairs[0], *pairs[1])
+            formula = icer_formula(*pairs[0], *pairs[1], settings)
             places.append(sheet.calc(sheet.row, 1 + k, formula, number(icer_cell(rows[a][name], settings)), "money"))
         sheet.row += 1
     sheet.line(tables.PAS_IMPACT_FOOTER)
