@@ -21,7 +21,7 @@ UNFINISHED = ".part"
 """Ending of what is still being written; what a killed writer leaves behind has it."""
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
-_PLAIN_NUMBER = re.compile(r"-?£?\d[\d,]*(\.\d+)?%?")
+_PLAIN_NUMBER = re.compile(r"-?[A-Z]{0,3}[£€$¥₹]? ?\d[\d,]*(\.\d+)?%?")
 
 
 def refuse_target(path: str | Path, *, force: bool = False) -> None:

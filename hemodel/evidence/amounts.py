@@ -125,7 +125,7 @@ def formula(tree: Tree, name: Callable[[str], str] = str) -> str:
     """
     match tree:
         case Number(value):
-            written = str(int(value)) if abs(value) < 1e15 and value == int(value) else f"{value:.17g}"
+            written = str(int(value)) if abs(value) < 1e15 and value == int(value) else repr(value)
             return f"({written})" if value < 0 else written
         case Name(known):
             return name(known)

@@ -6,6 +6,7 @@ compared with them are always of the same folder, and a file that is changed on 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from hemodel.errors import Fault, InputError, nearest, shown
-from hemodel.evidence.reading import data_folder, is_file, read_text, toml_values
+from hemodel.evidence.reading import data_folder, is_file, place, read_text, toml_values
 
 SETTINGS = "settings.toml"
 FIRST_PROBLEM = "relapsed"
@@ -61,6 +62,12 @@ class Folder:
         """The name of the problem in its settings; "" where there is none to read."""
         found = _problem_of(self.kept[self.path / SETTINGS])
         return found if isinstance(found, str) else ""
+
+    @property
+    def digest(self) -> str:
+        """What tells folders with other texts apart, in hexadecimal."""
+        texts = sorted((str(path), kept.text or "") for path, kept in self.kept.items())
+        return hashlib.sha256(repr((texts, self.sources)).encode()).hexdigest()
 
     @property
     def scenario_names(self) -> list[str]:
@@ -116,6 +123,43 @@ def open_folder(problem: str | Path) -> Folder:
         life_tables=MappingProxyType(tables),
         sources=(_kept(sources).text or "") if sources is not None else "",
     )
+
+
+def around(
+    asked: str,
+    path: Path,
+    texts: Mapping[Path, Kept],
+    scenarios: Mapping[str, Path],
+    life_tables: Mapping[str, Path],
+    sources: str | None,
+) -> Folder:
+    """A folder of texts that were read elsewhere; scenarios, life tables and sources that it lacks are those of the package, as of any
+    folder of one's own.
+    """
+    inside_package = data_folder("inputs")
+    found = scenarios or _scenarios_in(data_folder("scenarios"))
+    tables = {table.name: table for table in sorted((inside_package / "life_tables").glob("*.csv"))} | dict(life_tables)
+    packaged = {file: _kept(file) for file in (*found.values(), *tables.values()) if file not in texts}
+    if sources is None:
+        sources = (
+            (_kept(inside_package / "sources.md").text or "") if _problem_of(texts[path / SETTINGS]) in problem_names() else ""
+        )
+    kept = {**packaged, **texts}
+    return Folder(
+        asked=asked,
+        path=path,
+        is_packaged=False,
+        hidden=None,
+        kept=MappingProxyType(kept),
+        scenarios=MappingProxyType(dict(found)),
+        life_tables=MappingProxyType(tables),
+        sources=sources,
+    )
+
+
+def missing(path: Path) -> Kept:
+    """What is kept of a file that is not there."""
+    return Kept(None, (Fault(place(path), "the file is not there", "Put it in; the problem `relapsed` shows what it holds"),))
 
 
 def _found(problem: str | Path) -> tuple[Path, bool]:

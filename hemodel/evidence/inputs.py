@@ -149,6 +149,9 @@ class Inputs:
             return None if terms.price is None else parse(terms.price)
         dose, size, spread = self._needs(drug, terms.vials)
         deviation = math.sqrt(math.log1p((spread / size) ** 2))
+        if not spread > 0:
+            where = f"settings.toml (drugs.{drug}.vials.spread)"
+            raise InputError(where, f"the spread of body size is {spread:g}", "Give more than 0: people differ")
         # beyond seven deviations is one person in 10^12; a quarter more, because dose and size may be larger in a draw
         most = 1.25 * dose * size * math.exp(7 * deviation)
         try:
@@ -225,7 +228,7 @@ class Inputs:
                 faults.append(Fault(where, f"{shown(given)} is not a finite number", "Give a plain number such as 0.67"))
             else:
                 changed[name] = _moved(changed[name], value)
-                faults += rows.check_evidence(where, changed[name])
+                faults += rows.check_evidence(where, changed[name], self.settings.currency)
         if any(name.startswith(rows.SHARES) for name in values):
             faults += rows.check_shares("changed values", changed.values())
         if faults:
@@ -259,6 +262,8 @@ def _labels(rows_of: Iterable[Payoff]) -> dict[str, str]:
 def _content(settings: Settings) -> dict[str, Any]:
     """What of the settings makes the hash: without the title, and the marks of schemes that are public, or of which nobody has said."""
     content = settings.model_dump(mode="json", exclude={"title"})
+    if content["currency_sign"] is None:
+        del content["currency_sign"]
     for scheme in content["schemes"].values():
         if scheme["confidentiality"] in (None, "none"):
             del scheme["confidentiality"]
@@ -282,6 +287,12 @@ class _Names:
     populations: Mapping[str, Any] | None
     strategies: Mapping[str, Any] | None
     parameters: Mapping[str, Any] | None = None
+    currency: str = rows.CURRENCY
+
+
+def inputs_of(folder: Folder, *, population: str | None = None, scenario: str | Path | None = None) -> Inputs:
+    """What the texts of a folder say, checked as `load_inputs` checks it."""
+    return _inputs(folder, population, scenario)
 
 
 def load_inputs(problem: str | Path = "relapsed", *, population: str | None = None, scenario: str | Path | None = None) -> Inputs:
@@ -312,7 +323,7 @@ def _inputs(folder: Folder, population: str | None, scenario: str | Path | None)
     values, fits = _read_settings(folder, faults)
     settings = _settings(place(folder.path / "settings.toml"), values, faults)
     names = _names_in(values or {})
-    base, whole = _read_parameters(folder, faults)
+    base, whole = _read_parameters(folder, names.currency, faults)
     base, of_fits = with_curves(base, (), fits)
     names = replace(names, parameters=base if whole else None)
     of_population = _read_populations(folder, base, names, faults)
@@ -433,10 +444,12 @@ def _names_in(values: Mapping[str, Any]) -> _Names:
     """Names in `settings.toml`, as far as it can be read at all."""
     populations, strategies = values.get("populations"), values.get("strategies")
     names = [s.get("name") if isinstance(s, dict) else None for s in strategies] if isinstance(strategies, list) else []
+    currency = values.get("currency", rows.CURRENCY)
     has_all = bool(names) and all(isinstance(name, str) for name in names)
     return _Names(
         populations if isinstance(populations, dict) and populations else None,
         dict.fromkeys(map(str, names)) if has_all else None,
+        currency=currency if isinstance(currency, str) else rows.CURRENCY,
     )
 
 
@@ -461,7 +474,7 @@ def _name_row(where: str, *names: str) -> str:
     return f"{where} ({', '.join(words)})" if all(w.isprintable() and 0 < len(w) <= 80 for w in words) else where
 
 
-def _read_parameters(folder: Folder, faults: list[Fault]) -> tuple[dict[str, Parameter], bool]:
+def _read_parameters(folder: Folder, currency: str, faults: list[Fault]) -> tuple[dict[str, Parameter], bool]:
     """Parameters by name, and whether all rows could be read."""
     path = folder.path / "parameters.csv"
     table = _read_rows(folder, path, rows.COLUMNS, faults, may_be_empty=True)  # the model says what it lacks
@@ -473,7 +486,7 @@ def _read_parameters(folder: Folder, faults: list[Fault]) -> tuple[dict[str, Par
         if parameter.name in parameters:
             found.append(Fault(where, "the name is there twice", "Keep one of the rows"))
         parameters[parameter.name] = parameter
-        faults += found + rows.check(where, parameter)
+        faults += found + rows.check(where, parameter, currency)
     if table.whole:
         faults += rows.check_shares(place(path), parameters.values())
     return parameters, table.whole
@@ -498,7 +511,7 @@ def _read_populations(
         seen.add((owner, name))
         if name in base:
             changed = replace(base[name], **values)
-            found += rows.check_evidence(where, changed)
+            found += rows.check_evidence(where, changed, names.currency)
             result.setdefault(owner, dict(base))[name] = changed
         faults += found
     for owner in {owner for owner, name in seen if name.startswith(rows.SHARES)} if names.parameters is not None else ():
@@ -611,7 +624,7 @@ def _with_fitted_curves(
     parameters, correlations = with_curves(parameters, correlations, curves)
     for name in curves:
         own = [p for n, p in parameters.items() if n.startswith(f"fit_{name}_")]
-        faults += [fault for p in own for fault in rows.check(f"{where} (fitted_curves.{name})", p)]
+        faults += [fault for p in own for fault in rows.check(f"{where} (fitted_curves.{name})", p, settings.currency)]
     return new, parameters, correlations, list(dict.fromkeys(faults))
 
 
@@ -659,6 +672,6 @@ def _apply_scenario(
             problem = f"its numbers hold for {', '.join(others) or 'none of them'} only, not for {population}"
             faults.append(Fault(where, problem, "Choose one of these populations, or another scenario"))
         return settings, parameters, chosen
-    parameters, found = with_scenario(where, chosen, parameters, names.parameters)
+    parameters, found = with_scenario(where, chosen, parameters, names.parameters, names.currency)
     faults += found
     return settings, parameters, chosen

@@ -460,6 +460,8 @@ def _structure_faults(active: list[Payoff], settings: Settings) -> list[Fault]:
     kinds = {s.kind for a in settings.price_arrangements if (s := settings.schemes_in(a).get(drug)) is not None}
     if "response_refund" in kinds:
         faults.append(Fault(where, "a refund by response is not known for a later line", "Choose another scheme"))
+    if "total_cost_cap" in kinds:
+        faults.append(Fault(where, "a cap on what is paid for one person is not known for a later line", "Choose another scheme"))
     if settings.post_progression_clock_cycles is not None:
         faults.append(Fault(where, "a later line has its own clock", "Leave post_progression_clock_cycles out"))
     return faults
@@ -546,7 +548,7 @@ def _unit_lookup(strategy: str, units: Mapping[str, str], currency: str) -> Call
         if name == PRICE:
             return f"{currency} per pack"
         column = column_of(name, strategy, units)
-        return "years" if name.startswith(("d_", "median_")) else units[column]
+        return "years" if name.startswith("d_") else units[column]
 
     return unit
 

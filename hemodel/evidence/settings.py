@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -12,10 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import PydanticCustomError
 
 from hemodel.errors import Fault, nearest, shown
-from hemodel.evidence.parameters import TIME_UNITS, years_per
+from hemodel.evidence.parameters import TIME_UNITS, finite, years_per
 
 THRESHOLD_PRESETS = {"2026": (25_000.0, 35_000.0), "2009": (20_000.0, 30_000.0)}
 """GBP per QALY: NICE's manual from April 2026, and the range before (used in 2009)."""
+SIGNS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹", "CAD": "C$", "AUD": "A$", "NZD": "NZ$", "BRL": "R$"}
+"""Currency -> its sign; of any other the three letters are its sign."""
 FIXED_BY_FILES = ("problem", "population", "populations")
 """Settings that say which files and rows are read: a scenario cannot change them."""
 
@@ -93,8 +96,8 @@ class Strategy(_Strict):
 class DoseSteps(_Strict):
     """A dose that goes down by steps and never up again: the price of a pack at each, and the rate of a step a year."""
 
-    prices: list[Text] = Field(min_length=2)
-    rate: Text
+    prices: list[Name] = Field(min_length=2)
+    rate: Name
 
 
 class Vials(_Strict):
@@ -273,7 +276,7 @@ def _refuse_repeats(kind: str, names: list[str]) -> None:
 
 
 class Settings(_Strict):
-    """`settings.toml` of a decision problem. Rates per year, times in years, cycles of 28 days."""
+    """`settings.toml` of a decision problem. Rates per year, times in years."""
 
     problem: Text
     title: Text | None = None  # the problem in a few words, in lists of problems; none: its name
@@ -290,8 +293,9 @@ class Settings(_Strict):
     horizon_years: float = Field(gt=0, le=100)
     discount_rate_costs: float = Field(ge=0, le=1)
     discount_rate_effects: float = Field(ge=0, le=1)
-    thresholds: Literal["2026", "2009"]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "GBP"
+    currency_sign: Text | None = Field(default=None, max_length=5)  # none: that of `SIGNS`
+    thresholds: str | list[float]  # NICE's presets "2026" or "2009", in GBP; or one to three numbers in the currency
     structure: Literal["state_transition", "partitioned_survival"]
     time_in_state: Literal["life_table", "start", "end"]
     progression_shape: Literal["pfs", "ttp"]
@@ -346,6 +350,24 @@ class Settings(_Strict):
             problem = f"{years:g} years are less than a cycle of {days:g} days"
             raise _refused(problem, f"Give {math.ceil(100 * days / in_year) / 100:g} years or more")
         return years
+
+    @field_validator("thresholds", mode="before")
+    @classmethod
+    def _are_thresholds(cls, thresholds: object, info: ValidationInfo) -> object:
+        if isinstance(thresholds, str):
+            if thresholds not in THRESHOLD_PRESETS:
+                raise _refused(f"{shown(thresholds)} is not a choice", nearest(thresholds, THRESHOLD_PRESETS))
+            if info.data.get("currency", "GBP") != "GBP":
+                problem = f"{thresholds} is of thresholds in GBP, and the currency is {info.data['currency']}"
+                raise _refused(problem, "Give numbers, such as [20000, 80000]")
+            return thresholds
+        found = [finite(threshold) for threshold in thresholds] if isinstance(thresholds, (list, tuple)) else [None]
+        numbers = [threshold for threshold in found if threshold is not None]
+        rises = all(b - a >= 1 for a, b in pairwise([0.0, *numbers]))
+        if len(numbers) != len(found) or not 1 <= len(numbers) <= 3 or not rises:
+            remedy = 'Give "2026", "2009", or one to three numbers, each at least 1 above the one before, such as [20000, 80000]'
+            raise _refused(f"{shown(thresholds)} is neither a preset nor thresholds", remedy)
+        return numbers
 
     @field_validator("also_counted")
     @classmethod
@@ -466,9 +488,14 @@ class Settings(_Strict):
         return tuple(strategy.name for strategy in self.strategies if strategy.drugs)
 
     @property
-    def thresholds_gbp(self) -> tuple[float, float]:
-        """Lower and upper threshold in GBP per QALY."""
-        return THRESHOLD_PRESETS[self.thresholds]
+    def threshold_values(self) -> tuple[float, ...]:
+        """Thresholds per QALY in the currency, one to three, the lowest first; the last is the one that decides where one is needed."""
+        return THRESHOLD_PRESETS[self.thresholds] if isinstance(self.thresholds, str) else tuple(self.thresholds)
+
+    @property
+    def sign(self) -> str:
+        """The sign of the currency, as it stands before an amount and in headings."""
+        return (self.currency_sign or SIGNS.get(self.currency, self.currency)).strip()
 
 
 def settings_from(

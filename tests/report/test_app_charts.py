@@ -79,7 +79,7 @@ def test_a_list_price_that_meets_the_threshold_needs_no_discount(inputs):
 
 
 def test_the_table_of_the_map_has_a_row_for_each_cap(grid):
-    table = price_map_table(grid)
+    table = price_map_table(grid, load_inputs("relapsed").settings)
     assert list(table.columns) == ["Cycles", "0% off", "25% off", "50% off"]
     assert table["Cycles"].to_list() == ["13", "26", "39"] and table.iloc[1, 1] == "£42,822"
 
@@ -118,7 +118,7 @@ def test_the_parts_of_a_difference_sum_to_the_change_in_net_benefit(inputs):
         total[name] = 35_000 * rows["incremental_qalys"] - rows["incremental_costs"]
     assert table["worth"].sum() == pytest.approx(total["b"] - total["a"], rel=1e-12)
     assert "subsequent_treatment" in set(table["name"])
-    shown = difference_shown(table, "costs")
+    shown = difference_shown(table, "costs", first.inputs.settings)
     assert shown.iloc[-1]["B less A (£)"] == pytest.approx(shown["B less A (£)"].iloc[:-1].sum(), rel=1e-12)
     assert "higher" in difference(table, second, LD).sentence or "lower" in difference(table, second, LD).sentence
 

@@ -230,7 +230,7 @@ def second_seed(subject: Subject) -> Finding:
         for x, y in ((one.costs[a], other.costs[a]), (one.qalys, other.qalys)):
             error = np.sqrt((x.var(axis=1) + y.var(axis=1)) / subject.n_draws)
             worst = max(worst, float((np.abs(x.mean(axis=1) - y.mean(axis=1)) / error).max()))
-        for threshold in subject.inputs.settings.thresholds_gbp:
+        for threshold in subject.inputs.settings.threshold_values:
             choices.append(len({int(p.net_benefit(a, threshold).mean(axis=0).argmax()) for p in (one, other)}) == 1)
     verdict = FAIL if worst > ERRORS else PASS if all(choices) else REVIEW
     found = (
