@@ -54,9 +54,9 @@ def state_transition(
         if change is not constant:
             constant, stay_progressed = change, np.exp(change)
             highest_stay = float(stay_progressed.max())
-        if lowest[cycle] >= highest_stay:
-            return stay_progressed
-        return np.minimum(stay_progressed, survive_floor[cycle], out=floored)
+        return (
+            stay_progressed if lowest[cycle] >= highest_stay else np.minimum(stay_progressed, survive_floor[cycle], out=floored)
+        )
 
     def moves_of(cycle: int) -> Moves:
         change = pfs(cycle)
