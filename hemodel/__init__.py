@@ -1,4 +1,4 @@
-"""hemodel: is lenalidomide in multiple myeloma cost-effective, as NICE asked in TA171?
+"""hemodel: is a treatment cost-effective? Cohort models of any drugs, from files with a source for every number.
 
 Evidence becomes draws; a cohort lives through them; its outcomes are weighed in a decision; the report shows it.
 

@@ -7,8 +7,9 @@ import errno
 import io
 import os
 import re
+import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,7 +21,7 @@ UNFINISHED = ".part"
 """Ending of what is still being written; what a killed writer leaves behind has it."""
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
-_PLAIN_NUMBER = re.compile(r"-?£?\d[\d,]*(\.\d+)?%?")
+_PLAIN_NUMBER = re.compile(r"-?[A-Z]{0,3}[£€$¥₹]? ?\d[\d,]*(\.\d+)?%?")
 
 
 def refuse_target(path: str | Path, *, force: bool = False) -> None:
@@ -65,6 +66,35 @@ def write_whole(path: str | Path, content: bytes, *, force: bool = False) -> Pat
     finally:
         with contextlib.suppress(OSError):  # a disk that became read-only lets nobody remove anything; the reason above is told
             temporary.unlink(missing_ok=True)
+    return path
+
+
+def refuse_new_folder(path: str | Path) -> None:
+    """Raise `InputError` if a new folder cannot be written at `path` as things stand."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise InputError(str(path), f"there is no folder {path.parent}", "Create the folder, or choose another one")
+    if path.exists() or path.is_symlink():
+        raise InputError(str(path), "the folder is already there", "Choose another name: what is there is never written over")
+
+
+def write_folder(path: str | Path, files: Mapping[str, bytes]) -> Path:
+    """Write a new folder with `files` (path inside it -> contents), whole or not at all; one that is there is never touched."""
+    path = Path(path)
+    refuse_new_folder(path)
+    temporary = path.parent / f".{uuid.uuid4().hex}{UNFINISHED}"
+    try:
+        temporary.mkdir()
+        for name, content in files.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(temporary / name, content)
+        refuse_new_folder(path)
+        temporary.rename(path)  # refused if somebody has filled a folder of that name meanwhile
+    except OSError as error:
+        problem = f"the folder cannot be written ({error.strerror or error})"
+        raise InputError(str(path), problem, "Check its place, the permissions and the space left") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return path
 
 

@@ -159,7 +159,13 @@ def monthly(folder):
     with_settings(folder, cycle_days="30.4375")
 
 
-FOLDERS = {f.__name__: f for f in (two_drugs, observation, no_events, weekly, monthly)}
+def yearly(folder):
+    """A third strategy without drugs in a model of years."""
+    observation(folder)
+    with_settings(folder, cycle_days="365.25")
+
+
+FOLDERS = {f.__name__: f for f in (two_drugs, observation, no_events, weekly, monthly, yearly)}
 
 
 def made_up(name, folder):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 import hemodel as hm
+from hemodel.evidence.folder import problem_titles
 from hemodel.report import labels, tables
 
 ROOT = Path(__file__).parent.parent
@@ -27,15 +28,16 @@ def answer():
     parts = []
     for arrangement in base.outcomes.price_arrangements:
         parts.append(f"*{labels.arrangement_label(inputs.settings, arrangement)}*")
-        parts.append(markdown(tables.rounded(tables.base_case_table(base, arrangement))))
+        parts.append(markdown(tables.rounded(tables.base_case_table(base, arrangement), base.inputs.settings)))
     chosen = psa.table[psa.table["strategy"] != inputs.settings.comparator].set_index("price_arrangement")
-    low, high = (f"{t:.0f}" for t in inputs.settings.thresholds_gbp)
+    low, high = (f"{t:.0f}" for t in inputs.settings.threshold_values)
     chances = {
         a: [labels.percent(chosen.loc[a, f"probability_cost_effective_{t}"]) for t in (low, high)] for a in psa.price_arrangements
     }
     parts.append(
         f"Life-years undiscounted; costs and QALYs at 3.5 %. In {psa.n_draws:,} draws of all uncertain inputs, lenalidomide is "
-        f"cost-effective at {labels.gbp(float(low))} and {labels.gbp(float(high))} per QALY with a probability of "
+        f"cost-effective at {labels.money(float(low), inputs.settings)} and {labels.money(float(high), inputs.settings)} per QALY "
+        "with a probability of "
         f"{chances['list'][0]} and {chances['list'][1]} at list price, {chances['pas'][0]} and {chances['pas'][1]} under the scheme."
     )
     return "\n\n".join(parts)
@@ -44,11 +46,11 @@ def answer():
 def problems():
     """The answers of the other decision problems: their incremental analysis under both price arrangements."""
     parts = []
-    for problem in ("maintenance", "first_line"):
+    for problem in list(problem_titles())[1:]:
         base = hm.run_base_case(hm.load_inputs(problem))
         settings, rows = base.inputs.settings, []
         for arrangement in base.outcomes.price_arrangements:
-            table = tables.rounded(tables.base_case_table(base, arrangement))
+            table = tables.rounded(tables.base_case_table(base, arrangement), base.inputs.settings)
             table.insert(0, "Price", labels.arrangement_short(settings, arrangement))
             rows.append(table.drop(columns=["Incremental costs (£)", "Incremental LYG", "Incremental QALYs"]))
         parts.append(f"*{settings.question}* (`hemodel run {problem}`)\n\n{markdown(pd.concat(rows))}")
@@ -61,7 +63,7 @@ def _icers(problem):
     rows = {}
     for row in table.to_dict("records"):
         found = rows.setdefault((row["label"], row["strategy"]), {"why": row["why"]})
-        found[row["price_arrangement"]] = labels.icer_text(row["icer"], row["reading"])
+        found[row["price_arrangement"]] = labels.icer_text(row["icer"], row["reading"], hm.load_inputs(problem).settings)
         found[f"{row['price_arrangement']}_value"] = row["icer"]
     frame = pd.DataFrame(rows).T.rename_axis(["label", "strategy"])
     return frame.where(frame.notna(), "").reset_index()
@@ -81,7 +83,7 @@ def scenarios():
 def choices():
     """Every scenario of every problem with its reason and its effect."""
     parts = []
-    for problem in ("relapsed", "maintenance", "first_line"):
+    for problem in problem_titles():
         wide, settings = _icers(problem), hm.load_inputs(problem).settings
         shown = pd.DataFrame({"Choice": wide["label"]})
         if len(settings.strategies) > 2:
@@ -95,7 +97,7 @@ def choices():
 
 
 def statuses():
-    return markdown(tables.rounded(tables.status_counts(hm.load_inputs("relapsed"))))
+    return markdown(tables.rounded(tables.status_counts(hm.load_inputs("relapsed")), hm.load_inputs("relapsed").settings))
 
 
 def verification():

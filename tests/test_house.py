@@ -1,6 +1,7 @@
 """The house rules of the package, kept by a machine: who may import whom, where each framework enters, where randomness lives."""
 
 import ast
+import re
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "hemodel"
@@ -131,6 +132,7 @@ def test_only_front_doors_read_a_problem_by_its_name():
         "__init__.py",
         "evidence/inputs.py",
         "evidence/examples.py",  # rows of the packaged problems
+        "report/new_folder.py",  # the folder that it writes
         "cli/options.py",
         "app/sidebar.py",
         "app/sharing.py",  # links and uploads name their problem
@@ -184,3 +186,54 @@ def test_no_path_of_a_machine_and_no_registry_is_named():
         text = path.read_text(encoding="utf-8")
         assert "index-url" not in text, path
         assert "/work/" not in text and "/root/" not in text, path
+
+
+NAMED = {
+    "lenalidomide",
+    "dexamethasone",
+    "thalidomide",
+    "melphalan",
+    "bortezomib",
+    "prednisone",
+    "myeloma",
+    "ta171",
+    "ta586",
+    "ta587",
+    "ta680",
+}
+
+
+def texts(tree):
+    """Names, attributes, arguments and texts of a module; of a docstring all but its examples."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, re.sub(r"(?m)^ *>>>(.*\n)( *(?!>>>)\S.*(\n|$))*", "", node.value)
+        for field in ("id", "attr", "arg", "name"):
+            if isinstance(found := getattr(node, field, None), str):
+                yield getattr(node, "lineno", 0), found
+
+
+def test_no_drug_and_no_disease_is_named():
+    wrong = [
+        f"{name}, line {line}: {text[:60]}"
+        for name, tree in modules()
+        for line, text in texts(tree)
+        if any(word in text.lower() for word in NAMED)
+    ]
+    assert wrong == []
+
+
+def test_the_name_of_the_problem_chooses_nothing():
+    asks = (ast.Compare, ast.Match, ast.Subscript)
+    wrong = [
+        f"{name}, line {node.lineno}"
+        for name, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, asks)
+        for part in ast.walk(node.subject if isinstance(node, ast.Match) else node)
+        if isinstance(part, ast.Attribute)
+        and part.attr == "problem"
+        and getattr(part.value, "attr", getattr(part.value, "id", "")) == "settings"
+        and any(isinstance(other, ast.Constant) for other in ast.walk(node))
+    ]
+    assert wrong == []

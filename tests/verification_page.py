@@ -23,13 +23,14 @@ import hemodel as hm
 from hemodel.analyses.verification import CHECKS, verify
 from hemodel.analyses.verification.findings import FAIL, VERDICTS
 from hemodel.cohort.payoffs import payoff
+from hemodel.evidence.folder import problem_titles
 from hemodel.evidence.reading import data_folder
 from hemodel.survival.fitting import fit
 
 TESTS = Path(__file__).parent
 PAGE = TESTS.parent / "docs" / "verification.md"
 AGREEMENT = TESTS / "report" / "agreement.json"  # what --measure found, and when
-PROBLEMS = ("relapsed", "maintenance", "first_line")
+PROBLEMS = tuple(problem_titles())
 
 
 def load(name):

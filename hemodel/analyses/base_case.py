@@ -52,7 +52,9 @@ class BaseCase:
         costs, qalys = outcomes.total_costs(arrangement)[:, 0], outcomes.total_qalys[:, 0]
         life_years = outcomes.undiscounted.total_life_years[:, 0]
         reference = outcomes.strategies.index(comparator)
-        against = pairwise(outcomes.strategies, costs, qalys, comparator).set_index("strategy").reindex(outcomes.strategies)
+        currency = self.inputs.settings.currency
+        pairs = pairwise(outcomes.strategies, costs, qalys, comparator, currency=currency)
+        against = pairs.set_index("strategy").reindex(outcomes.strategies)
         is_comparator = np.arange(len(costs)) == reference
         return pd.DataFrame(
             {
@@ -91,7 +93,7 @@ class BaseCase:
         """Net monetary benefit (GBP) and net health benefit (QALYs) of each strategy at both thresholds."""
         costs, qalys = self.outcomes.total_costs(price_arrangement)[:, 0], self.outcomes.total_qalys[:, 0]
         columns: dict[str, object] = {"strategy": self.outcomes.strategies}
-        for threshold in self.inputs.settings.thresholds_gbp:
+        for threshold in self.inputs.settings.threshold_values:
             columns[f"net_monetary_benefit_{threshold:.0f}"] = net_monetary_benefit(costs, qalys, threshold)
             columns[f"net_health_benefit_{threshold:.0f}"] = net_health_benefit(costs, qalys, threshold)
         return pd.DataFrame(columns)
@@ -172,7 +174,7 @@ class BaseCase:
                 )
             )
         for strategy in self.outcomes.strategies:
-            for outcome in ("on_treatment_at_cycle_26", "alive_at_end"):
+            for outcome in (*self._at_caps, "alive_at_end"):
                 rows.append(
                     (
                         strategy,
@@ -199,6 +201,14 @@ class BaseCase:
         ]
         return pd.DataFrame(rows, columns=columns)
 
+    @property
+    def _at_caps(self) -> tuple[str, ...]:
+        """Outcomes of the share on treatment when each cap on charged cycles begins to tell."""
+        settings = self.inputs.settings
+        schemes = (scheme for name in settings.price_arrangements for scheme in settings.schemes_in(name).values())
+        caps = sorted({scheme.drug_cost_cap_cycles for scheme in schemes if scheme.drug_cost_cap_cycles is not None})
+        return tuple(f"on_treatment_at_cycle_{cap}" for cap in caps)
+
     def _model_value(self, strategy: str, outcome: str) -> float:
         i = self.outcomes.strategies.index(strategy)
         free, alive = (
@@ -210,6 +220,9 @@ class BaseCase:
         if outcome in SHARES_PUBLISHED:
             share = {"survival": alive, "pfs": free}[curve]
             return float(np.interp(int(years.partition("_")[0]), np.arange(len(share)) * self.inputs.settings.cycle_years, share))
+        if outcome in self._at_caps:
+            cycle = int(outcome.rpartition("_")[2])
+            return float(treated[cycle]) if cycle < len(treated) else float("nan")
         match outcome:
             case "median_pfs":
                 return median_time(free, self.inputs.settings.cycle_years)
@@ -217,8 +230,6 @@ class BaseCase:
                 return median_time(alive, self.inputs.settings.cycle_years)
             case "median_exposure":
                 return median_time(treated, self.inputs.settings.cycle_years)
-            case "on_treatment_at_cycle_26":
-                return float(treated[26]) if len(treated) > 26 else float("nan")
             case "alive_at_end":
                 return float(alive[-1])
         return float(ttp_median(base_case_draws(self.inputs), self.inputs)[i, 0])

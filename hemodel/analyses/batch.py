@@ -53,7 +53,7 @@ THRESHOLDS = np.arange(0.0, 100_001.0, 5_000.0)  # GBP per QALY at which accepta
 class Moments:
     """Number of draws, means and centred cross products of all totals, and counts of the best strategy; mergeable.
 
-    `names`: the totals, such as costs_pas_dexamethasone. `best`, (arrangement, threshold, strategy): draws in which a strategy has
+    `names`: the totals, such as costs_pas_<strategy>. `best`, (arrangement, threshold, strategy): draws in which a strategy has
     the highest net benefit, ties shared. `loss`: by how much a strategy falls short of it, from which the value of information
     follows: the mean loss of the strategy that is best on average.
     """
@@ -115,7 +115,7 @@ class Batch:
                 weights = self._contrast(place, total, strategy, comparator)
                 means[name], errors[name] = float(weights @ m.mean), float(np.sqrt(weights @ covariance @ weights / m.n))
                 row[f"incremental_{name}"], row[f"se_incremental_{name}"] = means[name], errors[name]
-            row["reading"] = describe_icer(means["costs"], means["qalys"])
+            row["reading"] = describe_icer(means["costs"], means["qalys"], currency=self.inputs.settings.currency)
             if means["costs"] * means["qalys"] > 0:
                 ratio = means["costs"] / means["qalys"]
                 weights = self._contrast(place, totals["costs"], strategy, comparator)
@@ -123,7 +123,7 @@ class Batch:
                 row["icer"], row["se_icer"] = ratio, float(np.sqrt(weights @ covariance @ weights / m.n)) / abs(means["qalys"])
                 row["icer_low"], row["icer_high"] = self._fieller(place, totals["costs"], strategy, comparator)
         a, s = self.inputs.settings.price_arrangements.index(arrangement), self.inputs.settings.strategy_names.index(strategy)
-        for threshold in self.inputs.settings.thresholds_gbp:
+        for threshold in self.inputs.settings.threshold_values:
             t = int(np.flatnonzero(thresholds_of(self.inputs) == threshold)[0])
             chance = float(m.best[a, t, s] / m.n)
             row[f"probability_cost_effective_{threshold:.0f}"] = chance
@@ -198,7 +198,8 @@ def run_batch(
         if progress is not None:
             progress(sum(part.n for part in moments))
         if until_standard_error is not None and error < until_standard_error and total.n >= 2 * STEP:
-            stopped = f"the standard error of net benefit is GBP {error:,.2f}, below GBP {until_standard_error:,.2f}"
+            money = inputs.settings.currency
+            stopped = f"the standard error of net benefit is {money} {error:,.2f}, below {money} {until_standard_error:,.2f}"
             break
     assert total is not None
     if place is not None and keep_draws:
@@ -209,7 +210,7 @@ def run_batch(
 
 def thresholds_of(inputs: Inputs) -> Array:
     """Thresholds that a batch follows: `THRESHOLDS` and those of the settings, GBP per QALY."""
-    return np.unique(np.concatenate([THRESHOLDS, inputs.settings.thresholds_gbp]))
+    return np.unique(np.concatenate([THRESHOLDS, inputs.settings.threshold_values]))
 
 
 def read_draws(folder: str | Path) -> pd.DataFrame:
@@ -296,7 +297,7 @@ def _net_benefit(total: Moments, inputs: Inputs, arrangement: str) -> tuple[floa
     strategy = next(s for s in settings.strategy_names if s != settings.comparator)
     weights = np.zeros(len(total.names))
     for sign, name in ((1.0, strategy), (-1.0, settings.comparator)):
-        weights[total.names.index(f"qalys_{name}")] = sign * settings.thresholds_gbp[1]
+        weights[total.names.index(f"qalys_{name}")] = sign * settings.threshold_values[-1]
         weights[total.names.index(f"costs_{arrangement}_{name}")] = -sign
     variance = weights @ total.cross @ weights / (total.n - 1)
     return float(weights @ total.mean), float(np.sqrt(variance / total.n))
@@ -437,6 +438,6 @@ def _refuse(
     if keep_draws and folder is None:
         faults.append(Fault("keep_draws", "there is no folder to keep them in", "Give a folder"))
     if until is not None and not 0 < until < np.inf:
-        faults.append(Fault("until_standard_error", f"{until!r} is not an amount of money", "Give GBP above 0"))
+        faults.append(Fault("until_standard_error", f"{until!r} is not an amount of money", "Give an amount above 0"))
     if faults:
         raise InputError.together(faults)

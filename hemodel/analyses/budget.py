@@ -1,9 +1,9 @@
 """Budget impact: what the health service would pay in each of the next years if the new strategy is taken up, beyond what it pays now.
 
 Cash, not value: nothing is discounted, and a price arrangement counts as it is paid. `n_eligible` people a year face the choice
-from year 1 on, evenly over the 13 cycles of a year of 364 days; of those of year y the share `p_uptake_year_y` gets the new
-strategy, the others the comparator. Without it everyone gets the comparator. People who began before year 1 are not counted,
-as they cost the same either way.
+from year 1 on, evenly over the cycles of a year (the whole number nearest to it: 13 of 28 days are 364 days); of those of year y the
+share `p_uptake_year_y` gets the new strategy, the others the comparator. Without it everyone gets the comparator. People who began
+before year 1 are not counted, as they cost the same either way.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hemodel.analyses.request import request
+from hemodel.analyses.thresholds import packs_of
 from hemodel.cohort import model
 from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import base_case_draws
 from hemodel.evidence.inputs import Inputs
 
 Array = NDArray[np.float64]
-CYCLES_A_YEAR = 13  # 364 days
 YEARS = 5
 """Years of a budget impact unless others are asked for."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """Result of `run_budget`: one row per price arrangement and year, GBP of that year."""
+    """Result of `run_budget`: one row per price arrangement and year, money of that year."""
 
     inputs: Inputs
     strategy: str
@@ -42,28 +42,35 @@ def run_budget(inputs: Inputs, *, strategy: str | None = None, years: int = YEAR
     """Budget impact of `strategy` (default: the first that is not the comparator) over `years` years, under every price arrangement.
 
     Columns: year, price_arrangement, eligible and treated (people who begin in the year, and those of them on the new strategy),
-    cost_without and cost_with (GBP paid in the year for all who have begun), budget_impact (their difference) and lenalidomide
-    (its part in the cost with the new strategy). Raises `InputError` where the inputs have no `n_eligible` or no uptake for a year.
+    cost_without and cost_with (money paid in the year for all who have begun), budget_impact (their difference) and for each drug with
+    a price `spend_<drug>` (its part in the cost with the new strategy). Raises `InputError` where the inputs have no `n_eligible` or no
+    uptake for a year.
     """
     _, strategy, _ = request(inputs, None, strategy, None)
     eligible, uptake = who_is_treated(inputs, years)
     names = inputs.settings.strategy_names
     new, comparator = names.index(strategy), names.index(inputs.settings.comparator)
-    cumulative = _cumulative_costs(inputs, years * CYCLES_A_YEAR)
-    rows = []
-    for arrangement, (costs, drug) in cumulative.items():
-        paid, paid_drug = _by_year_since(costs), _by_year_since(drug)
+    cycles = cycles_a_year(inputs)
+    rows: list[dict[str, object]] = []
+    for arrangement, parts in _cumulative_costs(inputs, years * cycles).items():
+        paid, *paid_drugs = (_by_year_since(part, cycles) for part in parts)
         for year in range(1, years + 1):
             began = np.arange(1, year + 1)
             on_new, since = eligible * uptake[began - 1], year - began
             without = eligible * paid[since, comparator].sum()
             extra = on_new @ (paid[since, new] - paid[since, comparator])
-            lenalidomide = on_new @ (paid_drug[since, new] - paid_drug[since, comparator])
-            lenalidomide += eligible * paid_drug[since, comparator].sum()
-            treated = eligible * uptake[year - 1]
-            rows.append((year, arrangement, eligible, treated, without, without + extra, extra, lenalidomide))
-    columns = ["year", "price_arrangement", "eligible", "treated", "cost_without", "cost_with", "budget_impact", "lenalidomide"]
-    return Budget(inputs, strategy, pd.DataFrame(rows, columns=columns))
+            row = {"year": year, "price_arrangement": arrangement, "eligible": eligible, "treated": eligible * uptake[year - 1]}
+            row |= {"cost_without": without, "cost_with": without + extra, "budget_impact": extra}
+            for drug, spent in zip(inputs.priced_drugs, paid_drugs, strict=True):
+                more = on_new @ (spent[since, new] - spent[since, comparator])
+                row[f"spend_{drug}"] = more + eligible * spent[since, comparator].sum()
+            rows.append(row)
+    return Budget(inputs, strategy, pd.DataFrame(rows))
+
+
+def cycles_a_year(inputs: Inputs) -> int:
+    """Cycles of a year of the budget: the whole number nearest to a year."""
+    return max(round(1 / inputs.settings.cycle_years), 1)
 
 
 def who_is_treated(inputs: Inputs, years: int = YEARS) -> tuple[float, Array]:
@@ -83,30 +90,33 @@ def who_is_treated(inputs: Inputs, years: int = YEARS) -> tuple[float, Array]:
     return eligible, np.array(uptake)
 
 
-def _cumulative_costs(inputs: Inputs, n_cycles: int) -> dict[str, tuple[Array, Array]]:
-    """What a person has cost after 0, 1, ..., n_cycles cycles, undiscounted: arrangement -> all of it and lenalidomide's part,
-    each (n_cycles + 1, strategy). Sums over cycles, so each is the model with that horizon.
+def _cumulative_costs(inputs: Inputs, n_cycles: int) -> dict[str, list[Array]]:
+    """What a person has cost after 0, 1, ..., n_cycles cycles, undiscounted: arrangement -> all of it, then the part of each drug with a
+    price, each (n_cycles + 1, strategy). Sums over cycles, so each is the model with that horizon.
     """
     draws = base_case_draws(inputs)
-    found: dict[str, tuple[list[Array], list[Array]]] = {a: ([], []) for a in inputs.settings.price_arrangements}
+    paid_for = [packs_of(inputs, drug) for drug in inputs.priced_drugs]
+    nothing = np.zeros(len(inputs.settings.strategies))
+    found: dict[str, list[list[Array]]] = {a: [[nothing] for _ in (0, *paid_for)] for a in inputs.settings.price_arrangements}
     for n in range(1, n_cycles + 1):
         outcomes = model.live(draws, inputs.with_settings(horizon_years=n * inputs.settings.cycle_years)).outcomes(
             discounted=False
         )
-        for arrangement, (every, drug) in found.items():
+        for arrangement, (every, *of_drugs) in found.items():
+            costs = outcomes.costs[arrangement]
             every.append(outcomes.total_costs(arrangement)[:, 0])
-            drug.append(outcomes.costs[arrangement]["lenalidomide"][:, 0])
-    nothing = np.zeros(len(inputs.settings.strategies))
-    return {a: (np.stack([nothing, *every]), np.stack([nothing, *drug])) for a, (every, drug) in found.items()}
+            for spent, components in zip(of_drugs, paid_for, strict=True):
+                spent.append(nothing + sum(costs[name][:, 0] for name in components if name in costs))
+    return {a: [np.stack(part) for part in parts] for a, parts in found.items()}
 
 
-def _by_year_since(cumulative: Array) -> Array:
+def _by_year_since(cumulative: Array, cycles: int) -> Array:
     """Mean cost in calendar year 0, 1, ... since the year of the start, for starts spread evenly over the cycles of a year.
 
-    Whoever starts at the beginning of cycle s of a year has lived through 13 (k + 1) - s cycles by the end of calendar year k.
+    Whoever starts at the beginning of cycle s of a year has lived through `cycles` (k + 1) - s cycles by the end of calendar year k.
     Shape (year, strategy).
     """
-    years = (len(cumulative) - 1) // CYCLES_A_YEAR
-    starts = np.arange(CYCLES_A_YEAR)
-    ends = np.stack([cumulative[CYCLES_A_YEAR * (k + 1) - starts].mean(axis=0) for k in range(years)])
+    years = (len(cumulative) - 1) // cycles
+    starts = np.arange(cycles)
+    ends = np.stack([cumulative[cycles * (k + 1) - starts].mean(axis=0) for k in range(years)])
     return np.diff(ends, axis=0, prepend=np.zeros((1, cumulative.shape[1])))

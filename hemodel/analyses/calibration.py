@@ -83,8 +83,12 @@ def differences(inputs: Inputs, rates: Iterable[DerivedRate]) -> pd.DataFrame:
 
 
 def calibrated(inputs: Inputs) -> Inputs:
-    """`inputs` with the rates of death after progression derived anew: for use after a median or a curve was changed."""
+    """`inputs` with the rates of death after progression derived anew: for use after a median or a curve was changed. Inputs without such
+    rates, which partitioned survival does not need, are left as they are.
+    """
     parameters = dict(inputs.parameters)
+    if not any(name.startswith("r_death_progressed_") for name in parameters):
+        return inputs
     for rate in derive_rates(inputs):
         held = parameters[rate.name]
         status = "derived" if held.source else "assumed"  # of what was assumed, nothing is derived from a source
@@ -112,7 +116,10 @@ def _behind_targets(inputs: Inputs) -> tuple[Array, Array]:
             moves.setdefault(f"hr_death_{other}", {})[strategy] = 1.0
 
     def of_log(name: str) -> float:
-        parameter = inputs.parameters[name]
+        parameter = inputs.parameters.get(name)
+        if parameter is None:  # a fitted curve stands in its place
+            problem = "it is not there, and the error of the derived rate is taken from its interval"
+            raise InputError(f"parameter {name}", problem, "Give it beside the curve that was fitted")
         own = parameter.uncertainty.second if parameter.is_uncertain else 0.0
         return own / inputs.parameters["shape_os"].value if name.startswith("hr_") else own
 

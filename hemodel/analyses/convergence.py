@@ -68,7 +68,7 @@ def running_means(
                 float(steps.std(ddof=1) / np.sqrt(n)),
                 float((costs[:n, i] - costs[:n, reference]).mean()),
                 float((qalys[:n, i] - qalys[:n, reference]).mean()),
-                intervals.icer_of_means(costs[:n], qalys[:n], **pair).icer,
+                intervals.icer_of_means(costs[:n], qalys[:n], strategy=i, comparator=reference).icer,
                 error.low,
                 error.high,
                 float((best / best.sum(axis=1, keepdims=True))[:, i].mean()),
@@ -135,7 +135,7 @@ def _quantities(psa: PSA, arrangement: str, strategy: str, threshold: float) -> 
     pair = {"strategy": i, "comparator": reference}
     steps = intervals.paired_increment(costs, qalys, **pair, threshold=threshold)
     assert steps.net_monetary_benefit is not None
-    ratio, perfect = intervals.icer_of_means(costs, qalys, **pair), psa.evpi(arrangement, threshold)
+    ratio, perfect = intervals.icer_of_means(costs, qalys, strategy=i, comparator=reference), psa.evpi(arrangement, threshold)
     row = psa.chances(arrangement, threshold)
     spreads = (steps.costs, steps.effects, steps.net_monetary_benefit)
     values = [*(s.mean for s in spreads), ratio.icer, row.probability[i], perfect.value]

@@ -92,10 +92,10 @@ def left_out(inputs: Inputs) -> dict[str, tuple[str, ...]]:
 
 def _thresholds(inputs: Inputs) -> tuple[Threshold, ...]:
     """The pack price at both thresholds, and the charged cycles where a scheme caps them."""
-    found = [threshold_value(inputs, PACK_PRICE, threshold=t) for t in inputs.settings.thresholds_gbp]
+    found = [threshold_value(inputs, PACK_PRICE, threshold=t) for t in inputs.settings.threshold_values]
     try:
         arrangement = inputs.settings.price_arrangements[-1]
-        found += [charged_cycles(inputs, price_arrangement=arrangement, threshold=t) for t in inputs.settings.thresholds_gbp]
+        found += [charged_cycles(inputs, price_arrangement=arrangement, threshold=t) for t in inputs.settings.threshold_values]
     except InputError:  # the arrangement is no cap
         pass
     return tuple(found)

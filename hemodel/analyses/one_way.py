@@ -83,7 +83,7 @@ def run_one_way(
         row |= {"low": moves[2 * i][name], "high": moves[2 * i + 1][name], "moves_with": ", ".join(together)}
         for side, k in (("low", 1 + 2 * i), ("high", 2 + 2 * i)):
             row |= {f"{o}_{side}": v for o, v in _outcomes(costs[k], qalys[k], threshold).items()}
-            row[f"reading_{side}"] = describe_icer(float(costs[k]), float(qalys[k]))
+            row[f"reading_{side}"] = describe_icer(float(costs[k]), float(qalys[k]), currency=inputs.settings.currency)
         rows.append(row)
     base = _outcomes(costs[0], qalys[0], threshold)
     return OneWay(inputs, arrangement, threshold, base, pd.DataFrame(rows), excluded)

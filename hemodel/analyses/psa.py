@@ -123,7 +123,7 @@ class PSA:
             row[name] = float(values[i].mean())
             row[f"se_{name}"] = float(values[i].std(ddof=1) / np.sqrt(self.n_draws))
         row |= self._increments(arrangement, i) if i != reference else {"reading": "comparator"}
-        for threshold in self.inputs.settings.thresholds_gbp:
+        for threshold in self.inputs.settings.threshold_values:
             found = self.chances(arrangement, threshold)
             row[f"probability_cost_effective_{threshold:.0f}"] = float(found.probability[i])
             row[f"se_probability_{threshold:.0f}"] = float(found.standard_error[i])
@@ -132,7 +132,9 @@ class PSA:
         return row
 
     def _increments(self, arrangement: str, i: int) -> dict[str, object]:
-        pair = {"strategy": i, "comparator": self.strategies.index(self.inputs.settings.comparator)}
+        settings = self.inputs.settings
+        comparator = self.strategies.index(settings.comparator)
+        pair = {"strategy": i, "comparator": comparator}
         costs, qalys = self.costs[arrangement].T, self.qalys.T
         steps, years = (
             intervals.paired_increment(costs, qalys, **pair),
@@ -142,7 +144,7 @@ class PSA:
         for name, spread in (("costs", steps.costs), ("life_years", years.effects), ("qalys", steps.effects)):
             row[f"incremental_{name}"], row[f"se_incremental_{name}"] = spread.mean, spread.standard_error
             row[f"incremental_{name}_low"], row[f"incremental_{name}_high"] = spread.low, spread.high
-        ratio = intervals.icer_of_means(costs, qalys, **pair)
+        ratio = intervals.icer_of_means(costs, qalys, strategy=i, comparator=comparator, currency=settings.currency)
         error = intervals.fieller_of_means(costs, qalys, **pair)
         row |= {"icer": ratio.icer, "se_icer": ratio.standard_error, "icer_low": error.low, "icer_high": error.high}
         return row | {"reading": ratio.reading}

@@ -14,7 +14,7 @@ def request(inputs: Inputs, arrangement: str | None, strategy: str | None, thres
     strategies = [name for name in settings.strategy_names if name != settings.comparator]
     arrangement = arrangement or settings.price_arrangements[-1]
     strategy = strategy or strategies[0]
-    threshold = settings.thresholds_gbp[1] if threshold is None else threshold
+    threshold = settings.threshold_values[-1] if threshold is None else threshold
     faults = []
     if arrangement not in settings.price_arrangements:
         remedy = nearest(arrangement, settings.price_arrangements)
@@ -24,7 +24,7 @@ def request(inputs: Inputs, arrangement: str | None, strategy: str | None, thres
             Fault(f"strategy {strategy!r}", "it is not one to compare with the comparator", nearest(strategy, strategies))
         )
     if isinstance(threshold, bool) or not isinstance(threshold, (int, float)) or not 0 < threshold < math.inf:
-        faults.append(Fault("threshold", f"{threshold!r} is not a threshold", "Give GBP per QALY above 0"))
+        faults.append(Fault("threshold", f"{threshold!r} is not a threshold", f"Give {settings.currency} per QALY above 0"))
     if faults:
         raise InputError.together(faults)
     return arrangement, strategy, float(threshold)

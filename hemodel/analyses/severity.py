@@ -34,7 +34,7 @@ class Modifiers:
                 "severity_weight": self.severity.weight,
             }
             found |= {"icer": row["icer"], "weighted_icer": row["icer"] / self.severity.weight, "reading": row["reading"]}
-            for threshold in self.base.inputs.settings.thresholds_gbp:
+            for threshold in self.base.inputs.settings.threshold_values:
                 for name, weight in (("", 1.0), ("weighted_", self.severity.weight)):
                     benefit = weight * row["incremental_qalys"] - row["incremental_costs"] / threshold
                     found[f"{name}incremental_net_health_benefit_{threshold:.0f}"] = benefit

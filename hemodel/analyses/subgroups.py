@@ -55,7 +55,10 @@ def run_weighted(
         else:
             step = {q: totals[q] - mixed[arrangement, settings.comparator][q] for q in _TOTALS}
             found |= {f"incremental_{quantity}": value for quantity, value in step.items()}
-            found |= {"icer": icer(step["costs"], step["qalys"]), "reading": describe_icer(step["costs"], step["qalys"])}
+            found |= {
+                "icer": icer(step["costs"], step["qalys"]),
+                "reading": describe_icer(step["costs"], step["qalys"], currency=settings.currency),
+            }
         rows.append(found)
     columns = ["price_arrangement", "strategy", *_TOTALS, *(f"incremental_{q}" for q in _TOTALS), "icer", "reading"]
     return pd.DataFrame(rows)[columns]

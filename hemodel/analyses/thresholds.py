@@ -69,9 +69,10 @@ def threshold_value(
     strategy: str | None = None,
     threshold: float | None = None,
 ) -> Threshold:
-    """The value of a parameter, or of the pack price, at which the ICER equals `threshold` (GBP per QALY).
+    """The value of a parameter, or of the price of a pack, at which the ICER equals `threshold` (money per QALY).
 
-    `what`: a parameter's name, or "pack_price": the list price of the pack that is dispensed most, the other strengths in proportion.
+    `what`: a parameter's name, or "pack_price": the list price of the pack of the first drug with a price that weighs most in it, the
+    others in proportion ("pack_price_<drug>": of any drug).
     `low`, `high`: the range, default 0 to ten times the value, within what the kind of quantity allows. Where the decision turns
     more than once, the value nearest to the base value is given. A pack price of 0 cannot be moved in proportion: then there is none.
     """
@@ -83,7 +84,7 @@ def threshold_value(
         problem = f"{low:g} to {high:g} is not a range for {parameter.quantity.is_a}"
         raise InputError(f"range of {what}", problem, "Give low below high, within what the quantity may be")
 
-    if what == PACK_PRICE and not parameter.value:
+    if drug_of_price(inputs, what) is not None and not parameter.value:
         return Threshold(what, parameter.unit, 0.0, math.nan, low, high, threshold, f"{parameter.label}: {_NO_PRICE}.")
 
     def benefit(values: Array) -> Array:
@@ -93,7 +94,7 @@ def threshold_value(
 
     grid = np.linspace(low, high, _STEPS)
     root = _nearest_root(benefit, grid, parameter.value)
-    reading = _reading(parameter, root, (low, high), _icer(inputs), threshold)
+    reading = _reading(parameter, root, (low, high), _icer(inputs), _limit(inputs, threshold))
     return Threshold(what, parameter.unit, parameter.value, root, low, high, threshold, reading)
 
 
@@ -102,33 +103,36 @@ def charged_cycles(
 ) -> Threshold:
     """The largest number of charged cycles, from 0 to the horizon, at which the ICER is at most `threshold`.
 
-    Under a cap of K cycles the cost rises with K, so the answer is found by bisection on whole cycles.
+    Under a cap of K cycles the cost rises with K, so the answer is found by bisection on whole cycles. In a set of schemes the first
+    cap is moved, and the others stay.
     """
     arrangement, strategy, threshold = request(inputs, price_arrangement, strategy, threshold)
-    terms = inputs.settings.schemes.get(arrangement)
-    if terms is None or terms.kind != "drug_cost_cap" or terms.drug_cost_cap_cycles is None:
+    known = inputs.settings.schemes
+    in_use = inputs.settings.schemes_in(arrangement).values()
+    capped = next((name for name, terms in known.items() if terms in in_use and terms.drug_cost_cap_cycles is not None), None)
+    if capped is None:
         raise InputError(
             f"price arrangement {arrangement!r}", "it is not a cap on the drug cost", "Choose an arrangement of that kind"
         )
-    base = terms.drug_cost_cap_cycles
+    base = known[capped].drug_cost_cap_cycles or 1
 
     def affordable(cap: int) -> bool:
-        schemes = {**inputs.settings.model_dump()["schemes"], arrangement: terms.model_dump() | {"drug_cost_cap_cycles": cap}}
+        schemes = {**inputs.settings.model_dump()["schemes"], capped: known[capped].model_dump() | {"drug_cost_cap_cycles": cap}}
         costs, qalys = evaluate_changes(inputs.with_settings(schemes=schemes), [{}], arrangement, strategy)
         return bool(threshold * qalys[0] - costs[0] >= 0)
 
-    low, high = 0, inputs.settings.n_cycles
+    low, high, limit = 0, inputs.settings.n_cycles, _limit(inputs, threshold)
     if not affordable(1):
-        reading = f"Even with one charged cycle {_icer(inputs)} exceeds GBP {threshold:,.0f} per QALY: there is no such number of cycles."
+        reading = f"Even with one charged cycle {_icer(inputs)} exceeds {limit}: there is no such number of cycles."
         return Threshold("charged_cycles", "cycles", base, math.nan, 1, high, threshold, reading)
     if affordable(high):
-        reading = f"With every cycle charged {_icer(inputs)} is still at most GBP {threshold:,.0f} per QALY: no cap is needed."
+        reading = f"With every cycle charged {_icer(inputs)} is still at most {limit}: no cap is needed."
         return Threshold("charged_cycles", "cycles", base, math.nan, 1, high, threshold, reading)
     low = 1
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if affordable(middle) else (low, middle)
-    most = f"at most GBP {threshold:,.0f} per QALY with up to {low} charged cycles"
+    most = f"at most {limit} with up to {low} charged cycles"
     reading = f"T{_icer(inputs)[1:]} is {most}, and above it with {low + 1}; now {base}."
     return Threshold("charged_cycles", "cycles", base, low, 1, inputs.settings.n_cycles, threshold, reading)
 
@@ -192,10 +196,11 @@ def decision_drivers(
 def price_and_probability(
     psa: PSA, price_arrangement: str, prices: ArrayLike | None = None, *, drug: str | None = None
 ) -> pd.DataFrame:
-    """Probability of being cost-effective at both thresholds, and the ICER, by the price of the pack dispensed most (others in proportion).
+    """Probability of being cost-effective at each threshold, and mean costs, by the price of the pack of a drug that weighs most in its
+    price, the others in proportion; `drug`: default the first with a price.
 
     `psa` must have kept its components: costs are linear in the price, so one analysis serves every price, on the same draws.
-    `prices`: GBP a pack, default 41 prices from 0 to the list price.
+    `prices`: money a pack, default 41 prices from 0 to the list price.
     """
     if psa.components is None:
         raise InputError("psa", "it has not kept costs by component", "Run it with keep_components=True")
@@ -206,15 +211,15 @@ def price_and_probability(
         raise InputError(pack_price(psa.inputs, drug).name, _NO_PRICE, "Give it a price above 0")
     grid = np.linspace(0, list_price, 41) if prices is None else np.asarray(prices, dtype=np.float64)
     parts = psa.components[price_arrangement]
-    names = {r.component for r in psa.inputs.payoffs if r.measure.kind == "charged pack" and r.drug == drug}
-    spent = sum((parts[name] for name in names if name in parts), np.zeros_like(psa.costs[price_arrangement]))
+    found = (parts[name] for name in packs_of(psa.inputs, drug) if name in parts)
+    spent = sum(found, np.zeros_like(psa.costs[price_arrangement]))
     others = psa.costs[price_arrangement] - spent
     rows = []
     for price in grid:
         costs = others + spent * (price / list_price)
         for i, strategy in enumerate(psa.strategies):
             row: dict[str, object] = {"pack_price": float(price), "strategy": strategy, "mean_costs": float(costs[i].mean())}
-            for threshold in settings.thresholds_gbp:
+            for threshold in settings.threshold_values:
                 benefit = net_monetary_benefit(costs.T, psa.qalys.T, threshold)
                 row[f"probability_cost_effective_{threshold:.0f}"] = float((benefit.argmax(axis=1) == i).mean())
             rows.append(row)
@@ -222,23 +227,39 @@ def price_and_probability(
 
 
 def price_map(
-    inputs: Inputs, strategy: str | None = None, *, caps: tuple[int, ...] = CAPS, discounts: tuple[float, ...] = DISCOUNTS
+    inputs: Inputs,
+    strategy: str | None = None,
+    *,
+    drug: str | None = None,
+    caps: tuple[int, ...] = CAPS,
+    discounts: tuple[float, ...] = DISCOUNTS,
 ) -> pd.DataFrame:
-    """ICER under every cap on the charged cycles with every discount on the price of lenalidomide, all strengths alike.
+    """ICER under every cap on the charged cycles of a drug with every discount on its price, all strengths alike.
 
-    One row per pair: cap (cycles of 28 days), discount (share of the list price), incremental_costs (GBP) and incremental_qalys of
+    `drug`: default the first with a price. Schemes of other drugs in the last price arrangement stay.
+
+    One row per pair: cap (treatment cycles), discount (share of the list price), incremental_costs and incremental_qalys of
     `strategy` (default: the first that is not the comparator), icer and reading.
     """
-    _, strategy, _ = request(inputs, None, strategy, None)
-    changes = [_packs(inputs, 1 - share) for share in discounts]
+    arrangement, strategy, _ = request(inputs, None, strategy, None)
+    pack_price(inputs, drug)  # refused where no drug has one
+    drug = inputs.priced_drugs[0] if drug is None else drug
+    changes = [_packs(inputs, 1 - share, drug) for share in discounts]
+    others = {name: scheme for name, scheme in inputs.settings.schemes_in(arrangement).items() if name != drug}
     rows = []
     for cap in caps:
-        terms = Scheme(kind="drug_cost_cap", drug=inputs.priced_drugs[0], label="What if", drug_cost_cap_cycles=cap)
-        capped = inputs.with_settings(schemes={_WHAT_IF: terms}, price_arrangements=[_WHAT_IF])
+        terms = Scheme(kind="drug_cost_cap", drug=drug, label="What if", drug_cost_cap_cycles=cap)
+        schemes = {f"{_WHAT_IF}_{name}": scheme for name, scheme in {drug: terms, **others}.items()}
+        together = {_WHAT_IF: {"label": "What if", "schemes": list(schemes)}}
+        capped = inputs.with_settings(
+            schemes={name: scheme.model_dump() for name, scheme in schemes.items()},
+            arrangements=together,
+            price_arrangements=[_WHAT_IF],
+        )
         costs, qalys = evaluate_changes(capped, changes, _WHAT_IF, strategy)
         for share, cost, qaly in zip(discounts, costs, qalys, strict=True):
             pair = float(cost), float(qaly)
-            rows.append((cap, share, *pair, icer(*pair), describe_icer(*pair)))
+            rows.append((cap, share, *pair, icer(*pair), describe_icer(*pair, currency=inputs.settings.currency)))
     return pd.DataFrame(rows, columns=["cap", "discount", "incremental_costs", "incremental_qalys", "icer", "reading"])
 
 
@@ -246,7 +267,9 @@ def _parameter(inputs: Inputs, what: str) -> Parameter:
     drug = drug_of_price(inputs, what)
     name = what if drug is None else pack_price(inputs, drug).name
     if name not in inputs.parameters:
-        raise InputError(f"threshold of {what!r}", "there is no such parameter", nearest(what, [*inputs.parameters, PACK_PRICE]))
+        raise InputError(
+            f"threshold of {what!r}", "there is no such parameter", nearest(what, [*inputs.parameters, *price_names(inputs)])
+        )
     return inputs.parameters[name]
 
 
@@ -255,6 +278,18 @@ def _change(inputs: Inputs, what: str, value: float) -> Mapping[str, float]:
     if drug is None:
         return {what: value}
     return _packs(inputs, value / pack_price(inputs, drug).value, drug)
+
+
+def price_names(inputs: Inputs) -> tuple[str, ...]:
+    """What stands for the price of a drug in a threshold analysis: `pack_price` for the first, and a name for each of several."""
+    drugs = inputs.priced_drugs
+    return (PACK_PRICE, *(f"{PACK_PRICE}_{drug}" for drug in drugs if len(drugs) > 1)) if drugs else ()
+
+
+def packs_of(inputs: Inputs, drug: str) -> tuple[str, ...]:
+    """Cost components that are the price of packs of a drug."""
+    rows = (row for row in inputs.payoffs if row.outcome == "cost" and row.measure.kind == "charged pack" and row.drug == drug)
+    return tuple(dict.fromkeys(row.component for row in rows))
 
 
 def drug_of_price(inputs: Inputs, what: str) -> str | None:
@@ -313,12 +348,16 @@ def _flips(benefit_at: Callable[[Array], Array], scores: Array, own: Array) -> A
     return result
 
 
-def _reading(parameter: Parameter, root: float, searched: tuple[float, float], ratio: str, threshold: float) -> str:
+def _reading(parameter: Parameter, root: float, searched: tuple[float, float], ratio: str, limit: str) -> str:
     if math.isnan(root):
         low, high = searched
-        return f"No value from {low:g} to {high:g} {parameter.unit} brings {ratio} to GBP {threshold:,.0f} per QALY."
+        return f"No value from {low:g} to {high:g} {parameter.unit} brings {ratio} to {limit}."
     found = f"{root:,.6g} {parameter.unit} (now {parameter.value:,.6g}): {parameter.label}."
-    return f"T{ratio[1:]} is GBP {threshold:,.0f} per QALY at {found}"
+    return f"T{ratio[1:]} is {limit} at {found}"
+
+
+def _limit(inputs: Inputs, threshold: float) -> str:
+    return f"{inputs.settings.currency} {threshold:,.0f} per QALY"
 
 
 def _icer(inputs: Inputs) -> str:

@@ -18,7 +18,7 @@ from hemodel.errors import shown as quoted
 from hemodel.evidence.confidential import RATE, REDACTED, by_hazard_ratio, covers, is_confidential, marked, unmarked
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import Parameter, finite
-from hemodel.evidence.settings import Scheme, Settings
+from hemodel.evidence.settings import THRESHOLD_PRESETS, Scheme, Settings
 from hemodel.report import labels, tables
 from hemodel.report.inputs_sheet import Sheet, changes
 
@@ -31,9 +31,11 @@ SETTINGS = {
     "horizon_years": ("Horizon", "years", 1.0),
 }
 BASE_CASE = "base_case"
+FILED = "filed"
+"""Name under which thresholds that are numbers, and no preset, are offered."""
 CAP = "drug_cost_cap_cycles"
-STEPS = {"utility": (0.01, 3), "ratio": (0.05, 3), "GBP": (100.0, 2)}
-"""Step of the buttons and decimals shown, by the first word of the unit; times take 0.5 and 2."""
+STEPS = {"utility": (0.01, 3), "ratio": (0.05, 3), "money": (100.0, 2)}
+"""Step of the buttons and decimals shown, by what the unit begins with; times take 0.5 and 2."""
 CONFIDENTIAL = "confidential"
 """Name of the price arrangement that a user adds; its discount never leaves the session."""
 _REPLACED = "Not used: a fitted curve stands in its place."
@@ -112,12 +114,14 @@ def headline_inputs(inputs: Inputs, fitted: FittedData | None = None) -> tuple[H
     cap = _capped_scheme(inputs.settings)
     if cap is not None:
         low, high = _bounds(Scheme, CAP)
-        label = "Cycles the NHS pays for under the scheme"
+        label = f"Cycles {labels.payer(inputs.settings)} pays for under the scheme"
         mark = inputs.settings.schemes[cap].confidentiality
         secret = "" if mark in (None, "none") else f"CONFIDENTIAL ({mark}). "
         text = _plain_help(f"{secret}{labels.arrangement_label(inputs.settings, cap)}.")
         value = inputs.settings.schemes[cap].drug_cost_cap_cycles or 1
-        found.append(Headline(CAP, label, "cycles of 28 days", value, low, high, 1, 0, "Price and scheme", text))
+        found.append(
+            Headline(CAP, label, f"cycles of {labels.cycle(inputs.settings)}", value, low, high, 1, 0, "Price and scheme", text)
+        )
     for name, (label, unit, step) in SETTINGS.items():
         value = getattr(inputs.settings, name)
         low, high = _bounds(Settings, name)
@@ -212,6 +216,18 @@ def priced(inputs: Inputs, prices: str, discount_percent: float = 0.0) -> Inputs
     return inputs.with_settings(schemes=inputs.settings.schemes | {CONFIDENTIAL: terms}, price_arrangements=arrangements)
 
 
+def thresholds_of(settings: Settings) -> str:
+    """The name of the thresholds in use: of a preset, or that of numbers of the files' own."""
+    return settings.thresholds if isinstance(settings.thresholds, str) else FILED
+
+
+def thresholds_offered(settings: Settings) -> dict[str, Settings]:
+    """Thresholds that can be chosen, by name: the settings with them. NICE's presets, for pounds, and those of the files."""
+    presets = THRESHOLD_PRESETS if settings.currency == "GBP" else {}
+    own = {} if isinstance(settings.thresholds, str) else {FILED: settings}
+    return own | {name: settings.model_copy(update={"thresholds": name}) for name in presets}
+
+
 def is_private(inputs: Inputs) -> bool:
     """Whether a result of `inputs` must not leave the session: it rests on something confidential."""
     return is_confidential(inputs)
@@ -247,7 +263,7 @@ def kept(edits: Edits, old: Inputs, new: Inputs) -> dict[str, float]:
     """The edits that hold when `old` gives way to `new`, of the same decision problem: those of inputs to which both give the same value
     and unit.
     """
-    if old.settings.problem != new.settings.problem:
+    if old.folder.asked != new.folder.asked:
         return {}
     before, after = _editable(old), _editable(new)
     return {name: value for name, value in edits.items() if name in after and before.get(name) == after[name]}
@@ -273,7 +289,7 @@ def differences(base: Inputs, now: Inputs) -> pd.DataFrame:
         for n, p in now.parameters.items()
         if n not in base.parameters
     ]
-    rows += _setting_rows(base.settings, now.settings)
+    rows += _setting_rows(base, now)
     return pd.DataFrame(rows, columns=["Input", "Base case", "Now", "Difference"])
 
 
@@ -350,7 +366,8 @@ def _value(inputs: Inputs, name: str) -> float:
 
 def _of_parameter(inputs: Inputs, name: str) -> Headline:
     parameter = inputs.parameters[name]
-    step, decimals = STEPS.get(parameter.unit.partition(" ")[0], (0.5, 2))
+    first = parameter.unit.partition(" ")[0]
+    step, decimals = STEPS.get("money" if first == inputs.settings.currency else first, (0.5, 2))
     low, high = (bound if abs(bound) != float("inf") else None for bound in (parameter.quantity.low, parameter.quantity.high))
     group = {"median": "Survival", "hr": "Survival", "u": "Quality of life"}.get(name.partition("_")[0], "Price and scheme")
     source = f"; source {parameter.source}" if parameter.source else ""
@@ -393,9 +410,10 @@ def _bounds(model: type[Settings] | type[Scheme], name: str) -> tuple[float | No
 
 
 def _capped_scheme(settings: Settings) -> str | None:
-    """Name of the first price arrangement of the run that caps the charged cycles."""
-    schemes = (name for name in settings.price_arrangements if name != "list")
-    return next((name for name in schemes if settings.schemes[name].drug_cost_cap_cycles is not None), None)
+    """Name of the first scheme in use that caps the charged cycles."""
+    used = [scheme for name in settings.price_arrangements for scheme in settings.schemes_in(name).values()]
+    capped = (name for name, scheme in settings.schemes.items() if scheme in used and scheme.drug_cost_cap_cycles is not None)
+    return next(capped, None)
 
 
 def _with_cap(scheme: Scheme, cycles: float) -> dict[str, object]:
@@ -413,9 +431,11 @@ def _parameter_row(base: Parameter, now: Parameter, settings: Settings) -> tuple
     return base.label, before, after, f"{step} ({share})" if step and share else step or share
 
 
-def _setting_rows(base: Settings, now: Settings) -> list[tuple[str, str, str, str]]:
+def _setting_rows(base: Inputs, now: Inputs) -> list[tuple[str, str, str, str]]:
     """Settings that differ, in the words of the table of settings, and the price arrangements with their terms."""
-    before, after = (tables.settings_table(s).set_index("Setting")["Choice"] for s in (base, now))
+    before, after = (tables.settings_table(i).set_index("Setting")["Choice"] for i in (base, now))
     rows = [(str(name), before[name], after[name], "") for name in before.index if before[name] != after[name]]
-    first, second = ("; ".join(labels.arrangement_label(s, name) for name in s.price_arrangements) for s in (base, now))
+    first, second = (
+        "; ".join(labels.arrangement_label(s, name) for name in s.price_arrangements) for s in (base.settings, now.settings)
+    )
     return rows if first == second else [*rows, ("Price arrangements", first, second, "")]

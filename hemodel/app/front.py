@@ -34,9 +34,7 @@ def path_of(title: str) -> Path:
 
 def main() -> None:
     """Draw the app."""
-    st.set_page_config(
-        page_title="hemodel: lenalidomide in multiple myeloma", layout="wide", initial_sidebar_state=SIDEBAR_PIXELS
-    )
+    st.set_page_config(page_title="hemodel: cost-effectiveness", layout="wide", initial_sidebar_state=SIDEBAR_PIXELS)
     menus = {
         menu: [st.Page(path_of(title), title=title, url_path=path_of(title).stem, default=title == "Summary") for title in titles]
         for menu, titles in PAGES.items()
@@ -71,7 +69,7 @@ def main() -> None:
     printed(inputs, differs=not differences.empty, is_private=choices.is_private(inputs))
     if choices.is_private(inputs):
         st.markdown(":orange-badge[Confidential] What is shown rests on confidential values: mind what you print or save.")
-    changes(differences, rederived=fitted is not None or choices.derived_anew(chosen, edits))
+    changes(differences, inputs.settings, rederived=fitted is not None or choices.derived_anew(chosen, edits))
     try:
         page.run()
     except InputError as error:

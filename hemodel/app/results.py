@@ -45,7 +45,13 @@ STEPS = 13
 
 def identity(inputs: Inputs) -> str:
     """All that a result of `inputs` depends on, its labels included."""
-    return f"{inputs.hash}/{inputs.population}/{inputs.scenario.name}/{','.join(inputs.changed)}"
+    own = "" if inputs.folder.is_packaged else f"/{inputs.folder.digest}"
+    return f"{inputs.hash}/{inputs.population}/{inputs.scenario.name}/{','.join(inputs.changed)}{own}"
+
+
+def is_own(inputs: Inputs) -> bool:
+    """Whether results of `inputs` are kept for their session alone: they are confidential, or of a folder of somebody's own."""
+    return choices.is_private(inputs) or not inputs.folder.is_packaged
 
 
 def _once(spinner: str | bool, kept: Any = st.cache_resource) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -60,7 +66,7 @@ def _once(spinner: str | bool, kept: Any = st.cache_resource) -> Callable[[Calla
         own = kept(keyed, max_entries=KEPT_OWN, show_spinner=spinner, scope="session")
 
         def once(inputs: Inputs, *rest: Any) -> R:
-            found: R = (own if choices.is_private(inputs) else shared)(identity(inputs), inputs, *rest)
+            found: R = (own if is_own(inputs) else shared)(identity(inputs), inputs, *rest)
             return found
 
         once.__doc__ = function.__doc__
@@ -117,7 +123,7 @@ def scenarios(inputs: Inputs) -> Scenarios:
 
 
 @_once("Running the scenarios ...")
-def _scenarios(filed: Inputs, thresholds: str) -> Scenarios:
+def _scenarios(filed: Inputs, thresholds: str | list[float]) -> Scenarios:
     found = run_scenarios(filed)
     at = [replace(r, inputs=r.inputs.with_settings(thresholds=thresholds)) for r in found.results]
     return Scenarios(tuple(at), found.not_applicable)
@@ -164,10 +170,10 @@ def budget(inputs: Inputs, strategy: str) -> Budget:
 def thresholds(inputs: Inputs, arrangement: str, strategy: str) -> tuple[Threshold, ...]:
     """The pack price, and the charged cycles where the arrangement caps them, at which the ICER meets each threshold."""
     terms: dict[str, Any] = {"price_arrangement": arrangement, "strategy": strategy}
-    found = [threshold_value(inputs, PACK_PRICE, threshold=t, **terms) for t in inputs.settings.thresholds_gbp]
+    found = [threshold_value(inputs, PACK_PRICE, threshold=t, **terms) for t in inputs.settings.threshold_values]
     scheme = inputs.settings.schemes.get(arrangement)
     if scheme is not None and scheme.kind == "drug_cost_cap":
-        found += [charged_cycles(inputs, threshold=t, **terms) for t in inputs.settings.thresholds_gbp]
+        found += [charged_cycles(inputs, threshold=t, **terms) for t in inputs.settings.threshold_values]
     return tuple(found)
 
 
@@ -190,7 +196,7 @@ def workbook(inputs: Inputs) -> Callable[[], bytes]:
     A download calls it outside the run of the page, where the caches of a session cannot be reached: so what is private is fetched here,
     and its workbook is made anew for each download.
     """
-    if not choices.is_private(inputs):
+    if not is_own(inputs):
         return lambda: _workbook(inputs)
     base, draws, found = base_case(inputs), psa(inputs), _same_scenarios(inputs)
     return lambda: workbook_bytes(base, draws, found)

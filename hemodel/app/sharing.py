@@ -15,6 +15,7 @@ from typing import Any
 from hemodel.app import choices
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence.confidential import covers, marked
+from hemodel.evidence.folder import problem_titles
 from hemodel.evidence.inputs import Inputs, load_inputs
 from hemodel.evidence.parameters import number
 from hemodel.evidence.reading import decoded, toml_values
@@ -22,13 +23,6 @@ from hemodel.evidence.settings import THRESHOLD_PRESETS
 from hemodel.files import write_whole
 from hemodel.report.scenario_file import scenario_toml
 
-PROBLEMS = {
-    "relapsed": "Relapsed myeloma (NICE TA171)",
-    "maintenance": "Maintenance after transplant",
-    "first_line": "First line, without transplant",
-}
-"""The decision problems of the package in words."""
-FIRST = next(iter(PROBLEMS))
 MOST_BYTES = 200_000
 """Size of a scenario file; real ones have a few thousand bytes."""
 _MOST_DOTS, _MOST_LEVELS, _MOST_ENTRIES, _LONGEST_NAME = 200, 6, 2_000, 100
@@ -52,12 +46,12 @@ def link_query(inputs: Inputs, edits: choices.Edits) -> dict[str, str]:
     """The query of a link that shows `inputs` again: what differs from the base case, without anything confidential."""
     settings = inputs.settings
     filed = inputs.filed(population=settings.population)
-    query = {"problem": inputs.folder.asked}
+    query = {"problem": inputs.folder.asked} if inputs.folder.is_packaged else {}
     if inputs.population != filed.population:
         query["population"] = inputs.population
     if inputs.scenario.name in inputs.scenario_names:
         query["scenario"] = inputs.scenario.name
-    if settings.thresholds != filed.settings.thresholds:
+    if isinstance(settings.thresholds, str) and settings.thresholds != filed.settings.thresholds:
         query["thresholds"] = settings.thresholds
     if settings.price_arrangements == ["list"]:
         query["prices"] = "list"
@@ -84,16 +78,19 @@ def left_out(inputs: Inputs, edits: choices.Edits, *, with_curves: bool = False)
 def left_out_of_link(inputs: Inputs, edits: choices.Edits) -> list[str]:
     """What a link to `inputs` does not hold, in words: it names scenarios, so it holds those in the list only."""
     own = [] if is_listed(inputs.scenario.name, inputs) else ["the scenario of your own (a file holds it)"]
-    return left_out(inputs, edits) + own
+    folder = [] if inputs.folder.is_packaged else ["the decision problem of your own (a zip holds it)"]
+    return left_out(inputs, edits) + own + folder
 
 
 def read_link(query: Mapping[str, str]) -> Arrived:
     """What a link asks for. Names that are not known and values that are no numbers are refused one by one."""
     refused, edits = [], {}
-    problem = query.get("problem", FIRST)
-    if problem not in PROBLEMS:
-        refused.append(f"problem {shown(problem)}: {nearest(problem, PROBLEMS)}")
-        problem = FIRST
+    known = problem_titles()
+    first = next(iter(known))
+    problem = query.get("problem", first)
+    if problem not in known:
+        refused.append(f"problem {shown(problem)}: {nearest(problem, known)}")
+        problem = first
     filed = load_inputs(problem)
     valid = {
         "population": tuple(filed.settings.populations),
@@ -151,8 +148,9 @@ def is_listed(name: str, inputs: Inputs) -> bool:
     return name == choices.BASE_CASE or name in inputs.scenario_names
 
 
-def read_scenario(file: str, content: bytes, problem: str, population: str) -> Inputs:
-    """The inputs that an uploaded scenario file gives, read and checked by the loader of the files in `scenarios/`.
+def read_scenario(file: str, content: bytes, shown_now: Inputs) -> Inputs:
+    """The inputs that an uploaded scenario file gives, read and checked by the loader of the files in `scenarios/`: of the problem that it
+    names, else of the one shown.
 
     The population is that of the file where it names one. Raises `InputError` with everything that is wrong, and for the name of a
     scenario in the list: a link would then show that one.
@@ -170,8 +168,11 @@ def read_scenario(file: str, content: bytes, problem: str, population: str) -> I
     name, of, populations = (values.get(key) for key in ("name", "problem", "populations"))
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InputError(f"{file} (name)", f"{shown(name)} is not a name", "Use small letters, digits and _")
-    problem = of if isinstance(of, str) and of in PROBLEMS else problem
-    filed = load_inputs(problem)
+    is_of_another = isinstance(of, str) and of in problem_titles() and of != shown_now.settings.problem
+    filed, population = (
+        load_inputs(str(of)) if is_of_another else shown_now.filed(scenario=choices.BASE_CASE),
+        shown_now.population,
+    )
     if is_listed(name, filed):
         remedy = f'Choose that one at the side, or write name = "my_{name}"'
         raise InputError(f"{file} (name)", f"{shown(name)} is the name of a scenario in the list", remedy)

@@ -31,13 +31,12 @@ NOTE_STYLE: list[Any] = [
 ]
 FEW_COLUMNS = 5
 """Columns that fit beside one another on any screen without breaking a word."""
-_LONG = re.compile(
-    r"\b(incre|distri|proba|probabi|lenalido|dexa|melpha|thalido|pred|mainte|progres|unveri|lognor|throm|neutro|neuro|thrombo|consti|pneumo|embo)"
-    r"(mental|bution|bility|listic|mide|methasone|lan|nisone|nance|sion|sion-free|fied|mal|bosis|penia|pathy|cytopenia|pation|nia|lism)\b",
-    re.IGNORECASE,
+_LONG = re.compile(r"[A-Za-z]{11,}")
+_SYLLABLE = re.compile(
+    r"(?<=[aeiouy])(?=[b-df-hj-np-tv-xz][aeiouy])|(?<=[aeiouy][b-df-hj-np-tv-xz])(?=[b-df-gj-km-np-qs-tv-xz][aeiouy])", re.I
 )
-"""Long words and where they may be broken."""
-_AMOUNT = re.compile(r"[-+\u2212]?£?[\d,.]+%?")
+"""Where a long word may be broken: before a consonant between vowels, or between two consonants."""
+_AMOUNT = re.compile(r"[-+\u2212]?[A-Z]{0,3}[£€$¥₹]? ?[\d,.]+%?")
 MOST_ROWS, SCROLLED_PIXELS = 4, 190
 """Differences from the base case shown in full above the answer; more are scrolled, or they would push it off the screen."""
 MOST_FAULTS = 20
@@ -113,7 +112,7 @@ def printed(inputs: Inputs, *, differs: bool, is_private: bool) -> None:
     mark = "confidential" if is_private else f"inputs {inputs.hash[:8]}"
     run = f"hemodel {hemodel.__version__}, {mark}, {date.today():%d %B %Y}"
     prices = "; ".join(labels.arrangement_label(settings, name) for name in settings.price_arrangements)
-    thresholds = " and ".join(labels.gbp(threshold) for threshold in settings.thresholds_gbp)
+    thresholds = labels.listed([labels.money(threshold, settings) for threshold in settings.threshold_values])
     with st.container(key="printed"):
         st.caption(plain(f"Prices: {prices}. Thresholds: {thresholds} per QALY. {run}."))
     population = settings.populations[inputs.population].label
@@ -179,7 +178,7 @@ def explain(error: InputError, inputs: Inputs | None = None) -> None:
     st.error("  \n".join(plain(line) for line in lines))
 
 
-def changes(frame: pd.DataFrame, *, rederived: bool) -> None:
+def changes(frame: pd.DataFrame, settings: Settings, *, rederived: bool) -> None:
     """The banner: what differs from the base case and by how much; nothing where nothing does."""
     if frame.empty:
         return
@@ -187,7 +186,7 @@ def changes(frame: pd.DataFrame, *, rederived: bool) -> None:
         number = f"{len(frame)} thing{'s differ' if len(frame) > 1 else ' differs'}"
         st.markdown(f":orange-badge[Not the base case] {number} from it:")
         high: Any = "content" if len(frame) <= MOST_ROWS else SCROLLED_PIXELS
-        table(frame, "What differs from the base case", heading=False, height=high)
+        table(frame, settings, "What differs from the base case", heading=False, height=high)
         if len(frame) > MOST_ROWS:
             with st.container(key="scrolled"):  # not on paper, where all of it is in sight
                 st.caption("Scroll the table to see all.")
@@ -207,17 +206,17 @@ def verdict(base: BaseCase, arrangement: str, strategy: str) -> str:
     row, name = rows.loc[strategy], labels.strategy_label(settings, strategy)
     comparator = labels.in_sentence(labels.strategy_label(settings, settings.comparator))
     costs, qalys = float(row["incremental_costs"]), float(row["incremental_qalys"])
-    money = f"{labels.gbp(abs(costs))} {'more' if costs >= 0 else 'less'}"
+    money = f"{labels.money(abs(costs), settings)} {'more' if costs >= 0 else 'less'}"
     health = f"{labels.qalys(abs(qalys))} {'more' if qalys >= 0 else 'fewer'} QALYs"
     first = f"{name} costs {money} per person than {comparator} and gives {health}."
-    best = {labels.gbp(t): base.preferred(arrangement, t) for t in settings.thresholds_gbp}
+    best = {labels.money(t, settings): base.preferred(arrangement, t) for t in settings.threshold_values}
     good, bad = ([t for t, found in best.items() if (found == strategy) is wanted] for wanted in (True, False))
     if not bad:
         return f"{first} **Cost-effective** at {' or '.join(good)} per QALY."
     instead = _instead(settings, {t: best[t] for t in bad})
     if not good:
         return f"{first} **Not cost-effective** at {' or '.join(bad)} per QALY{instead}."
-    return f"{first} **Cost-effective** at {good[0]} per QALY, **not** at {bad[0]}{instead}."
+    return f"{first} **Cost-effective** at {' or '.join(good)} per QALY, **not** at {' or '.join(bad)}{instead}."
 
 
 def _instead(settings: Settings, best: Mapping[str, str]) -> str:
@@ -231,11 +230,13 @@ def _instead(settings: Settings, best: Mapping[str, str]) -> str:
     return f": {first[1]} has the highest net benefit at {first[0]}, {others[0][1]} at {others[0][0]}"
 
 
-def table(frame: pd.DataFrame, name: str, footer: str = "", *, heading: bool = True, height: Any = "content") -> None:
+def table(
+    frame: pd.DataFrame, settings: Settings, name: str, footer: str = "", *, heading: bool = True, height: Any = "content"
+) -> None:
     """A table as real HTML, rounded as NICE rounds, numbers to the right, with a name for screen readers."""
     numeric = [place for place, column in enumerate(frame.columns) if _has_numbers(frame[column])]
     many = len(frame.columns) > FEW_COLUMNS
-    safe = tables.rounded(frame).map(lambda cell: _soft(plain(cell)) if many else plain(cell))
+    safe = tables.rounded(frame, settings).map(lambda cell: _soft(plain(cell)) if many else plain(cell))
     safe = safe.rename(columns=lambda heading: _soft(plain(heading)).replace("/", "/\u200b"))
     style = [*TABLE_STYLE, *(NOTE_STYLE if frame.columns[-1] in ("Note", "Why") else [])]
     right = ", ".join(f"th.col{place}, td.col{place}" for place in numeric) or "td.none"
@@ -282,8 +283,14 @@ def plain(text: str) -> str:
 
 
 def _soft(text: str) -> str:
-    """Text with soft hyphens in the long words of this field, so that a table of many columns fits on a small screen."""
-    return _LONG.sub(lambda found: f"{found[1]}\u00ad{found[2]}", text)
+    """Text with soft hyphens in its long words, near their middle, so that a table of many columns fits on a small screen."""
+    return _LONG.sub(lambda found: _broken(found[0]), text)
+
+
+def _broken(word: str) -> str:
+    places = [found.start() for found in _SYLLABLE.finditer(word) if 3 <= found.start() <= len(word) - 3]
+    place = min(places, key=lambda place: (abs(place - len(word) / 2), -place), default=None)
+    return word if place is None else f"{word[:place]}\u00ad{word[place:]}"
 
 
 def _has_numbers(column: pd.Series) -> bool:
@@ -293,9 +300,10 @@ def _has_numbers(column: pd.Series) -> bool:
     return any(isinstance(cell, (int, float)) for cell in cells) or 2 * amounts > len(cells)
 
 
-def thresholds_label(preset: str, values: tuple[float, float]) -> str:
-    """A preset of thresholds in words."""
-    return f"{labels.gbp(values[0])} and {labels.gbp(values[1])} per QALY ({preset})"
+def thresholds_label(settings: Settings) -> str:
+    """The thresholds of settings in words, with the preset that they are."""
+    values = labels.listed([labels.money(threshold, settings) for threshold in settings.threshold_values])
+    return f"{values} per QALY{f' ({settings.thresholds})' if isinstance(settings.thresholds, str) else ''}"
 
 
 def verdict_markdown(base: BaseCase, arrangement: str, strategy: str) -> str:

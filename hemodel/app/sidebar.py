@@ -11,9 +11,12 @@ from hemodel.app import choices, results, sharing
 from hemodel.app.choices import Edits, FittedData, Headline
 from hemodel.app.show import explain, plain, thresholds_label
 from hemodel.errors import InputError
+from hemodel.evidence.folder import problem_titles
 from hemodel.evidence.inputs import Inputs, load_inputs
-from hemodel.evidence.settings import THRESHOLD_PRESETS
+from hemodel.evidence.settings import Settings
 
+OWN_FOLDER = "own_folder"
+"""Name under which the decision problem of an uploaded zip is offered."""
 OWN = "own_file"
 """Name under which the scenario of an uploaded file is offered."""
 
@@ -59,15 +62,17 @@ def arrive() -> None:
 def choose() -> tuple[Inputs, Inputs]:
     """Problem, population, scenario, thresholds and prices: the base case of the problem, and the inputs as chosen."""
     state, wanted = st.session_state, st.session_state["wanted"]
-    problems, round_ = list(sharing.PROBLEMS), state.get("choices_round", 0)
+    folder: Inputs | None = state.get("folder")
+    own_folder = {} if folder is None else {OWN_FOLDER: f"{folder.settings.title or folder.settings.problem} (your folder)"}
+    known, round_ = problem_titles() | own_folder, state.get("choices_round", 0)
     problem = st.selectbox(
         "Decision problem",
-        problems,
-        index=problems.index(wanted["problem"]),
-        format_func=sharing.PROBLEMS.__getitem__,
+        list(known),
+        index=list(known).index(wanted["problem"]),
+        format_func=known.__getitem__,
         key=f"problem/{round_}",
     )
-    filed = load_inputs(problem)
+    filed = folder if folder is not None and problem == OWN_FOLDER else load_inputs(problem)
     populations = filed.settings.populations
     names = list(populations)
     start = wanted["population"] if wanted["population"] in names else filed.population
@@ -81,30 +86,31 @@ def choose() -> tuple[Inputs, Inputs]:
     )
     st.caption(plain(populations[population].why))
     chosen = _scenario(filed.filed(population=population))
-    presets = list(THRESHOLD_PRESETS)
+    offered = choices.thresholds_offered(chosen.settings)
+    own, is_new = choices.thresholds_of(chosen.settings), problem != wanted["problem"]
     preset = st.radio(
         "Thresholds",
-        presets,
-        index=presets.index(wanted["thresholds"] or chosen.settings.thresholds),
-        format_func=lambda name: thresholds_label(name, THRESHOLD_PRESETS[name]),
-        key=f"thresholds/{round_}",
+        list(offered),
+        index=list(offered).index(own if is_new or wanted["thresholds"] not in offered else wanted["thresholds"]),
+        format_func=lambda name: thresholds_label(offered[name]),
+        key=f"thresholds/{'/'.join(offered)}/{round_}",
     )
-    if preset != chosen.settings.thresholds:
-        chosen = chosen.with_settings(thresholds=preset)
+    if preset != own:
+        chosen = chosen.with_settings(thresholds=offered[preset].thresholds)
     state["wanted"] = state["wanted"] | {"problem": problem, "population": population, "thresholds": preset}
     return filed, choices.answered(_priced(chosen), state.get("scheme_marks", {}))
 
 
 def _scenario(filed: Inputs) -> Inputs:
     """The scenario: those whose numbers hold for the population, and that of an uploaded file."""
-    state, wanted, problem, population = st.session_state, st.session_state["wanted"], filed.settings.problem, filed.population
+    state, wanted, problem, population = st.session_state, st.session_state["wanted"], filed.folder.asked, filed.population
     offered, elsewhere = {choices.BASE_CASE: filed.scenario.label}, 0
     try:
         offered, elsewhere = results.offered(filed)
     except InputError as error:
         explain(error)
     own: Inputs | None = state.get("own")
-    if own is not None and (own.settings.problem, own.population) == (problem, population):
+    if own is not None and (own.folder.asked, own.population) == (problem, population):
         offered = offered | {OWN: f"{own.scenario.label} (your file)"}
     names = list(offered)
     scenario = st.selectbox(
@@ -169,10 +175,10 @@ def edit(chosen: Inputs) -> tuple[Edits, FittedData | None]:
             st.info(plain(f"No longer changed, because what you chose has values of its own: {'; '.join(dropped)}."))
         edits = stay
     fitted: FittedData | None = state.get("fitted")
-    if fitted is not None and before is not None and before.settings.problem != chosen.settings.problem:
+    if fitted is not None and before is not None and before.folder.asked != chosen.folder.asked:
         fitted = state["fitted"] = None
         st.info("The curve fitted to your data is no longer in use: it belongs to the decision problem that was shown before.")
-    place = f"{chosen.settings.problem}/{chosen.population}/{chosen.scenario.name}/{state.setdefault('round', 0)}"
+    place = f"{chosen.folder.asked}/{chosen.population}/{chosen.scenario.name}/{state.setdefault('round', 0)}"
     fields, group, headlines = {}, "", choices.headline_inputs(chosen, fitted)
     with st.form("headline", enter_to_submit=True):
         st.markdown("#### Change the inputs")
@@ -180,7 +186,9 @@ def edit(chosen: Inputs) -> tuple[Edits, FittedData | None]:
             if headline.group != group:
                 group = headline.group
                 st.markdown(f"**{group}**")
-            fields[headline] = _field(headline, edits.get(headline.name, headline.value), f"{headline.name}/{place}")
+            fields[headline] = _field(
+                headline, edits.get(headline.name, headline.value), f"{headline.name}/{place}", chosen.settings
+            )
         left, right = st.container(key="apply").columns(2)
         apply = left.form_submit_button("Apply", type="primary", width="stretch")
         reset = right.form_submit_button("Reset", width="stretch", help="Back to the values in the files")
@@ -208,22 +216,31 @@ def take_over_scenario(found: Inputs) -> None:
     state["own"] = found
     state["edits"], state["before"], state["fitted"] = {}, None, None
     state["wanted"] = state["wanted"] | {
-        "problem": found.settings.problem,
+        "problem": found.folder.asked if found.folder.is_packaged else OWN_FOLDER,
         "population": found.population,
         "scenario": OWN,
-        "thresholds": found.settings.thresholds,
+        "thresholds": choices.thresholds_of(found.settings),
     }
     state["choices_round"] = state.get("choices_round", 0) + 1  # new fields, which start from what is wanted
 
 
-def _field(headline: Headline, value: float, key: str) -> float | None:
+def take_over_folder(found: Inputs) -> None:
+    """Show the decision problem of an uploaded zip, without edits or a curve of one's own; the choices at the side follow it."""
+    take_over_scenario(found)
+    state = st.session_state
+    state["folder"], state["own"] = found, None
+    state["wanted"] = state["wanted"] | {"scenario": choices.BASE_CASE}
+    state["round"] = state.get("round", 0) + 1
+
+
+def _field(headline: Headline, value: float, key: str, settings: Settings) -> float | None:
     """One number of the form."""
     kind: Callable[[float], float] = int if headline.is_whole else float
     low, high = (None if bound is None else kind(bound) for bound in (headline.low, headline.high))
     start = kind(value)
     start = start if low is None else max(start, low)  # a link may ask for what the form does not allow: then the model says so
     start = start if high is None else min(start, high)
-    unit = "" if headline.unit in ("utility", "ratio") else f" ({headline.unit.replace('GBP', '£')})"
+    unit = "" if headline.unit in ("utility", "ratio") else f" ({headline.unit.replace(settings.currency, settings.sign)})"
     entered: float | None = st.number_input(
         plain(headline.label + unit),
         min_value=low,

@@ -4,7 +4,7 @@ Results go to standard output (or the file of `--out`), messages and progress to
 1 a check failed, 2 bad input.
 
 `options`: what commands share; `terminal`: tables, JSON, files and progress; `answers`, `uncertainty`, `evidence` and
-`documents`: the commands.
+`documents`, `new`: the commands.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import sys
 
 import typer
 
-from hemodel.cli import answers, documents, evidence, uncertainty
+from hemodel.cli import answers, documents, evidence, new, uncertainty
 from hemodel.cli.options import app
 from hemodel.errors import InputError
 
-__all__ = ["answers", "app", "documents", "evidence", "main", "uncertainty"]
+__all__ = ["answers", "app", "documents", "evidence", "main", "new", "uncertainty"]
 
 
 def main() -> None:

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from hemodel.analyses.base_case import BaseCase
     from hemodel.analyses.psa import PSA
     from hemodel.analyses.scenarios import Scenarios
+    from hemodel.evidence.settings import Settings
 
 
 @command()
@@ -125,8 +126,8 @@ def psa(
         return
     for arrangement in result.price_arrangements:
         title = f"{labels.arrangement_label(inputs.settings, arrangement)} ({draws:,} draws, seed {seed})"
-        print_table(_psa_text(tables.psa_table(result, arrangement, base)), title)
-    print_table(tables.rounded(tables.probability_table(result)), "Probability of being cost-effective")
+        print_table(_psa_text(tables.psa_table(result, arrangement, base), inputs.settings), title)
+    print_table(tables.rounded(tables.probability_table(result), inputs.settings), "Probability of being cost-effective")
 
 
 @command()
@@ -154,7 +155,7 @@ def scenarios(
         print_rows(result.table)
     for arrangement in result.results[0].outcomes.price_arrangements if for_people() else ():
         title = f"{labels.arrangement_label(inputs.settings, arrangement)}: {case_title(inputs)}"
-        print_table(tables.rounded(tables.scenario_table(result, arrangement)).drop(columns="Why"), title)
+        print_table(tables.rounded(tables.scenario_table(result, arrangement), inputs.settings).drop(columns="Why"), title)
     if result.not_applicable:
         say(f"Left out, as their numbers hold for other populations: {', '.join(result.not_applicable)}", delivery.quiet)
 
@@ -178,7 +179,7 @@ def compare(
     inputs = read_inputs(problem)
     with progress("Populations", len(populations or inputs.settings.populations), delivery.quiet) as advance:
         frame = run_comparison(inputs, populations=populations, scenarios=scenarios, progress=advance)
-    shown = tables.rounded(tables.comparison_table(frame, inputs.settings))
+    shown = tables.rounded(tables.comparison_table(frame, inputs.settings), inputs.settings)
     deliver(inputs, delivery, frame, "Every scenario in every population", shown=shown)
 
 
@@ -231,8 +232,14 @@ def budget(
     delivery.refuse_target()
     inputs = case.inputs()
     result = run_budget(inputs, years=years)
-    shown = tables.rounded(tables.budget_table(result.table, inputs.settings))
-    deliver(inputs, delivery, result.table, f"Budget impact, GBP of each year: {case_title(inputs)}", shown=shown)
+    shown = tables.rounded(tables.budget_table(result.table, inputs.settings), inputs.settings)
+    deliver(
+        inputs,
+        delivery,
+        result.table,
+        f"Budget impact, {inputs.settings.currency} of each year: {case_title(inputs)}",
+        shown=shown,
+    )
 
 
 @command()
@@ -246,7 +253,9 @@ def batch(
     ],
     folder: Annotated[Path | None, typer.Option(help="Makes the batch resumable: what is done is kept here.")] = None,
     keep_draws: Annotated[bool, typer.Option("--keep-draws", help="Keep every draw there too, as Parquet.")] = False,
-    until: Annotated[float | None, typer.Option(help="Stop once the standard error of net benefit is below so many GBP.")] = None,
+    until: Annotated[
+        float | None, typer.Option(help="Stop once the standard error of net benefit is below so much money.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads; default: all cores.")] = None,
     seed: Seed = DEFAULT_SEED,
     as_json: AsJson = False,
@@ -342,14 +351,16 @@ def _print_answer(base: BaseCase, psa: PSA | None) -> None:
         return
     for arrangement in base.price_arrangements:
         label = labels.arrangement_label(settings, arrangement)
-        print_table(tables.rounded(tables.base_case_table(base, arrangement)), label)
+        print_table(tables.rounded(tables.base_case_table(base, arrangement), settings), label)
         if psa is not None:
             title = f"{labels.arrangement_short(settings, arrangement)}, probabilistic: means of {psa.n_draws:,} draws"
-            print_table(tables.rounded(tables.base_case_table(psa, arrangement)), title)
+            print_table(tables.rounded(tables.base_case_table(psa, arrangement), settings), title)
     for row in base.rules_applied.to_dict("records"):
         say(f"Note: {row['rule']}, {labels.strategy_label(settings, str(row['strategy']))}: {row['value']:.4g}")
     if psa is not None:
-        print_table(tables.rounded(tables.probability_table(psa)), f"Probabilistic: {psa.n_draws:,} draws, seed {psa.seed}")
+        print_table(
+            tables.rounded(tables.probability_table(psa), settings), f"Probabilistic: {psa.n_draws:,} draws, seed {psa.seed}"
+        )
     typer.echo(manifest_text(manifest(base.inputs, psa)))
 
 
@@ -371,9 +382,9 @@ def _answer_rows(base: BaseCase, psa: PSA | None) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[columns]
 
 
-def _psa_text(frame: pd.DataFrame) -> pd.DataFrame:
+def _psa_text(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """The table of a probabilistic analysis as text whose first column tells its rows apart."""
     from hemodel.report import tables
 
-    text = tables.rounded(frame).drop(columns=[c for c in frame if str(c).startswith("Probability")])
+    text = tables.rounded(frame, settings).drop(columns=[c for c in frame if str(c).startswith("Probability")])
     return text.assign(Analysis=text["Analysis"].str.removeprefix("Probabilistic: "))

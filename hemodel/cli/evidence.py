@@ -135,7 +135,7 @@ def verify(case: Case, delivery: Table) -> None:
     with progress("Checks", len(CHECKS), delivery.quiet) as advance:
         result = run_checks(inputs, progress=advance)
     counts = ", ".join(f"{n} {verdict}" for verdict, n in result.counts.items())
-    shown = tables.rounded(tables.verification_table(result))
+    shown = tables.rounded(tables.verification_table(result), inputs.settings)
     deliver(inputs, delivery, result.table, f"{case_title(inputs)}: {counts}", shown=shown, passed=result.passed)
     if not result.passed:
         raise typer.Exit(1)

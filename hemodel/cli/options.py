@@ -30,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
-    help="Cost-effectiveness of lenalidomide in multiple myeloma, as NICE appraised it (TA171).",
+    help="Cost-effectiveness of treatments, from files with a source for every number.",
 )
 
 
@@ -125,7 +125,7 @@ class Question:
 
     arrangement: Annotated[str | None, typer.Option(help="Price arrangement; default: the scheme.")] = None
     strategy: Annotated[str | None, typer.Option(help="Compared with the comparator; default: the first that is not it.")] = None
-    threshold: Annotated[float | None, typer.Option(help="GBP per QALY; default: the upper threshold.")] = None
+    threshold: Annotated[float | None, typer.Option(help="Money per QALY; default: the upper threshold.")] = None
 
     @property
     def asked(self) -> dict[str, Any]:

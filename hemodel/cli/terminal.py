@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -162,7 +163,10 @@ def _on_its_side(text: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def _is_number(cell: str) -> bool:
-    return not cell.strip("£%-–()., 0123456789") or cell in ("dominated", "dominant")
+    return not re.sub(r"^-?[A-Z]{1,3} ?(?=[£€$¥₹]?\d)", "", cell).strip("£€$¥₹%-–()., 0123456789") or cell in (
+        "dominated",
+        "dominant",
+    )
 
 
 def _least_width(text: pd.DataFrame) -> int:

@@ -56,10 +56,10 @@ def one_way(
     result = run_one_way(inputs, **question.asked)
     frame = result.tornado(outcome)
     price = labels.arrangement_short(inputs.settings, result.price_arrangement)
-    name = labels.INCREMENTS[outcome]
-    base = str(tables.rounded(pd.DataFrame({name: [result.base[outcome]]})).iloc[0, 0])
+    name = labels.increment(outcome, inputs.settings)
+    base = str(tables.rounded(pd.DataFrame({name: [result.base[outcome]]}), inputs.settings).iloc[0, 0])
     title = f"{name.partition(' (')[0]} ({price}), base case {base}: each parameter at the ends of its 95% interval"
-    shown = tables.rounded(tables.tornado_table(result, outcome, top=top))
+    shown = tables.rounded(tables.tornado_table(result, outcome, top=top), inputs.settings)
     deliver(inputs, delivery, frame, title, shown=shown, base=result.base, excluded=result.excluded)
     if result.excluded:
         say(f"Left out, as they cannot move alone: {', '.join(result.excluded)}", delivery.quiet)
@@ -82,7 +82,7 @@ def two_way(
     inputs = named.inputs()
     frame = run_two_way(inputs, first, second, steps=steps, **question.asked)
     title = f"{tables.two_way_footer(frame, inputs)}\n{case_title(inputs)}"
-    deliver(inputs, delivery, frame, title, shown=tables.rounded(tables.two_way_table(frame, inputs)))
+    deliver(inputs, delivery, frame, title, shown=tables.rounded(tables.two_way_table(frame, inputs), inputs.settings))
 
 
 @command()
@@ -91,7 +91,7 @@ def threshold(
     case: NamedCase,
     arrangement: Annotated[str | None, typer.Option(help="Price arrangement; default: the scheme.")] = None,
     strategy: Annotated[str | None, typer.Option(help="Compared with the comparator; default: the first that is not it.")] = None,
-    at: Annotated[float | None, typer.Option(help="GBP per QALY; default: the upper threshold.")] = None,
+    at: Annotated[float | None, typer.Option(help="Money per QALY; default: the upper threshold.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """The value of a parameter, the price of the pack, or the number of charged cycles at which the ICER meets a threshold."""
@@ -112,7 +112,7 @@ def threshold(
     if as_json:
         print_json({"results": [{k: missing_to_none(v) for k, v in asdict(found).items()}], "manifest": manifest(inputs)})
     elif for_people():
-        typer.echo(labels.in_pounds(found.reading))
+        typer.echo(labels.with_sign(found.reading, inputs.settings))
     else:
         print_rows(pd.DataFrame([asdict(found)]))
 
@@ -128,7 +128,7 @@ def drivers(case: Case, question: Question, delivery: Table) -> None:
     frame = decision_drivers(inputs, **question.asked)
     reached = frame[frame["flips_at"].notna()]
     title = f"What would change the decision: {case_title(inputs)}"
-    deliver(inputs, delivery, frame, title, shown=tables.rounded(tables.drivers_table(reached)))
+    deliver(inputs, delivery, frame, title, shown=tables.rounded(tables.drivers_table(reached), inputs.settings))
     say(
         f"None of the other {len(frame) - len(reached)} uncertain parameters would, alone, within 8 normal scores.",
         delivery.quiet,
@@ -166,8 +166,15 @@ def evppi(
     asked: dict[str, Any] = {"price_arrangement": question.arrangement, "threshold": question.threshold}
     with progress("Parameters", count, delivery.quiet) as advance:
         frame = evppi_table(result, [names] if names else None, progress=advance, **asked)
-    title = f"EVPPI, GBP per person and for all {persons(inputs):,.0f} (discounted): {case_title(inputs)}"
-    deliver(inputs, delivery, frame, title, shown=tables.rounded(tables.evppi_table(frame, inputs)).head(top), psa=result)
+    title = f"EVPPI, {inputs.settings.currency} per person and for all {persons(inputs):,.0f} (discounted): {case_title(inputs)}"
+    deliver(
+        inputs,
+        delivery,
+        frame,
+        title,
+        shown=tables.rounded(tables.evppi_table(frame, inputs), inputs.settings).head(top),
+        psa=result,
+    )
 
 
 @command()
@@ -181,8 +188,8 @@ def evsi(
         list[str] | None, typer.Option("--sd", help="Spread between people, NAME=VALUE: for utilities, costs and amounts.")
     ] = None,
     events: Annotated[float, typer.Option(help="Share of people whose event is seen (rates, medians, hazard ratios).")] = 1.0,
-    fixed_cost: Annotated[float, typer.Option(help="Cost of the study, GBP.")] = 0.0,
-    cost_per_person: Annotated[float, typer.Option(help="Cost of each person in it, GBP.")] = 0.0,
+    fixed_cost: Annotated[float, typer.Option(help="Cost of the study.")] = 0.0,
+    cost_per_person: Annotated[float, typer.Option(help="Cost of each person in it.")] = 0.0,
     draws: Draws = DEFAULT_DRAWS,
     seed: Seed = DEFAULT_SEED,
 ) -> None:
@@ -212,7 +219,14 @@ def evsi(
         price_arrangement=question.arrangement,
     )
     title = f"A study of {labels.parameters_label(inputs.parameters, names)}: {case_title(inputs)}"
-    deliver(inputs, delivery, frame, title, shown=tables.rounded(tables.evsi_table(frame)), psa=result)
+    deliver(
+        inputs,
+        delivery,
+        frame,
+        title,
+        shown=tables.rounded(tables.evsi_table(frame, inputs.settings), inputs.settings),
+        psa=result,
+    )
     if not fixed_cost and not cost_per_person:
         say("The study is taken to cost nothing: give --fixed-cost and --cost-per-person.", delivery.quiet)
 
@@ -244,7 +258,7 @@ def convergence(
     result = run_psa(inputs, draws, seed=seed, design=design)
     frame = running_means(result, **question.asked)
     every = max(1, len(frame) // 10)
-    shown = tables.rounded(tables.convergence_table(frame)).iloc[::-every][::-1]
+    shown = tables.rounded(tables.convergence_table(frame, inputs.settings), inputs.settings).iloc[::-every][::-1]
     deliver(inputs, delivery, frame, f"After so many draws: {case_title(inputs)}", shown=shown, psa=result)
 
 
@@ -280,7 +294,10 @@ def global_(
     more: dict[str, Any] = {"evaluations": result.evaluations}
     if result.second_order is not None:
         more["second_order"] = records(result.second_order.rename_axis("name").reset_index())
-    title, shown = f"{method}: {result.evaluations:,} evaluations", tables.rounded(tables.global_table(result, inputs)).head(top)
+    title, shown = (
+        f"{method}: {result.evaluations:,} evaluations",
+        tables.rounded(tables.global_table(result, inputs), inputs.settings).head(top),
+    )
     deliver(inputs, delivery, result.table, title, shown=shown, **more)
     for name in result.groups:
         say(f"One group, as its members are correlated or shares of one whole: {name}", delivery.quiet)

@@ -1,7 +1,7 @@
 """The Markov cohort engine: named states, a sparse set of allowed transitions, draws on the innermost axis.
 
 One kernel, `step_through`, serves both the general `run_cohort`, which keeps the whole trace of anybody's model, and the
-hot path of the myeloma model, which computes its transitions cycle by cycle and keeps totals only.
+hot path of the model, which computes its transitions cycle by cycle and keeps totals only.
 """
 
 from __future__ import annotations

@@ -111,10 +111,10 @@ def _levels_and_labels(thresholds: ArrayLike, names: Sequence[str] | None, n_str
     faults: list[Fault] = []
     levels = numbers("thresholds", thresholds, faults)
     if not faults and (levels.ndim != 1 or levels.size == 0):
-        faults.append(Fault("thresholds", f"the shape is {levels.shape}", "Give a list of GBP per QALY"))
+        faults.append(Fault("thresholds", f"the shape is {levels.shape}", "Give a list of money per QALY"))
     if np.any(levels < 0):
         problem = f"{levels[levels < 0].min():g} is not a threshold"
-        faults.append(Fault("thresholds", problem, "Give GBP per QALY of 0 or more"))
+        faults.append(Fault("thresholds", problem, "Give money per QALY of 0 or more"))
     labels = [f"strategy {place + 1}" for place in range(n_strategies)] if names is None else list(names)
     if len(labels) != n_strategies or len(set(labels)) != len(labels):
         problem = f"{labels} do not name {n_strategies} strategies"

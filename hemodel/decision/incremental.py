@@ -69,11 +69,13 @@ def incremental_analysis(names: Sequence[str], costs: ArrayLike, effects: ArrayL
     )
 
 
-def pairwise(names: Sequence[str], costs: ArrayLike, effects: ArrayLike, comparator: str) -> pd.DataFrame:
+def pairwise(
+    names: Sequence[str], costs: ArrayLike, effects: ArrayLike, comparator: str, *, currency: str = "GBP"
+) -> pd.DataFrame:
     """Every other strategy minus the comparator, in the order given; the comparator has no row.
 
     Shapes and means as in `incremental_analysis`. Columns: strategy, comparator, incremental_costs,
-    incremental_effects, icer (NaN where a ratio would mislead: see `icer`), quadrant, reading.
+    incremental_effects, icer (NaN where a ratio would mislead: see `icer`), quadrant, reading (money in `currency`).
 
     >>> table = pairwise(["old", "new"], [10_000, 40_000], [1.0, 2.0], "old")
     >>> table[["strategy", "icer", "quadrant", "reading"]].values.tolist()
@@ -95,7 +97,7 @@ def pairwise(names: Sequence[str], costs: ArrayLike, effects: ArrayLike, compara
             "incremental_effects": np.array([effect for _, effect in steps], dtype=np.float64),
             "icer": np.array([icer(*step) for step in steps], dtype=np.float64),
             "quadrant": [quadrant(*step) for step in steps],
-            "reading": [describe_icer(*step) for step in steps],
+            "reading": [describe_icer(*step, currency=currency) for step in steps],
         }
     )
 
@@ -132,10 +134,10 @@ def quadrant(incremental_cost: float, incremental_effect: float) -> str:
     return f"{'north' if incremental_cost > 0 else 'south'}-{'east' if incremental_effect > 0 else 'west'}"
 
 
-def describe_icer(incremental_cost: float, incremental_effect: float) -> str:
+def describe_icer(incremental_cost: float, incremental_effect: float, *, currency: str = "GBP") -> str:
     """The increments in words: what every table, chart and page says in place of a bare ratio.
 
-    Money in whole GBP. On an axis nothing has to be traded, so those read as dominant or dominated too.
+    Money in whole units of `currency`. On an axis nothing has to be traded, so those read as dominant or dominated too.
     Zero is meant exactly: `pairwise` gives increments from which rounding error has been taken away.
 
     >>> describe_icer(24_690, 2)
@@ -151,9 +153,9 @@ def describe_icer(incremental_cost: float, incremental_effect: float) -> str:
     if place == "no difference":
         return "undefined (no difference in QALYs or costs)"
     if place == "north-east":
-        return f"GBP {incremental_cost / incremental_effect:,.0f} per QALY gained"
+        return f"{currency} {incremental_cost / incremental_effect:,.0f} per QALY gained"
     if place == "south-west":
-        return f"GBP {incremental_cost / incremental_effect:,.0f} saved per QALY forgone"
+        return f"{currency} {incremental_cost / incremental_effect:,.0f} saved per QALY forgone"
     if incremental_cost > 0:
         return "dominated (dearer and no more effective)"
     if incremental_cost == 0:

@@ -75,6 +75,7 @@ def fieller(
     se_effect: float,
     correlation: float,
     level: float = 0.95,
+    currency: str = "GBP",
 ) -> FiellerInterval:
     """Fieller's confidence set for the ICER, mean_cost / mean_effect, two jointly normal increments.
 
@@ -98,13 +99,13 @@ def fieller(
     c = mean_cost**2 - (z * se_cost) ** 2
     if a > 0:
         low, high = _roots(a, b, c)
-        return FiellerInterval(low, high, True, _interval_reading(low, high, mean_effect > 0))
+        return FiellerInterval(low, high, True, _interval_reading(low, high, mean_effect > 0, currency))
     if a == 0 and b != 0:
-        return _half_line(c / (2 * b), b > 0)
+        return _half_line(c / (2 * b), b > 0, currency)
     if a == 0 or b**2 - a * c <= 0:
         return FiellerInterval(-inf, inf, False, "not an interval: no ratio is ruled out")
     gap = _roots(a, b, c)
-    limits = f"GBP {gap[0]:,.0f} to GBP {gap[1]:,.0f} per QALY"
+    limits = f"{currency} {gap[0]:,.0f} to {currency} {gap[1]:,.0f} per QALY"
     reading = f"not an interval: only ratios from {limits} are ruled out"
     return FiellerInterval(-inf, inf, False, reading, gap)
 
@@ -139,7 +140,9 @@ def paired_increment(
     return PairedIncrement(_spread(cost_steps, level), _spread(effect_steps, level), benefit)
 
 
-def icer_of_means(costs: ArrayLike, effects: ArrayLike, *, strategy: int = 1, comparator: int = 0) -> IcerOfMeans:
+def icer_of_means(
+    costs: ArrayLike, effects: ArrayLike, *, strategy: int = 1, comparator: int = 0, currency: str = "GBP"
+) -> IcerOfMeans:
     """ICER of `strategy` over `comparator`: ratio of mean increments, with its Monte Carlo standard error.
 
     Costs (GBP) and effects (QALYs) have shape (draw, strategy). Never the mean of the draws' ratios, which
@@ -151,7 +154,7 @@ def icer_of_means(costs: ArrayLike, effects: ArrayLike, *, strategy: int = 1, co
     """
     cost_steps, effect_steps = _steps(costs, effects, strategy, comparator)
     mean_cost, mean_effect = (_mean_step(table, strategy, comparator) for table in (costs, effects))
-    ratio, reading = icer(mean_cost, mean_effect), describe_icer(mean_cost, mean_effect)
+    ratio, reading = icer(mean_cost, mean_effect), describe_icer(mean_cost, mean_effect, currency=currency)
     if np.isnan(ratio):
         return IcerOfMeans(nan, nan, reading)
     residual = cost_steps - ratio * effect_steps
@@ -213,18 +216,18 @@ def _roots(a: float, b: float, c: float) -> tuple[float, float]:
     return low, high
 
 
-def _half_line(limit: float, upwards: bool) -> FiellerInterval:
+def _half_line(limit: float, upwards: bool, currency: str) -> FiellerInterval:
     """The set when the effect is exactly z standard errors from zero."""
-    reading = f"not an interval: every ratio {'above' if upwards else 'below'} GBP {limit:,.0f} per QALY"
+    reading = f"not an interval: every ratio {'above' if upwards else 'below'} {currency} {limit:,.0f} per QALY"
     return FiellerInterval(limit if upwards else -inf, inf if upwards else limit, False, reading)
 
 
-def _interval_reading(low: float, high: float, gains: bool) -> str:
+def _interval_reading(low: float, high: float, gains: bool, currency: str) -> str:
     """A bounded interval in words; below zero is dominant if QALYs are gained, dominated if forgone."""
     unit, below = ("per QALY gained", "dominant") if gains else ("saved per QALY forgone", "dominated")
     if high <= 0:
         return f"{below} throughout"
-    return f"{below if low < 0 else f'GBP {low:,.0f}'} to GBP {high:,.0f} {unit}"
+    return f"{below if low < 0 else f'{currency} {low:,.0f}'} to {currency} {high:,.0f} {unit}"
 
 
 def _check_fieller(
@@ -255,4 +258,4 @@ def _level_faults(level: float) -> list[Fault]:
 def _threshold_faults(threshold: float) -> list[Fault]:
     if 0 < threshold < inf:
         return []
-    return [Fault("threshold", f"{threshold:g} is not a threshold", "Give GBP per QALY above 0, such as 25000")]
+    return [Fault("threshold", f"{threshold:g} is not a threshold", "Give money per QALY above 0, such as 25000")]

@@ -146,7 +146,7 @@ def _checked(costs: ArrayLike, effects: ArrayLike, threshold: ArrayLike) -> tupl
         faults.append(Fault("threshold", f"the shape is {rate.shape}", "Give one number or a list of numbers"))
     if np.any(rate <= 0):
         problem = f"{rate[rate <= 0].min():g} is not a threshold"
-        faults.append(Fault("threshold", problem, "Give GBP per QALY above 0, such as 25000"))
+        faults.append(Fault("threshold", problem, "Give money per QALY above 0, such as 25000"))
     if faults:
         raise InputError.together(faults)
     larger = money.shape if money.ndim >= health.ndim and money.size >= health.size else health.shape

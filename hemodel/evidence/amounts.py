@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from hemodel.errors import shown
+from hemodel.evidence.parameters import finite
 
 Array = NDArray[np.float64]
 Unit = Mapping[str, int]
@@ -124,7 +125,7 @@ def formula(tree: Tree, name: Callable[[str], str] = str) -> str:
     """
     match tree:
         case Number(value):
-            written = str(int(value)) if abs(value) < 1e15 and value == int(value) else f"{value:.17g}"
+            written = str(int(value)) if abs(value) < 1e15 and value == int(value) else repr(value)
             return f"({written})" if value < 0 else written
         case Name(known):
             return name(known)
@@ -172,9 +173,9 @@ def _singular(noun: str) -> str:
 def _tree(node: ast.expr, text: str) -> Tree:
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            number = float(value)
-            if not np.isfinite(number):
-                raise Unreadable(f"holds {ast.get_source_segment(text, node)}, which is no finite number")
+            number = finite(value)
+            if number is None:
+                raise Unreadable(f"holds {shown(ast.get_source_segment(text, node))}, which is no finite number")
             return Number(number)
         case ast.Name(id=name):
             return Name(name)

@@ -16,7 +16,7 @@ _POINT = re.compile(r"[+-]?(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _COMMA = re.compile(r"[+-]?(?:\d+,\d*|,\d+)(?:[eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
 _LETTER_OF_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-_DRESS = re.compile(r"[£€\s]|GBP|EUR")
+_DRESS = re.compile(r"[£€$¥₹\s]|\b[A-Z]{3}\b")
 _BOTH = re.compile(r"[+-]?(?:[\d.]*\.[\d.]*,[\d.,]*|[\d,]*,[\d,]*\.[\d.,]*)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]")
 

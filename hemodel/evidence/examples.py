@@ -46,7 +46,7 @@ def csv_row(parameter: Parameter) -> str:
     """A parameter as a line of `parameters.csv`."""
     text = io.StringIO()
     cells = [getattr(parameter, column) for column in COLUMNS]
-    csv.writer(text, lineterminator="").writerow(["" if c is None else f"{c:g}" if isinstance(c, float) else c for c in cells])
+    csv.writer(text, lineterminator="").writerow(["" if c is None else f"{c:.15g}" if isinstance(c, float) else c for c in cells])
     return text.getvalue()
 
 

@@ -6,6 +6,7 @@ compared with them are always of the same folder, and a file that is changed on 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from hemodel.errors import Fault, InputError, nearest, shown
-from hemodel.evidence.reading import data_folder, is_file, read_text, toml_values
+from hemodel.evidence.reading import data_folder, is_file, place, read_text, toml_values
 
 SETTINGS = "settings.toml"
+FIRST_PROBLEM = "relapsed"
+"""The problem that is meant where none is named, and whose files show how others are written."""
 OPTIONAL = ("correlations.csv", "published.csv", "adverse_events.csv")
 """Files that may be empty or not there."""
 FILES = (SETTINGS, "parameters.csv", "populations.csv", "payoffs.csv", *OPTIONAL)
@@ -61,6 +64,12 @@ class Folder:
         return found if isinstance(found, str) else ""
 
     @property
+    def digest(self) -> str:
+        """What tells folders with other texts apart, in hexadecimal."""
+        texts = sorted((str(path), kept.text or "") for path, kept in self.kept.items())
+        return hashlib.sha256(repr((texts, self.sources)).encode()).hexdigest()
+
+    @property
     def scenario_names(self) -> list[str]:
         """Names of the scenarios, in alphabetical order: all but those of other known problems.
 
@@ -75,9 +84,15 @@ def problem_names() -> list[str]:
     return sorted(path.parent.name for path in data_folder("inputs").glob(f"*/{SETTINGS}"))
 
 
+def problem_titles() -> dict[str, str]:
+    """Names of the decision problems of the package with their titles, the first problem first."""
+    titles = {name: _title_of(data_folder("inputs") / name / SETTINGS) for name in problem_names()}
+    return dict(sorted(titles.items(), key=lambda item: item[0] != FIRST_PROBLEM))
+
+
 def example_settings() -> str:
     """The settings of the first problem of the package, whose lines show how settings are written."""
-    return _kept(data_folder("inputs") / "relapsed" / SETTINGS).text or ""
+    return _kept(data_folder("inputs") / FIRST_PROBLEM / SETTINGS).text or ""
 
 
 def open_folder(problem: str | Path) -> Folder:
@@ -108,6 +123,43 @@ def open_folder(problem: str | Path) -> Folder:
         life_tables=MappingProxyType(tables),
         sources=(_kept(sources).text or "") if sources is not None else "",
     )
+
+
+def around(
+    asked: str,
+    path: Path,
+    texts: Mapping[Path, Kept],
+    scenarios: Mapping[str, Path],
+    life_tables: Mapping[str, Path],
+    sources: str | None,
+) -> Folder:
+    """A folder of texts that were read elsewhere; scenarios, life tables and sources that it lacks are those of the package, as of any
+    folder of one's own.
+    """
+    inside_package = data_folder("inputs")
+    found = scenarios or _scenarios_in(data_folder("scenarios"))
+    tables = {table.name: table for table in sorted((inside_package / "life_tables").glob("*.csv"))} | dict(life_tables)
+    packaged = {file: _kept(file) for file in (*found.values(), *tables.values()) if file not in texts}
+    if sources is None:
+        sources = (
+            (_kept(inside_package / "sources.md").text or "") if _problem_of(texts[path / SETTINGS]) in problem_names() else ""
+        )
+    kept = {**packaged, **texts}
+    return Folder(
+        asked=asked,
+        path=path,
+        is_packaged=False,
+        hidden=None,
+        kept=MappingProxyType(kept),
+        scenarios=MappingProxyType(dict(found)),
+        life_tables=MappingProxyType(tables),
+        sources=sources,
+    )
+
+
+def missing(path: Path) -> Kept:
+    """What is kept of a file that is not there."""
+    return Kept(None, (Fault(place(path), "the file is not there", "Put it in; the problem `relapsed` shows what it holds"),))
 
 
 def _found(problem: str | Path) -> tuple[Path, bool]:
@@ -149,3 +201,11 @@ def _problem_of(file: Kept) -> object:
     """The problem that a file of settings or a scenario names, if it can be read."""
     values = toml_values("", file.text, []) if file.text is not None else None
     return None if values is None else values.get("problem")
+
+
+def _title_of(settings: Path) -> str:
+    """The title that a file of settings gives its problem, or the name of the folder in words."""
+    text = _kept(settings).text
+    values = toml_values("", text, []) if text is not None else None
+    title = (values or {}).get("title")
+    return title if isinstance(title, str) and title.strip() else settings.parent.name.replace("_", " ").capitalize()

@@ -23,7 +23,16 @@ from hemodel.evidence.correlations import Correlation, contradiction, latent
 from hemodel.evidence.fitted import with_curves
 from hemodel.evidence.folder import OPTIONAL, Folder, example_settings, open_folder
 from hemodel.evidence.parameters import Parameter
-from hemodel.evidence.payoffs import EVENT_COLUMNS, PAYOFF_COLUMNS, Payoff, check_rows, column_of, read_events, read_payoffs
+from hemodel.evidence.payoffs import (
+    EVENT_COLUMNS,
+    PAYOFF_COLUMNS,
+    Payoff,
+    check_rows,
+    column_of,
+    never_paid,
+    read_events,
+    read_payoffs,
+)
 from hemodel.evidence.reading import Table, csv_rows, is_file, place, toml_values
 from hemodel.evidence.rules import UtilityNorm, load_rules
 from hemodel.evidence.scenarios import (
@@ -34,7 +43,15 @@ from hemodel.evidence.scenarios import (
     scenario_from,
     with_scenario,
 )
-from hemodel.evidence.settings import FIXED_BY_FILES, Settings, changed_settings, settings_from
+from hemodel.evidence.settings import (
+    FIXED_BY_FILES,
+    FittedEstimates,
+    Settings,
+    Vials,
+    changed_settings,
+    settings_from,
+    with_fits_as_terms,
+)
 from hemodel.evidence.vials import expected_price
 
 POPULATION_COLUMNS = ("population", "name", *rows.OVERRIDABLE)
@@ -151,10 +168,11 @@ class Inputs:
         terms = self.settings.drugs[drug]
         if terms.vials is None:
             return None if terms.price is None else parse(terms.price)
-        dose, size, spread = (
-            self._at_base(drug, parse(text)) for text in (terms.vials.dose, terms.vials.size, terms.vials.spread)
-        )
-        deviation = math.sqrt(math.log1p((spread / size) ** 2)) if size else 0.0
+        dose, size, spread = self._needs(drug, terms.vials)
+        deviation = math.sqrt(math.log1p((spread / size) ** 2))
+        if not spread > 0:
+            where = f"settings.toml (drugs.{drug}.vials.spread)"
+            raise InputError(where, f"the spread of body size is {spread:g}", "Give more than 0: people differ")
         # beyond seven deviations is one person in 10^12; a quarter more, because dose and size may be larger in a draw
         most = 1.25 * dose * size * math.exp(7 * deviation)
         try:
@@ -163,6 +181,20 @@ class Inputs:
             raise InputError(
                 f"settings.toml (drugs.{drug}.vials)", f"the dose {error}", "Give larger vials, or share them"
             ) from None
+
+    def _needs(self, drug: str, vials: Vials) -> list[float]:
+        """Dose, body size and its spread of the base case; raises `InputError` where one of them is 0."""
+        texts = {key: getattr(vials, key) for key in ("dose", "size", "spread")}
+        found = {key: self._at_base(drug, parse(text)) for key, text in texts.items()}
+        where = f"settings.toml (drugs.{drug}.vials."
+        faults = [
+            Fault(f"{where}{key})", f"{texts[key]} comes to {value:g}, for which there is no vial", "Give more than 0")
+            for key, value in found.items()
+            if value <= 0
+        ]
+        if faults:
+            raise InputError.together(faults)
+        return list(found.values())
 
     def _first_taker(self, drug: str) -> str:
         return next(s.name for s in self.settings.strategies if drug in s.drugs)
@@ -217,7 +249,7 @@ class Inputs:
                 faults.append(Fault(where, f"{shown(given)} is not a finite number", "Give a plain number such as 0.67"))
             else:
                 changed[name] = _moved(changed[name], value)
-                faults += rows.check_evidence(where, changed[name])
+                faults += rows.check_evidence(where, changed[name], self.settings.currency)
         if any(name.startswith(rows.SHARES) for name in values):
             faults += rows.check_shares("changed values", changed.values())
         if faults:
@@ -249,8 +281,10 @@ def _labels(rows_of: Iterable[Payoff]) -> dict[str, str]:
 
 
 def _content(settings: Settings) -> dict[str, Any]:
-    """What of the settings makes the hash: without the marks of schemes that are public, or of which nobody has said."""
-    content = settings.model_dump(mode="json")
+    """What of the settings makes the hash: without the title, and the marks of schemes that are public, or of which nobody has said."""
+    content = settings.model_dump(mode="json", exclude={"title"})
+    if content["currency_sign"] is None:
+        del content["currency_sign"]
     for scheme in content["schemes"].values():
         if scheme["confidentiality"] in (None, "none"):
             del scheme["confidentiality"]
@@ -274,6 +308,12 @@ class _Names:
     populations: Mapping[str, Any] | None
     strategies: Mapping[str, Any] | None
     parameters: Mapping[str, Any] | None = None
+    currency: str = rows.CURRENCY
+
+
+def inputs_of(folder: Folder, *, population: str | None = None, scenario: str | Path | None = None) -> Inputs:
+    """What the texts of a folder say, checked as `load_inputs` checks it."""
+    return _inputs(folder, population, scenario)
 
 
 def load_inputs(problem: str | Path = "relapsed", *, population: str | None = None, scenario: str | Path | None = None) -> Inputs:
@@ -301,14 +341,15 @@ def as_filed(problem: str | Path | Inputs, population: str | None = None) -> Inp
 
 def _inputs(folder: Folder, population: str | None, scenario: str | Path | None) -> Inputs:
     faults: list[Fault] = []
-    values = _read_toml(folder, folder.path / "settings.toml", faults)
+    values, fits = _read_settings(folder, faults)
     settings = _settings(place(folder.path / "settings.toml"), values, faults)
     names = _names_in(values or {})
-    base, whole = _read_parameters(folder, faults)
+    base, whole = _read_parameters(folder, names.currency, faults)
+    base, of_fits = with_curves(base, (), fits)
     names = replace(names, parameters=base if whole else None)
     of_population = _read_populations(folder, base, names, faults)
     payoffs = _read_payoffs(folder, faults)
-    pairs = _read_correlations(folder, names, faults)
+    pairs = [*_read_correlations(folder, names, faults), *(("", pair) for pair in of_fits)]
     figures = _read_published(folder, names, faults)
     chosen = _chosen_population(population, settings, names, faults)
     faults += _contradictions(place(folder.path / "correlations.csv"), pairs, base, of_population, names)
@@ -324,6 +365,7 @@ def _inputs(folder: Folder, population: str | None, scenario: str | Path | None)
         # a parameter that is not there is told by the run, with all others that it needs
         of_rows = check_rows(payoffs, settings, units_of(parameters))
         faults += [] if all(fault.missing for fault in of_rows) else of_rows
+        faults += never_paid(payoffs, settings) if change == BASE_CASE else []
     if not faults:
         faults += contradiction(place(folder.path / "correlations.csv"), correlations, parameters)
     if faults or settings is None or life_table is None:
@@ -380,6 +422,20 @@ def _read_toml(folder: Folder, path: Path, faults: list[Fault]) -> dict[str, Any
     return None if text is None else toml_values(place(path), text, faults)
 
 
+def _read_settings(folder: Folder, faults: list[Fault]) -> tuple[dict[str, Any] | None, dict[str, FittedEstimates]]:
+    """Values of `settings.toml`, and the curves that stand there with their covariance."""
+    path = folder.path / "settings.toml"
+    values = _read_toml(folder, path, faults)
+    if values is None:
+        return None, {}
+    kept, fits, found = with_fits_as_terms(place(path), values)
+    faults += found
+    for name, fit in fits.items():
+        own, _ = with_curves({}, (), {name: fit})
+        faults += [fault for p in own.values() for fault in rows.check(f"{place(path)} (fitted_curves.{name})", p)]
+    return kept, fits
+
+
 def _read_rows(
     folder: Folder,
     path: Path,
@@ -409,10 +465,12 @@ def _names_in(values: Mapping[str, Any]) -> _Names:
     """Names in `settings.toml`, as far as it can be read at all."""
     populations, strategies = values.get("populations"), values.get("strategies")
     names = [s.get("name") if isinstance(s, dict) else None for s in strategies] if isinstance(strategies, list) else []
+    currency = values.get("currency", rows.CURRENCY)
     has_all = bool(names) and all(isinstance(name, str) for name in names)
     return _Names(
         populations if isinstance(populations, dict) and populations else None,
         dict.fromkeys(map(str, names)) if has_all else None,
+        currency=currency if isinstance(currency, str) else rows.CURRENCY,
     )
 
 
@@ -437,7 +495,7 @@ def _name_row(where: str, *names: str) -> str:
     return f"{where} ({', '.join(words)})" if all(w.isprintable() and 0 < len(w) <= 80 for w in words) else where
 
 
-def _read_parameters(folder: Folder, faults: list[Fault]) -> tuple[dict[str, Parameter], bool]:
+def _read_parameters(folder: Folder, currency: str, faults: list[Fault]) -> tuple[dict[str, Parameter], bool]:
     """Parameters by name, and whether all rows could be read."""
     path = folder.path / "parameters.csv"
     table = _read_rows(folder, path, rows.COLUMNS, faults, may_be_empty=True)  # the model says what it lacks
@@ -449,7 +507,7 @@ def _read_parameters(folder: Folder, faults: list[Fault]) -> tuple[dict[str, Par
         if parameter.name in parameters:
             found.append(Fault(where, "the name is there twice", "Keep one of the rows"))
         parameters[parameter.name] = parameter
-        faults += found + rows.check(where, parameter)
+        faults += found + rows.check(where, parameter, currency)
     if table.whole:
         faults += rows.check_shares(place(path), parameters.values())
     return parameters, table.whole
@@ -474,7 +532,7 @@ def _read_populations(
         seen.add((owner, name))
         if name in base:
             changed = replace(base[name], **values)
-            found += rows.check_evidence(where, changed)
+            found += rows.check_evidence(where, changed, names.currency)
             result.setdefault(owner, dict(base))[name] = changed
         faults += found
     for owner in {owner for owner, name in seen if name.startswith(rows.SHARES)} if names.parameters is not None else ():
@@ -587,7 +645,7 @@ def _with_fitted_curves(
     parameters, correlations = with_curves(parameters, correlations, curves)
     for name in curves:
         own = [p for n, p in parameters.items() if n.startswith(f"fit_{name}_")]
-        faults += [fault for p in own for fault in rows.check(f"{where} (fitted_curves.{name})", p)]
+        faults += [fault for p in own for fault in rows.check(f"{where} (fitted_curves.{name})", p, settings.currency)]
     return new, parameters, correlations, list(dict.fromkeys(faults))
 
 
@@ -635,6 +693,6 @@ def _apply_scenario(
             problem = f"its numbers hold for {', '.join(others) or 'none of them'} only, not for {population}"
             faults.append(Fault(where, problem, "Choose one of these populations, or another scenario"))
         return settings, parameters, chosen
-    parameters, found = with_scenario(where, chosen, parameters, names.parameters)
+    parameters, found = with_scenario(where, chosen, parameters, names.parameters, names.currency)
     faults += found
     return settings, parameters, chosen

@@ -18,25 +18,9 @@ TIME_UNITS = ("days", "weeks", "months", "years", "cycles")
 SHARES = "p_packs_"
 """Prefix of the shares of packs by strength: one Dirichlet, or fixed."""
 
-_COST_UNITS = tuple(
-    f"GBP per {thing}"
-    for thing in (
-        "pack",
-        "mg",
-        "cycle",
-        "visit",
-        "test",
-        "event",
-        "patient",
-        "death",
-        "vial",
-        "giving",
-        "day",
-        "week",
-        "month",
-        "year",
-    )
-)
+CURRENCY = "GBP"
+"""Currency of costs unless the settings name another."""
+_COSTED = ("pack", "mg", "cycle", "visit", "test", "event", "patient", "death", "vial", "giving", "day", "week", "month", "year")
 
 
 @dataclass(frozen=True)
@@ -48,6 +32,10 @@ class Quantity:
     high: float
     is_a: str
     reason: str
+
+    def units_in(self, currency: str) -> tuple[str, ...]:
+        """The units it may have where money is in `currency`."""
+        return tuple(re.sub(rf"^{CURRENCY}\b", currency, unit) for unit in self.units)
 
 
 QUANTITIES = {
@@ -69,7 +57,7 @@ QUANTITIES = {
         "Amounts are not negative",
     ),
     "fit": Quantity(("estimation scale",), -math.inf, math.inf, "a coefficient of a fitted curve", "It may be any number"),
-    "c": Quantity(_COST_UNITS, 0, math.inf, "a cost", "Costs are not negative"),
+    "c": Quantity(tuple(f"{CURRENCY} per {thing}" for thing in _COSTED), 0, math.inf, "a cost", "Costs are not negative"),
 }
 """Prefix of a parameter's name -> what its values may be. The app's and the workbook's bounds come from here too."""
 
@@ -182,7 +170,7 @@ def parse(where: str, cells: Mapping[str, str]) -> tuple[dict[str, Any], list[Fa
     return values, faults
 
 
-def check(where: str, parameter: Parameter) -> list[Fault]:
+def check(where: str, parameter: Parameter, currency: str = CURRENCY) -> list[Fault]:
     """Everything that is wrong with one parameter by itself: name, words, unit, range and distribution."""
     faults = check_name(where, parameter.name)
     if parameter.confidentiality not in CONFIDENTIALITY:
@@ -190,7 +178,7 @@ def check(where: str, parameter: Parameter) -> list[Fault]:
     for column in ("label", "group"):
         if not getattr(parameter, column):
             faults.append(Fault(where, f"{column} is empty", f"Fill in the {column}: the app and the workbook show it"))
-    return faults + check_evidence(where, parameter)
+    return faults + check_evidence(where, parameter, currency)
 
 
 def check_name(where: str, name: str) -> list[Fault]:
@@ -211,14 +199,14 @@ def check_name(where: str, name: str) -> list[Fault]:
     return []
 
 
-def check_evidence(where: str, parameter: Parameter) -> list[Fault]:
+def check_evidence(where: str, parameter: Parameter, currency: str = CURRENCY) -> list[Fault]:
     """Faults of what a population or a scenario may set anew: unit, numbers, distribution, source, status and note."""
     faults = []
     quantity = QUANTITIES.get(parameter.name.partition("_")[0])
     for word, column, valid in (
         (parameter.distribution, "distribution", KINDS),
         (parameter.status, "status", STATUSES),
-        (parameter.unit, "unit", quantity.units if quantity else (parameter.unit,)),
+        (parameter.unit, "unit", quantity.units_in(currency) if quantity else (parameter.unit,)),
     ):
         if word not in valid:
             faults.append(_unknown_word(where, column, word, valid))

@@ -19,16 +19,19 @@ such rows. A row's amount is arithmetic over parameters (`evidence.amounts`), it
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from hemodel.errors import Fault, nearest, shown
 from hemodel.evidence import amounts
 from hemodel.evidence.amounts import Amount, Unreadable
 from hemodel.evidence.reading import Table
-from hemodel.evidence.settings import Settings
+from hemodel.evidence.settings import Phase, Settings
 
 PAYOFF_COLUMNS = ("outcome", "component", "label", "applies_to", "counted", "measure", "amount", "note")
 EVENT_COLUMNS = ("event", "label", "measure", "share", "note")
@@ -268,8 +271,10 @@ def check_rows(payoffs: Iterable[Payoff], settings: Settings, units: Mapping[str
         faults += found
         if not found:
             faults += _amount_faults(row, settings, units)
+    faults += [fault for row in rows if row.is_active(settings) for fault in _step_faults(row, settings)]
     faults += _structure_faults([row for row in rows if row.is_active(settings)], settings)
     faults += _uncounted(rows, settings, units)
+    faults += _uncharged(rows, settings)
     options = {row.counted for row in rows if row.counted}
     for name in settings.also_counted:
         if name not in options:
@@ -294,6 +299,50 @@ def _uncounted(rows: Iterable[Payoff], settings: Settings, units: Iterable[str])
         and name not in counted
         and not any(name == f"{stem}_{s}" for s in strategies for stem in counted if name.startswith(stem))
     ]
+
+
+def _uncharged(rows: Iterable[Payoff], settings: Settings) -> list[Fault]:
+    """Drugs whose price nobody is charged, for want of a row."""
+    charged = {row.drug for row in rows if row.measure.kind == "charged pack" and row.owner.kind == "drug"}
+    return [
+        Fault(
+            f"settings.toml (drugs.{name})",
+            f"the drug {name} has a price, and no row of payoffs.csv charges it",
+            f"Add a row such as: cost,{name},{drug.label},drug:{name},,charged pack,{PRICE},",
+        )
+        for name, drug in settings.drugs.items()
+        if drug.is_priced and name not in charged
+    ]
+
+
+def never_paid(rows: Iterable[Payoff], settings: Settings) -> list[Fault]:
+    """Rows whose window begins when nobody is left to pay: after the horizon, or after a fixed duration of treatment."""
+    faults = []
+    for row in rows:
+        first, takers = row.measure.first, row.takers(settings)
+        if first == 1 or not row.is_active(settings):
+            continue
+        reached = max(
+            (_treatment_cycles(settings, name, row.drug if row.measure.kind == "pack" else "") for name in takers), default=0
+        )
+        if first > reached:
+            problem = f"{row.measure} begins after the last treatment cycle, which is no. {reached}: nobody ever pays this"
+            faults.append(
+                Fault(row.where, problem, "Mend the window, the horizon or the duration of treatment, or leave the row out")
+            )
+    return faults
+
+
+def _treatment_cycles(settings: Settings, strategy: str, drug: str) -> int:
+    """Treatment cycles of a strategy within horizon and fixed duration: those of a drug with cycles of its own, or of the model."""
+    terms = next(s for s in settings.strategies if s.name == strategy)
+    last_day = min(terms.last_day(settings.cycle_days), settings.n_cycles * settings.cycle_days)
+    count, start = 0, 0.0
+    for phase in terms.schedules.get(drug) or [Phase(cycle_days=settings.cycle_days)]:
+        begun = math.ceil((last_day - start) / phase.cycle_days - 1e-9)
+        within = max(begun if phase.cycles is None else min(begun, phase.cycles), 0)
+        count, start = count + within, start + within * phase.cycle_days
+    return count
 
 
 def _names_of(text: str) -> tuple[str, ...]:
@@ -371,6 +420,23 @@ def _misfits(drug: str, settings: Settings) -> list[tuple[str, str]]:
     return found
 
 
+def _step_faults(row: Payoff, settings: Settings) -> list[Fault]:
+    """What a row cannot say of a drug whose dose goes down over time: its packs are counted in money, each at its own price."""
+    drug = settings.drugs.get(row.drug)
+    if settings.dose != "stepwise" or row.owner.kind != "drug" or drug is None or drug.steps is None:
+        return []
+    if row.measure.kind == "charged pack":
+        at = [float(row.amount.value(lambda name, p=price: np.array(p if name == PRICE else 0.7))) for price in (0.0, 1.0, 2.0)]  # type: ignore[misc]
+        if at[0] == 0 and abs(at[2] - 2 * at[1]) <= 1e-9 * abs(at[1]):
+            return []
+        problem = f"doses of {row.drug} go down over time, and {row.amount.text} is no multiple of its price"
+    elif PRICE in row.amount.names:
+        problem = f"doses of {row.drug} go down over time, and `{row.measure}` does not know the price of each"
+    else:
+        return []
+    return [Fault(row.where, problem, 'Give what is not part of the price a row of its own (`pack`), or set dose = "shares"')]
+
+
 def _structure_faults(active: list[Payoff], settings: Settings) -> list[Fault]:
     """Rows that need what the settings do not have: a clock after progression, or a structure that knows who progresses when."""
     faults: list[Fault] = []
@@ -394,6 +460,8 @@ def _structure_faults(active: list[Payoff], settings: Settings) -> list[Fault]:
     kinds = {s.kind for a in settings.price_arrangements if (s := settings.schemes_in(a).get(drug)) is not None}
     if "response_refund" in kinds:
         faults.append(Fault(where, "a refund by response is not known for a later line", "Choose another scheme"))
+    if "total_cost_cap" in kinds:
+        faults.append(Fault(where, "a cap on what is paid for one person is not known for a later line", "Choose another scheme"))
     if settings.post_progression_clock_cycles is not None:
         faults.append(Fault(where, "a later line has its own clock", "Leave post_progression_clock_cycles out"))
     return faults
@@ -449,6 +517,10 @@ def _owner_faults(row: Payoff, settings: Settings) -> list[Fault]:
 
 def _amount_faults(row: Payoff, settings: Settings, units: Mapping[str, str]) -> list[Fault]:
     known = (PRICE,) if row.drug and row.drug in settings.drugs and settings.drugs[row.drug].is_priced else ()
+    if PRICE in row.amount.names and not known and PRICE not in units:
+        whose = f"the drug {row.drug} has no price" if row.drug else f"the row is for {row.owner}, and {PRICE} is that of a drug"
+        remedy = f"Give price or vials under [drugs.{row.drug or '<name>'}] in settings.toml, and write drug:<name> in applies_to"
+        return [Fault(row.where, whose, remedy)]
     faults = check_amount(row.where, row.amount, row.takers(settings), units, known)
     if faults:
         return faults
@@ -476,7 +548,7 @@ def _unit_lookup(strategy: str, units: Mapping[str, str], currency: str) -> Call
         if name == PRICE:
             return f"{currency} per pack"
         column = column_of(name, strategy, units)
-        return "years" if name.startswith(("d_", "median_")) else units[column]
+        return "years" if name.startswith("d_") else units[column]
 
     return unit
 

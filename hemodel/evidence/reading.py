@@ -57,15 +57,24 @@ def read_text(path: Path, faults: list[Fault], *, table: bool = False) -> str | 
             faults.append(Fault(where, "this is not a file", "Put the file of that name in its place"))
             return None
         content = path.read_bytes()
-        text = text_in(content)[0] if table else content.decode("utf-8-sig")
     except FileNotFoundError:
         faults.append(Fault(where, "the file is not there", "Put it back; the problem `relapsed` shows what it holds"))
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        faults.append(Fault(where, f"the file is not UTF-8 (line {line})", 'Save it as UTF-8 (in Excel: "CSV UTF-8")'))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         faults.append(Fault(where, f"the file cannot be read ({reason})", "Check the path and the permissions"))
+    else:
+        return text_from(path, content, faults, table=table)
+    return None
+
+
+def text_from(path: Path, content: bytes, faults: list[Fault], *, table: bool = False) -> str | None:
+    """The text of a file from its bytes, or None and a fault, as `read_text` has them."""
+    where = place(path)
+    try:
+        text = text_in(content)[0] if table else content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        faults.append(Fault(where, f"the file is not UTF-8 (line {line})", 'Save it as UTF-8 (in Excel: "CSV UTF-8")'))
     else:
         if "\0" in text:
             line = text[: text.index("\0")].count("\n") + 1

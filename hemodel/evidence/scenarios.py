@@ -89,13 +89,17 @@ def population_faults(where: str, scenario: Scenario, known: Mapping[str, Any] |
 
 
 def with_scenario(
-    where: str, scenario: Scenario, parameters: Mapping[str, Parameter], known: Mapping[str, Any] | None
+    where: str,
+    scenario: Scenario,
+    parameters: Mapping[str, Parameter],
+    known: Mapping[str, Any] | None,
+    currency: str = rows.CURRENCY,
 ) -> tuple[dict[str, Parameter], list[Fault]]:
     """`parameters` with the rows of the scenario in place, and the faults found; `known`: all valid names, or None."""
     changed, faults = dict(parameters), []
     for name, cells in scenario.parameters.items():
         if name in parameters:
-            changed[name], found = _changed_row(where, parameters[name], cells)
+            changed[name], found = _changed_row(where, parameters[name], cells, currency)
             faults += found
         elif known is not None and name not in known:
             faults.append(Fault(f"{where} (parameters.{name})", "there is no such parameter", nearest(name, known)))
@@ -104,7 +108,7 @@ def with_scenario(
     return changed, faults
 
 
-def _changed_row(where: str, base: Parameter, cells: object) -> tuple[Parameter, list[Fault]]:
+def _changed_row(where: str, base: Parameter, cells: object, currency: str) -> tuple[Parameter, list[Fault]]:
     """The parameter as the scenario has it, and the faults; what the scenario leaves out stays."""
     row = f"{where} (parameters.{base.name})"
     if not isinstance(cells, dict):
@@ -126,4 +130,4 @@ def _changed_row(where: str, base: Parameter, cells: object) -> tuple[Parameter,
     if faults:
         return base, faults
     new = rows.override(base, changes)
-    return new, rows.check_unit_change(row, base, changes) + rows.check_evidence(row, new)
+    return new, rows.check_unit_change(row, base, changes) + rows.check_evidence(row, new, currency)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -12,10 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import PydanticCustomError
 
 from hemodel.errors import Fault, nearest, shown
-from hemodel.evidence.parameters import TIME_UNITS, years_per
+from hemodel.evidence.parameters import TIME_UNITS, finite, years_per
 
 THRESHOLD_PRESETS = {"2026": (25_000.0, 35_000.0), "2009": (20_000.0, 30_000.0)}
 """GBP per QALY: NICE's manual from April 2026, and the range before (used in 2009)."""
+SIGNS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹", "CAD": "C$", "AUD": "A$", "NZD": "NZ$", "BRL": "R$"}
+"""Currency -> its sign; of any other the three letters are its sign."""
 FIXED_BY_FILES = ("problem", "population", "populations")
 """Settings that say which files and rows are read: a scenario cannot change them."""
 
@@ -93,8 +96,8 @@ class Strategy(_Strict):
 class DoseSteps(_Strict):
     """A dose that goes down by steps and never up again: the price of a pack at each, and the rate of a step a year."""
 
-    prices: list[Text] = Field(min_length=2)
-    rate: Text
+    prices: list[Name] = Field(min_length=2)
+    rate: Name
 
 
 class Vials(_Strict):
@@ -250,20 +253,33 @@ class Arrangement(_Strict):
     schemes: list[Name] = Field(min_length=1)
 
 
+Refusal = tuple[str, str, str]
+"""Where within the settings ("": all of them), problem, remedy."""
+
+
 def _refused(problem: str, remedy: str) -> PydanticCustomError:
-    return PydanticCustomError("refused", "{problem}", {"problem": problem, "remedy": remedy})
+    return _all_refused([("", problem, remedy)])
+
+
+def _all_refused(refusals: list[Refusal]) -> PydanticCustomError:
+    return PydanticCustomError("refused", "{problem}", {"problem": refusals[0][1], "all": refusals})
+
+
+def _repeats(kind: str, names: list[str]) -> list[tuple[str, str]]:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    return [(f"the {kind} {', '.join(map(shown, repeated))} is listed twice", "Keep one of them")] if repeated else []
 
 
 def _refuse_repeats(kind: str, names: list[str]) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise _refused(f"the {kind} {', '.join(map(shown, repeated))} is listed twice", "Keep one of them")
+    for problem, remedy in _repeats(kind, names):
+        raise _refused(problem, remedy)
 
 
 class Settings(_Strict):
-    """`settings.toml` of a decision problem. Rates per year, times in years, cycles of 28 days."""
+    """`settings.toml` of a decision problem. Rates per year, times in years."""
 
     problem: Text
+    title: Text | None = None  # the problem in a few words, in lists of problems; none: its name
     question: Text
     price_year: Text
     population: Text
@@ -277,8 +293,9 @@ class Settings(_Strict):
     horizon_years: float = Field(gt=0, le=100)
     discount_rate_costs: float = Field(ge=0, le=1)
     discount_rate_effects: float = Field(ge=0, le=1)
-    thresholds: Literal["2026", "2009"]
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "GBP"
+    currency_sign: Text | None = Field(default=None, max_length=5)  # none: that of `SIGNS`
+    thresholds: str | list[float]  # NICE's presets "2026" or "2009", in GBP; or one to three numbers in the currency
     structure: Literal["state_transition", "partitioned_survival"]
     time_in_state: Literal["life_table", "start", "end"]
     progression_shape: Literal["pfs", "ttp"]
@@ -334,6 +351,24 @@ class Settings(_Strict):
             raise _refused(problem, f"Give {math.ceil(100 * days / in_year) / 100:g} years or more")
         return years
 
+    @field_validator("thresholds", mode="before")
+    @classmethod
+    def _are_thresholds(cls, thresholds: object, info: ValidationInfo) -> object:
+        if isinstance(thresholds, str):
+            if thresholds not in THRESHOLD_PRESETS:
+                raise _refused(f"{shown(thresholds)} is not a choice", nearest(thresholds, THRESHOLD_PRESETS))
+            if info.data.get("currency", "GBP") != "GBP":
+                problem = f"{thresholds} is of thresholds in GBP, and the currency is {info.data['currency']}"
+                raise _refused(problem, "Give numbers, such as [20000, 80000]")
+            return thresholds
+        found = [finite(threshold) for threshold in thresholds] if isinstance(thresholds, (list, tuple)) else [None]
+        numbers = [threshold for threshold in found if threshold is not None]
+        rises = all(b - a >= 1 for a, b in pairwise([0.0, *numbers]))
+        if len(numbers) != len(found) or not 1 <= len(numbers) <= 3 or not rises:
+            remedy = 'Give "2026", "2009", or one to three numbers, each at least 1 above the one before, such as [20000, 80000]'
+            raise _refused(f"{shown(thresholds)} is neither a preset nor thresholds", remedy)
+        return numbers
+
     @field_validator("also_counted")
     @classmethod
     def _is_counted_once(cls, names: list[str]) -> list[str]:
@@ -355,60 +390,65 @@ class Settings(_Strict):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Settings:
-        self._refuse_drugs_unknown()
-        self._refuse_arrangements_unknown()
+        refusals = [*self._drugs_that_misfit(), *self._arrangements_that_misfit(), *self._curves_that_misfit()]
+        if refusals:
+            raise _all_refused(refusals)
+        return self
+
+    def _curves_that_misfit(self) -> Iterator[Refusal]:
         by_ratio = "hazard_ratio" in (self.comparator_survival, self.intervention_survival)
         if self.comparator_survival == self.intervention_survival == "hazard_ratio":
-            raise _refused("survival of both strategies would follow from the other's", "Leave the median to one of them")
+            yield "", "survival of both strategies would follow from the other's", "Leave the median to one of them"
         if by_ratio and self.os_curve != "weibull":
-            raise _refused(f"a hazard ratio on a {self.os_curve} curve makes another family of it", 'Set os_curve = "weibull"')
+            yield "", f"a hazard ratio on a {self.os_curve} curve makes another family of it", 'Set os_curve = "weibull"'
         curves = [f"{curve}_{name}" for curve in ("pfs", "os") for name in self.strategy_names]
         for name in self.fitted_curves:
             if name not in curves:
-                raise _refused(f"{shown(name)} is not a curve that can be fitted", nearest(name, curves))
+                yield "", f"{shown(name)} is not a curve that can be fitted", nearest(name, curves)
         if by_ratio and any(name.startswith("os_") for name in self.fitted_curves):
-            raise _refused(
-                "a fitted survival curve and one that follows by a hazard ratio exclude each other", "Choose one of them"
-            )
+            yield "", "a fitted survival curve and one that follows by a hazard ratio exclude each other", "Choose one of them"
         if self.progression_shape == "ttp" and self.pfs_curve != "weibull":
             problem = f'progression_shape = "ttp" is a Weibull, pfs_curve is {self.pfs_curve}'
-            raise _refused(problem, 'Set progression_shape = "pfs"')
+            yield "", problem, 'Set progression_shape = "pfs"'
         if self.post_progression_clock_cycles is not None and self.structure != "state_transition":
-            raise _refused("partitioned survival has no clock after progression", 'Set structure = "state_transition"')
-        return self
+            yield "", "partitioned survival has no clock after progression", 'Set structure = "state_transition"'
 
-    def _refuse_drugs_unknown(self) -> None:
+    def _drugs_that_misfit(self) -> Iterator[Refusal]:
         given = {name for strategy in self.strategies for name in strategy.drugs}
-        for owner, names in ((f"strategy {s.name}", s.drugs) for s in self.strategies):
-            _refuse_repeats(f"drug of {owner}", names)
-            for name in names:
+        for number, strategy in enumerate(self.strategies, start=1):
+            where, owner = f"strategies no. {number}, drugs", f"strategy {strategy.name}"
+            yield from ((where, *repeat) for repeat in _repeats(f"drug of {owner}", strategy.drugs))
+            for name in strategy.drugs:
                 if name not in self.drugs:
-                    raise _refused(f"{owner} has the drug {shown(name)}, which is not there", nearest(name, self.drugs))
+                    yield where, f"{owner} has the drug {shown(name)}, which is not there", nearest(name, self.drugs)
         for name in self.drugs:
             if name not in given:
-                raise _refused(f"the drug {name} is of no strategy", "Add it to the drugs of a strategy, or leave it out")
-        for scheme_name, scheme in self.schemes.items():
+                remedy = "Add it to the drugs of a strategy, or leave it out"
+                yield f"drugs.{name}", f"the drug {name} is of no strategy", remedy
+        for name, scheme in self.schemes.items():
             if scheme.drug not in self.drugs:
-                problem = f"the scheme {scheme_name} is of the drug {shown(scheme.drug)}, which is not there"
-                raise _refused(problem, nearest(scheme.drug, self.drugs))
+                problem = f"the scheme {name} is of the drug {shown(scheme.drug)}, which is not there"
+                yield f"schemes.{name}.drug", problem, nearest(scheme.drug, self.drugs)
 
-    def _refuse_arrangements_unknown(self) -> None:
+    def _arrangements_that_misfit(self) -> Iterator[Refusal]:
         for name, arrangement in self.arrangements.items():
+            where = f"arrangements.{name}"
             if name == "list" or name in self.schemes:
-                raise _refused(f"the arrangement {name} has the name of another", "Give it a name of its own")
+                yield where, f"the arrangement {name} has the name of another", "Give it a name of its own"
             for scheme in arrangement.schemes:
                 if scheme not in self.schemes:
                     problem = f"there is no scheme {shown(scheme)} for the arrangement {name}"
-                    raise _refused(problem, nearest(scheme, self.schemes))
-            drugs = [self.schemes[scheme].drug for scheme in arrangement.schemes]
+                    yield f"{where}.schemes", problem, nearest(scheme, self.schemes)
+            drugs = [self.schemes[scheme].drug for scheme in arrangement.schemes if scheme in self.schemes]
             twice = sorted({drug for drug in drugs if drugs.count(drug) > 1})
             if twice:
                 problem = f"the arrangement {name} has two schemes of {', '.join(twice)}"
-                raise _refused(problem, "Leave one of them to another arrangement")
+                yield f"{where}.schemes", problem, "Leave one of them to another arrangement"
         known = ["list", *self.schemes, *self.arrangements]
         for name in self.price_arrangements:
             if name not in known:
-                raise _refused(f"there is no scheme for the price arrangement {shown(name)}", nearest(name, known))
+                problem = f"there is no scheme for the price arrangement {shown(name)}"
+                yield "price_arrangements", problem, nearest(name, known)
 
     def schemes_in(self, arrangement: str) -> dict[str, Scheme]:
         """The schemes of a price arrangement by drug; a drug without one is at its list price."""
@@ -448,9 +488,14 @@ class Settings(_Strict):
         return tuple(strategy.name for strategy in self.strategies if strategy.drugs)
 
     @property
-    def thresholds_gbp(self) -> tuple[float, float]:
-        """Lower and upper threshold in GBP per QALY."""
-        return THRESHOLD_PRESETS[self.thresholds]
+    def threshold_values(self) -> tuple[float, ...]:
+        """Thresholds per QALY in the currency, one to three, the lowest first; the last is the one that decides where one is needed."""
+        return THRESHOLD_PRESETS[self.thresholds] if isinstance(self.thresholds, str) else tuple(self.thresholds)
+
+    @property
+    def sign(self) -> str:
+        """The sign of the currency, as it stands before an amount and in headings."""
+        return (self.currency_sign or SIGNS.get(self.currency, self.currency)).strip()
 
 
 def settings_from(
@@ -466,7 +511,7 @@ def settings_from(
     try:
         return Settings.model_validate(values), []
     except ValidationError as error:
-        return None, [_fault(where, table, details, examples) for details in error.errors(include_url=False)]
+        return None, _faults(where, table, error, examples)
 
 
 def changed_settings(
@@ -488,7 +533,18 @@ def fits_from(where: str, values: object) -> tuple[dict[str, FittedEstimates], l
     try:
         return _Fits.model_validate({"fitted_curves": values}).fitted_curves, []
     except ValidationError as error:
-        return {}, [_fault(where, "", details) for details in error.errors(include_url=False)]
+        return {}, _faults(where, "", error)
+
+
+def with_fits_as_terms(where: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, FittedEstimates], list[Fault]]:
+    """Values of `settings.toml` in which curves that stand there with their covariance are settings, these curves, and the faults found."""
+    tables = values.get("fitted_curves")
+    if not isinstance(tables, dict):
+        return dict(values), {}, []
+    fits = {name: table for name, table in tables.items() if isinstance(table, dict) and "covariance" in table}
+    curves, faults = fits_from(where, fits)
+    kept = {name: table for name, table in tables.items() if name not in fits}
+    return {**values, "fitted_curves": kept | {name: fit.terms.model_dump() for name, fit in curves.items()}}, curves, faults
 
 
 _NOUNS = {
@@ -505,21 +561,46 @@ _BOUNDS = {
     "greater_than_equal": ("is too small", "Give {ge:g} or more"),
     "less_than_equal": ("is too large", "Give {le:g} or less"),
 }
+_PATTERNS = {
+    r"\S": ("is empty", "Write some text"),
+    r"^[a-z][a-z0-9_]*$": ("{given} is not a name", "Use small letters, digits and _"),
+    r"^[A-Z]{3}$": ("{given} is not a currency", "Write its three capital letters, such as EUR"),
+}
 _TABLES: dict[object, type[BaseModel]] = {
     "strategies": Strategy,
+    "schedules": Phase,
+    "stop_at_response": ResponseRule,
     "populations": Population,
+    "drugs": Drug,
+    "vials": Vials,
+    "steps": DoseSteps,
     "schemes": Scheme,
+    "tiers": Tier,
+    "arrangements": Arrangement,
     "effect_waning": Waning,
     "fitted_curves": FittedCurve,
 }
+"""Tables within the settings, by the key that they stand under."""
+
+
+def _faults(where: str, table: str, error: ValidationError, examples: str = "") -> list[Fault]:
+    """The faults in pydantic's error, in the words of this package."""
+    found = []
+    for details in error.errors(include_url=False):
+        if details["type"] != "refused":
+            found.append(_fault(where, table, details, examples))
+            continue
+        at = _place(details["loc"])
+        for within, problem, remedy in details["ctx"]["all"]:
+            place = f"{at}{_link(at)}{within}" if within else at
+            found.append(Fault(f"{where} ({table}{place})" if place or table else where, problem, remedy))
+    return found
 
 
 def _fault(where: str, table: str, details: Mapping[str, Any], examples: str = "") -> Fault:
     """The fault that one entry of pydantic's list of errors stands for, in the words of this package."""
     kind, path, given, terms = details["type"], details["loc"], details["input"], details.get("ctx", {})
     place = f"{where} ({table}{_place(path)})" if path or table else where
-    if kind == "refused":
-        return Fault(place, terms["problem"], terms["remedy"])
     if kind == "missing":
         line = re.search(rf"^{re.escape(str(path[0]))} *=.*$", examples, re.MULTILINE) if len(path) == 1 else None
         such = (
@@ -529,7 +610,8 @@ def _fault(where: str, table: str, details: Mapping[str, Any], examples: str = "
         )
         return Fault(place, "is missing", such)
     if kind == "extra_forbidden":
-        fields = _TABLES[path[0]].model_fields if len(path) > 1 else Settings.model_fields
+        owner = next((_TABLES[part] for part in reversed(path[:-1]) if part in _TABLES), Settings)
+        fields = owner.model_fields
         return Fault(place, "is not a known setting", nearest(path[-1], fields))
     if kind == "literal_error":
         return Fault(place, f"{shown(given)} is not a choice", _one_of(given, re.findall(r"'([^']*)'", terms["expected"])))
@@ -542,9 +624,8 @@ def _fault(where: str, table: str, details: Mapping[str, Any], examples: str = "
     if kind == "too_short":
         return Fault(place, f"has {terms['actual_length']} entries", f"Give {terms['min_length']} or more")
     if kind == "string_pattern_mismatch":
-        is_name = terms["pattern"] != r"\S"
-        problem = f"{shown(given)} is not a name" if is_name else "is empty"
-        return Fault(place, problem, "Use small letters, digits and _" if is_name else "Write some text")
+        problem, remedy = _PATTERNS[terms["pattern"]]
+        return Fault(place, problem.format(given=shown(given)), remedy)
     return Fault(place, f"{shown(given)} does not fit", str(details["msg"]))
 
 

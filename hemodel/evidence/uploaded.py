@@ -24,7 +24,7 @@ from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence import parameters as rows
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import TIME_UNITS, Parameter
-from hemodel.evidence.settings import Settings
+from hemodel.evidence.settings import THRESHOLD_PRESETS, Settings
 
 SHEET = "Inputs"
 PRICE_ARRANGEMENT = "price_arrangement"
@@ -64,7 +64,6 @@ def choices(inputs: Inputs) -> tuple[Choice, ...]:
     found = [
         Choice("discount_rate_costs", "Discount rate, costs", "a year", s.discount_rate_costs),
         Choice("discount_rate_effects", "Discount rate, life years and QALYs", "a year", s.discount_rate_effects),
-        Choice("thresholds", "Thresholds: NICE's from 2026, or of 2009", "preset", s.thresholds, allowed=("2026", "2009")),
         Choice("time_in_state", "Time in a state", "rule", s.time_in_state, allowed=("life_table", "start", "end")),
         Choice(
             "utility_age_adjustment",
@@ -74,6 +73,9 @@ def choices(inputs: Inputs) -> tuple[Choice, ...]:
             allowed=("none", "general_population"),
         ),
     ]
+    if isinstance(s.thresholds, str):
+        label = "Thresholds: NICE's from 2026, or of 2009"
+        found.insert(2, Choice("thresholds", label, "preset", s.thresholds, allowed=tuple(THRESHOLD_PRESETS)))
     if s.structure == "state_transition":
         allowed = ("by_strategy", "equal")
         mortality = s.post_progression_mortality

@@ -9,6 +9,7 @@ from hemodel.analyses.psa import PSA
 from hemodel.report import labels, readings, tables
 
 AUTHORS = "For the authors of the submission."
+_CURRENCIES = {"GBP": "Pounds sterling", "EUR": "Euro", "USD": "US dollars"}
 
 
 def cheers_table(base: BaseCase, psa: PSA) -> pd.DataFrame:
@@ -20,24 +21,27 @@ def cheers_table(base: BaseCase, psa: PSA) -> pd.DataFrame:
     counts = tables.status_counts(inputs)
     statuses = ", ".join(f"{n} {status}" for status, n in zip(counts["Status"], counts["Parameters"], strict=True))
     uncertain = sum(parameter.is_uncertain for parameter in inputs.parameters.values())
-    thresholds = " and ".join(labels.gbp(t) for t in settings.thresholds_gbp)
+    thresholds = labels.listed([labels.money(t, settings) for t in settings.threshold_values])
     prices = "; ".join(labels.arrangement_label(settings, name) for name in settings.price_arrangements)
+    in_the_nhs = settings.currency == "GBP"
     said = {
         "Title": settings.question,
         "Abstract": AUTHORS,
         "Background and objectives": settings.question,
         "Health economic analysis plan": AUTHORS,
         "Study population": f"{population.label}. {population.why} Age {age:g}, {labels.percent(men, 0)} men.",
-        "Setting and location": "Patients treated in the National Health Service, United Kingdom.",
+        "Setting and location": "Patients treated in the National Health Service, United Kingdom." if in_the_nhs else AUTHORS,
         "Comparators": f"{labels.strategy_label(settings, settings.comparator)}, against {labels.listed(compared)}.",
-        "Perspective": "The National Health Service and personal social services for costs; patients for health.",
-        "Time horizon": f"{settings.horizon_years:g} years ({settings.n_cycles} cycles of 28 days){_alive_at_end(base)}.",
+        "Perspective": (
+            "The National Health Service and personal social services for costs; patients for health." if in_the_nhs else AUTHORS
+        ),
+        "Time horizon": f"{settings.horizon_years:g} years ({settings.n_cycles} cycles of {labels.cycle(settings)}){_alive_at_end(base)}.",
         "Discount rate": f"{100 * settings.discount_rate_costs:g}% a year for costs, {100 * settings.discount_rate_effects:g}% for QALYs.",
         "Selection of outcomes": "Life years and quality-adjusted life years; costs; net health benefit.",
         "Measurement of outcomes": "Survival curves and event rates, each with its source (page Inputs, by group).",
         "Valuation of outcomes": "Utilities by state of health, each with its source (page Inputs, group utilities).",
         "Measurement and valuation of resources and costs": f"{prices}. Unit costs: page Inputs, with the source of each.",
-        "Currency, price date and conversion": f"Pounds sterling; {settings.price_year}.",
+        "Currency, price date and conversion": f"{_CURRENCIES.get(settings.currency, settings.currency)}; {settings.price_year}.",
         "Rationale and description of model": (
             f"Cohort model, {labels.setting_value_label(settings.structure)}: progression-free, progressed, dead. Page Documentation."
         ),
@@ -87,7 +91,7 @@ def _results(base: BaseCase) -> str:
     for arrangement in settings.price_arrangements:
         rows = base.table[base.table["price_arrangement"] == arrangement].set_index("strategy")
         for name in tables.interventions(settings):
-            words = labels.in_pounds(str(rows.loc[name, "reading"]))
+            words = labels.with_sign(str(rows.loc[name, "reading"]), settings)
             label = labels.strategy_label(settings, name)
             standing = readings.standing(base, arrangement, name)
             parts.append(f"{label} {labels.priced(settings, arrangement)}: {words}{f' ({standing})' if standing else ''}")
@@ -99,7 +103,7 @@ def _uncertainty(psa: PSA, thresholds: str) -> str:
     for arrangement in psa.price_arrangements:
         for i, name in enumerate(psa.strategies):
             if name != settings.comparator:
-                chances = [labels.percent(psa.chances(arrangement, t).probability[i]) for t in settings.thresholds_gbp]
+                chances = [labels.percent(psa.chances(arrangement, t).probability[i]) for t in settings.threshold_values]
                 label = labels.in_sentence(labels.strategy_label(settings, name))
-                parts.append(f"{' and '.join(chances)} for {label} {labels.priced(settings, arrangement)}")
+                parts.append(f"{labels.listed(chances)} for {label} {labels.priced(settings, arrangement)}")
     return f"Probability of being cost-effective at {thresholds} per QALY: {'; '.join(parts)}."

@@ -23,6 +23,8 @@ from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
 from hemodel.evidence.confidential import announced
+from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.settings import Settings
 from hemodel.files import refuse_target, write_whole
 from hemodel.report import labels, readings, tables
 from hemodel.report.colours import INTERVENTION_COLOURS
@@ -39,18 +41,44 @@ _NARROW, _WIDE = "iljtfrI.,:;'|!()[]-/ ", "mwMW%@+"
 _BESIDE = (12.6, 7.4)  # cm, at most: a picture that shares its page
 _WIDEST_PICTURE, _WHOLE_PAGE = 20.0, 14.5  # cm, at most
 _LONGEST_WHOLE = 24  # rows of a table that is not cut between pages
-ASSUMPTIONS = (
-    ("A cycle is 28 days; everyone starts progression-free and on treatment.", "One pack of lenalidomide is 28 days."),
-    ("Time in a state is the mean of start and end of each cycle.", "People leave a state all through a cycle, not at its end."),
-    (
-        "Packs are bought at the start of a cycle by those on treatment then, without half-cycle correction.",
-        "A pack is dispensed whole.",
-    ),
-    ("No hazard of death falls below the general population's at the attained age and sex.", "Extrapolated curves would let it."),
-    ("A scheme touches the price of lenalidomide and nothing else.", "Its wording: the drug cost, excluding any related costs."),
-    ("Adverse events fall in the first cycle.", "They are reported once a person, without time."),
-    ("Costs and QALYs are discounted by (1 + r) to the power of minus the years.", "NICE's reference case, 4.5."),
-)
+
+
+def assumptions(inputs: Inputs) -> list[tuple[str, str]]:
+    """What the model assumes on these inputs, each with its justification."""
+    settings, cycle = inputs.settings, labels.cycle(inputs.settings)
+    scheduled = {drug for strategy in settings.strategies for drug in strategy.schedules}
+    packs = [drug for drug in inputs.priced_drugs if drug not in scheduled]
+    why = f"One pack of {labels.drugs_label(settings, packs)} is {cycle}." if packs else "The cycle of the settings."
+    found = [(f"A cycle is {cycle}; everyone starts progression-free and on treatment.", why)]
+    if settings.time_in_state == "life_table":
+        why = "People leave a state all through a cycle, not at its end."
+        found.append(("Time in a state is the mean of start and end of each cycle.", why))
+    else:
+        found.append(
+            (f"Time in a state is its {labels.setting_value_label(settings.time_in_state)}.", "A choice of these settings.")
+        )
+    found += [
+        (
+            "Packs are bought at the start of a cycle by those on treatment then, without half-cycle correction.",
+            "A pack is dispensed whole.",
+        ),
+        (
+            "No hazard of death falls below the general population's at the attained age and sex.",
+            "Extrapolated curves would let it.",
+        ),
+    ]
+    schemes = [scheme for name in settings.price_arrangements for scheme in settings.schemes_in(name).values()]
+    if schemes:
+        drugs = labels.drugs_label(settings, dict.fromkeys(scheme.drug for scheme in schemes))
+        only_caps = all(scheme.kind == "drug_cost_cap" for scheme in schemes)
+        why = "Its wording: the drug cost, excluding any related costs." if only_caps else "Related costs are charged as before."
+        found.append((f"A scheme touches the price of {drugs} and nothing else.", why))
+    events = {row.measure.kind for row in inputs.payoffs if row.event}
+    if events == {"start mid-cycle"}:
+        found.append(("Adverse events fall in the first cycle.", "They are reported once a person, without time."))
+    years = "the whole years that have passed" if settings.discounting == "by_year" else "the years"
+    found.append((f"Costs and QALYs are discounted by (1 + r) to the power of minus {years}.", "NICE's reference case, 4.5."))
+    return found
 
 
 def write_report(
@@ -86,7 +114,7 @@ def report_document(
         refuse_other_inputs("scenarios", scenarios.results[0].inputs, base.inputs)
     if one_way is not None:
         refuse_other_inputs("one_way", one_way.inputs, base.inputs)
-    record = manifest(base.inputs, psa=psa)
+    record, settings = manifest(base.inputs, psa=psa), base.inputs.settings
     document = Document()
     _page(document, record)
     _front(document, base, record)
@@ -99,12 +127,12 @@ def report_document(
     if scenarios is not None:
         _scenarios(document, base, scenarios)
     document.add_heading("3.14 Validation: model against source", 1)
-    _table(document, tables.against_source_table(base).drop(columns=["Note"]), tables.AGAINST_SOURCE_FOOTER)
+    _table(document, settings, tables.against_source_table(base).drop(columns=["Note"]), tables.AGAINST_SOURCE_FOOTER)
     document.add_heading("Parameters", 1)
-    _table(document, tables.parameter_table(base.inputs).drop(columns=["Name", "Note"]), tables.PARAMETER_FOOTER)
+    _table(document, settings, tables.parameter_table(base.inputs).drop(columns=["Name", "Note"]), tables.PARAMETER_FOOTER)
     if cheers is not None:
         document.add_heading("CHEERS 2022", 1)
-        _table(document, cheers)
+        _table(document, settings, cheers)
     document.add_heading("How to make this report again", 1)
     for what, value in manifest_lines(record):
         document.add_paragraph(f"{what}: {value}").paragraph_format.space_after = 0
@@ -158,7 +186,7 @@ def _front(document: Any, base: BaseCase, record: dict[str, Any]) -> None:
     for row in base.table.to_dict("records"):
         if row["strategy"] != settings.comparator:
             arrangement = labels.arrangement_label(settings, row["price_arrangement"])
-            answer = f"{labels.in_pounds(str(row['reading']))}{readings.against(settings)}"
+            answer = f"{labels.with_sign(str(row['reading']), settings)}{readings.against(settings)}"
             if standing := readings.standing(base, row["price_arrangement"], row["strategy"]):
                 answer += f"; {standing}"
             answer += f". {arrangement}"
@@ -171,11 +199,12 @@ def _front(document: Any, base: BaseCase, record: dict[str, Any]) -> None:
 
 
 def _assumptions(document: Any, base: BaseCase) -> None:
+    settings = base.inputs.settings
     document.add_heading("3.9 Assumptions and settings", 1)
-    _table(document, pd.DataFrame(ASSUMPTIONS, columns=["Assumption", "Justification"]))
-    _table(document, tables.settings_table(base.inputs.settings))
+    _table(document, settings, pd.DataFrame(assumptions(base.inputs), columns=["Assumption", "Justification"]))
+    _table(document, settings, tables.settings_table(base.inputs))
     counts = tables.status_counts(base.inputs)
-    _table(document, counts, "How far the inputs can be trusted.")
+    _table(document, settings, counts, "How far the inputs can be trusted.")
 
 
 def _base_case(document: Any, base: BaseCase) -> None:
@@ -185,12 +214,12 @@ def _base_case(document: Any, base: BaseCase) -> None:
     for arrangement in base.outcomes.price_arrangements:
         name = labels.arrangement_label(settings, arrangement)
         document.add_heading(f"Base-case results. {name}", 2)
-        _table(document, tables.base_case_table(base, arrangement), tables.BASE_CASE_FOOTER)
+        _table(document, settings, tables.base_case_table(base, arrangement), tables.BASE_CASE_FOOTER)
         document.add_heading(f"Net health benefit. {name}", 2)
-        _table(document, tables.net_health_benefit_table(base, arrangement), tables.NET_HEALTH_BENEFIT_FOOTER)
+        _table(document, settings, tables.net_health_benefit_table(base, arrangement), tables.NET_HEALTH_BENEFIT_FOOTER)
     if len(base.outcomes.price_arrangements) > 1:
         document.add_heading("Impact of the scheme on the ICER", 2)
-        _table(document, tables.pas_impact_table(base), tables.PAS_IMPACT_FOOTER)
+        _table(document, settings, tables.pas_impact_table(base), tables.PAS_IMPACT_FOOTER)
     last = settings.price_arrangements[-1]
     for strategy in tables.interventions(settings):
         pair = (
@@ -198,10 +227,10 @@ def _base_case(document: Any, base: BaseCase) -> None:
             f"Discounted. {labels.arrangement_short(settings, last)}. {tables.DISAGGREGATED_FOOTER}"
         )
         document.add_heading(f"Disaggregated results: {labels.in_sentence(labels.strategy_label(settings, strategy))}", 2)
-        _table(document, tables.costs_by_component_table(base, last, strategy=strategy), pair)
-        _table(document, tables.costs_by_state_table(base, last, strategy=strategy))
-        _table(document, tables.qalys_by_state_table(base, strategy=strategy))
-        _table(document, tables.life_years_by_state_table(base, strategy=strategy), tables.ROUNDING_NOTE)
+        _table(document, settings, tables.costs_by_component_table(base, last, strategy=strategy), pair)
+        _table(document, settings, tables.costs_by_state_table(base, last, strategy=strategy))
+        _table(document, settings, tables.qalys_by_state_table(base, strategy=strategy))
+        _table(document, settings, tables.life_years_by_state_table(base, strategy=strategy), tables.ROUNDING_NOTE)
     from hemodel.report import charts
 
     costs = {a: base.costs_by_component(a) for a in settings.price_arrangements}
@@ -216,9 +245,9 @@ def _probabilistic(document: Any, base: BaseCase, psa: PSA) -> None:
     document.add_heading(f"3.11 Probabilistic analysis: {psa.n_draws:,} draws, seed {psa.seed}", 1)
     for arrangement in psa.price_arrangements:
         document.add_heading(labels.arrangement_label(settings, arrangement), 2)
-        _table(document, tables.psa_table(psa, arrangement, base), tables.PSA_FOOTER)
+        _table(document, settings, tables.psa_table(psa, arrangement, base), tables.PSA_FOOTER)
         _figure(document, charts.cost_effectiveness_plane(psa.costs, psa.qalys, settings, arrangement))
-    _table(document, tables.probability_table(psa))
+    _table(document, settings, tables.probability_table(psa))
     _figure(document, charts.acceptability_curves({a: psa.acceptability_curve(a) for a in psa.price_arrangements}, settings))
 
 
@@ -227,7 +256,12 @@ def _one_way(document: Any, one_way: OneWay) -> None:
 
     document.add_heading("3.11 One parameter at a time", 1)
     _figure(document, charts.tornado(one_way, readings.NET_BENEFIT), _WHOLE_PAGE)
-    _table(document, tables.tornado_table(one_way).head(15), f"The 15 that move it most. {tables.TORNADO_FOOTER}")
+    _table(
+        document,
+        one_way.inputs.settings,
+        tables.tornado_table(one_way).head(15),
+        f"The 15 that move it most. {tables.TORNADO_FOOTER}",
+    )
 
 
 def _scenarios(document: Any, base: BaseCase, scenarios: Scenarios) -> None:
@@ -238,10 +272,23 @@ def _scenarios(document: Any, base: BaseCase, scenarios: Scenarios) -> None:
     for strategy in tables.interventions(settings):
         if len(settings.strategies) > 2:
             document.add_heading(labels.strategy_label(settings, strategy), 2)
-        _table(document, tables.scenario_prices_table(scenarios, strategy), footer)
+        for part in _of_two_prices(tables.scenario_prices_table(scenarios, strategy)):
+            _table(document, settings, part, footer)
 
 
-def _table(document: Any, frame: pd.DataFrame, footer: str = "") -> None:
+def _of_two_prices(wide: pd.DataFrame) -> list[pd.DataFrame]:
+    """A table with columns for each price arrangement ("ICER (£/QALY), list price") as tables of two of them, which is what a page holds;
+    what goes for every price is in the first.
+    """
+    price_of = {str(name): str(name).rpartition("), ")[2] if "), " in str(name) else "" for name in wide.columns}
+    prices = [price for price in dict.fromkeys(price_of.values()) if price]
+    pairs = [prices[k : k + 2] for k in range(0, max(len(prices), 1), 2)]
+    first, *others = [[name for name, price in price_of.items() if price in pair] for pair in pairs]
+    scenario, everywhere = str(wide.columns[0]), [name for name, price in price_of.items() if not price]
+    return [wide[[n for n in price_of if n in {*first, *everywhere}]], *(wide[[scenario, *names]] for names in others)]
+
+
+def _table(document: Any, settings: Settings, frame: pd.DataFrame, footer: str = "") -> None:
     """A table as NICE rounds it: header repeated on every page, numbers to the right, widths by what the columns hold."""
     from docx.enum.table import WD_TABLE_ALIGNMENT
     from docx.enum.text import WD_ALIGN_PARAGRAPH
@@ -249,7 +296,7 @@ def _table(document: Any, frame: pd.DataFrame, footer: str = "") -> None:
     from docx.oxml.ns import qn
     from docx.shared import Cm, Pt
 
-    text, names = tables.rounded(frame), [str(name) for name in frame.columns]
+    text, names = tables.rounded(frame, settings), [str(name) for name in frame.columns]
     numeric = [any(isinstance(x, (int, float)) for x in frame.iloc[:, place]) for place in range(len(names))]
     size, widths = _fitting(text, names)
     made = document.add_table(rows=1 + len(text), cols=len(names))
@@ -320,7 +367,7 @@ def _say(paragraph: Any, text: str, *, bold: bool = False, size: float | None = 
 
     run = paragraph.add_run()
     run.bold, run.font.size = bold, None if size is None else Pt(size)
-    for k, part in enumerate(re.split(r"-(?=[£\d])", text)):
+    for k, part in enumerate(re.split(r"-(?=[£€$¥₹\d])", text)):
         if k:
             run._r.append(OxmlElement("w:noBreakHyphen"))
         run.add_text(part)

@@ -31,7 +31,7 @@ _MOST_UNPACKED = 1_000_000  # bytes of one part; those that are read of our work
 _MOST_ROWS, _MOST_COLUMNS = 5_000, 60
 _SHOWN_FAULTS = 8
 _BOOK = "xl/workbook.xml"
-_DECORATION = re.compile(r"[£\s]|GBP|,(?=\d{3}(?!\d))")
+_DECORATION = re.compile(r"[£€$¥₹\s]|\b[A-Z]{3}\b|,(?=\d{3}(?!\d))")
 """What a number may be dressed with: a comma where three digits follow; 1,5 is not taken for 15."""
 
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import Parameter
 from hemodel.evidence.settings import Settings
 
@@ -20,7 +21,6 @@ OUTCOMES = {
     "median_ttp": "Median time to progression",
     "median_os": "Median overall survival",
     "median_exposure": "Median time on treatment",
-    "on_treatment_at_cycle_26": "On treatment at the start of cycle 26",
     "alive_at_end": "Alive at the end of the horizon",
 }
 STATUSES = {
@@ -79,14 +79,10 @@ METHODS = {
     "pawn": "PAWN indices",
 }
 INCREMENTS = {
-    "incremental_net_monetary_benefit": "Incremental net monetary benefit (£)",
-    "incremental_costs": "Incremental costs (£)",
+    "incremental_net_monetary_benefit": "Incremental net monetary benefit",
+    "incremental_costs": "Incremental costs",
     "incremental_qalys": "Incremental QALYs",
-    "icer": "ICER (£/QALY)",
-}
-TURNED = {
-    "pack_price": "List price of the pack dispensed most, other strengths in proportion",
-    "charged_cycles": "Cycles charged under the scheme",
+    "icer": "ICER",
 }
 LIST_PRICE = "List price"
 _PEOPLE = ("Weibull",)
@@ -105,6 +101,7 @@ _SETTING_VALUES = {
     "pfs": "progression-free survival",
     "ttp": "time to progression",
     "ttp_curve": "the time-to-progression curve",
+    "exposure_curve": "the curve of time on treatment",
     "calendar": "treatment cycles by the calendar",
     "weibull": "Weibull",
     "log_logistic": "log-logistic",
@@ -115,12 +112,6 @@ _SETTING_VALUES = {
     "stepwise": "stepped down over time",
     "general_population": "fall with age as the general population's",
     "none": "the same at every age",
-    "second_cancers": "second cancers",
-    "utility_loss_on_treatment": "utility lost on treatment",
-    "utility_loss_near_death": "utility lost in the last months of life",
-    "utility_loss_no_response": "utility lost without a response",
-    "subsequent_treatment": "treatment after progression",
-    "later_lenalidomide": "lenalidomide in a later line",
     "dispensed": "packs dispensed",
 }
 
@@ -207,6 +198,8 @@ def state_label(name: str) -> str:
 
 def outcome_label(name: str) -> str:
     """An outcome that is compared with a published figure, in words."""
+    if treated := re.fullmatch(r"on_treatment_at_cycle_(\d+)", name):
+        return f"On treatment at the start of cycle {treated[1]}"
     curve, _, years = name.partition("_")
     if curve in ("survival", "pfs"):
         number, unit = years.split("_")
@@ -219,6 +212,46 @@ def setting_value_label(value: object) -> str:
     return _SETTING_VALUES.get(str(value), str(value))
 
 
+def drugs_label(settings: Settings, drugs: Iterable[str]) -> str:
+    """Drugs by their labels, as they stand inside a sentence, with "and" between them."""
+    return listed([in_sentence(settings.drugs[name].label) for name in drugs])
+
+
+def counted_label(inputs: Inputs, name: str) -> str:
+    """What an entry of `also_counted` adds, in the words of the first row that it asks for."""
+    row = next((row for row in inputs.payoffs if row.counted == name), None)
+    return in_sentence((row.label if row else "") or words(name))
+
+
+def turned(inputs: Inputs, what: str) -> str:
+    """What a threshold analysis turned: a parameter, the price of a drug, or the charged cycles."""
+    if what == "charged_cycles":
+        return "Cycles charged under the scheme"
+    if what in inputs.parameters:
+        return inputs.parameters[what].label
+    several = len(inputs.priced_drugs) > 1
+    drug = next((name for name in inputs.priced_drugs if what.endswith(f"_{name}")), inputs.priced_drugs[0])
+    others = len(inputs.prices(drug)) > 1
+    pack = f"pack of {in_sentence(inputs.settings.drugs[drug].label)}" if several else "pack"
+    return f"List price of the {pack}{' dispensed most, other strengths in proportion' if others else ''}"
+
+
+def cycle(settings: Settings) -> str:
+    """The length of a cycle: "28 days"."""
+    return "1 day" if settings.cycle_days == 1 else f"{settings.cycle_days:g} days"
+
+
+def cycles_in_a_year(settings: Settings) -> str:
+    """The length of a cycle and how many make a year, as an axis says it: "28 days each; 13 are one year"."""
+    number = round(1 / settings.cycle_years)
+    return f"{cycle(settings)} each; {number} are one year" if number > 1 else f"{cycle(settings)} each"
+
+
+def payer(settings: Settings) -> str:
+    """Who pays for care, as it stands inside a sentence."""
+    return "the NHS" if settings.currency == "GBP" else "the payer"
+
+
 def abbreviations(*short: str) -> str:
     """The line under a table that says what its abbreviations mean.
 
@@ -228,16 +261,28 @@ def abbreviations(*short: str) -> str:
     return f"Abbreviations: {'; '.join(f'{name}, {ABBREVIATIONS[name]}' for name in short)}."
 
 
-def gbp(value: float) -> str:
-    """Money in whole pounds, as NICE's tables have it; a missing value is empty.
-
-    >>> gbp(42_821.94), gbp(-8_256.4), gbp(-0.2)
-    ('£42,822', '-£8,256', '£0')
-    """
+def money(value: float, settings: Settings) -> str:
+    """An amount in whole units of the currency, as NICE's tables have it: £42,822, or -PLN 8,256; a missing value is empty."""
     if math.isnan(value):
         return ""
     text = f"{abs(value):,.0f}"
-    return f"{'-' if value < 0 and text != '0' else ''}£{text}"
+    return f"{'-' if value < 0 and text != '0' else ''}{before_amount(settings)}{text}"
+
+
+def before_amount(settings: Settings) -> str:
+    """The sign of the currency as it stands before an amount: letters have a space after them."""
+    return f"{settings.sign} " if settings.sign[-1].isalpha() else settings.sign
+
+
+def in_money(what: str, settings: Settings, per: str = "") -> str:
+    """A heading with its unit: Total costs (£), or ICER (£/QALY) with `per` a QALY."""
+    return f"{what} ({settings.sign}{per and '/'}{per})"
+
+
+def increment(outcome: str, settings: Settings) -> str:
+    """The heading of an increment, with its unit where that is money."""
+    name = INCREMENTS[outcome]
+    return name if outcome == "incremental_qalys" else in_money(name, settings, "QALY" if outcome == "icer" else "")
 
 
 def qalys(value: float) -> str:
@@ -271,38 +316,36 @@ def plain(value: float) -> str:
 def in_words(unit: str) -> str:
     """A unit as it stands in a heading.
 
-    >>> in_words("GBP per pack")
-    'pounds per pack'
+    >>> in_words("GBP per pack"), in_words("EUR per pack")
+    ('pounds per pack', 'euros per pack')
     """
-    return unit.replace("GBP", "pounds")
+    return unit.replace("GBP", "pounds").replace("EUR", "euros")
 
 
-def measured(unit: str, *values: float) -> str:
+def measured(unit: str, settings: Settings, *values: float) -> str:
     """Values of a parameter in its unit, to three significant digits, "to" between them; a missing value is a question mark.
 
-    >>> measured("months", 9.5314, 12), measured("GBP per visit", 162.84), measured("probability", 0.1253), measured("ratio", 2)
-    ('9.53 to 12 months', '£163 per visit', '12.5%', '2')
+    Such as 9.53 to 12 months, £163 per visit, or 12.5%.
     """
-    money, share = unit.startswith("GBP"), unit == "probability"
+    is_money, share = unit.partition(" ")[0] == settings.currency, unit == "probability"
+    sign = before_amount(settings) if is_money else ""
     texts = []
     for value in values:
         number = 100 * value if share else value
         text = "?" if math.isnan(number) else f"{number:,.0f}" if abs(number) >= 1000 else f"{number:,.3g}"
-        text = f"-£{text[1:]}" if money and text.startswith("-") else f"{'£' if money else ''}{text}"
+        text = f"-{sign}{text[1:]}" if is_money and text.startswith("-") else f"{sign}{text}"
         texts.append(f"{text}{'%' if share else ''}")
-    rest = unit.removeprefix("GBP").strip() if money else "" if unit in ("probability", "ratio", "utility") else unit
+    rest = (
+        unit.removeprefix(settings.currency).strip() if is_money else "" if unit in ("probability", "ratio", "utility") else unit
+    )
     return " to ".join(texts) + (f" {rest}" if rest else "")
 
 
-def millions(value: float) -> str:
-    """A sum for a population: in millions of pounds from one million on.
-
-    >>> millions(12_345_678), millions(-250_000)
-    ('£12.3 million', '-£250,000')
-    """
+def millions(value: float, settings: Settings) -> str:
+    """A sum for a population: in millions from one million on, such as £12.3 million; below as `money`."""
     if math.isnan(value) or abs(value) < 999_500:
-        return gbp(value)
-    return f"{'-' if value < 0 else ''}£{abs(value) / 1e6:,.1f} million"
+        return money(value, settings)
+    return f"{'-' if value < 0 else ''}{before_amount(settings)}{abs(value) / 1e6:,.1f} million"
 
 
 def _decimals(value: float, decimals: int) -> str:
@@ -312,27 +355,20 @@ def _decimals(value: float, decimals: int) -> str:
     return text.removeprefix("-") if float(text.replace(",", "")) == 0 else text
 
 
-def in_pounds(reading: str) -> str:
-    """The words of a result with the sign of the pound.
-
-    >>> in_pounds("GBP 42,822 per QALY gained"), in_pounds("2,920 GBP per pack")
-    ('£42,822 per QALY gained', '2,920 GBP per pack')
-    """
-    return re.sub(r"GBP (?=[\d-])", "£", reading)
+def with_sign(reading: str, settings: Settings) -> str:
+    """The words of a result with the sign of the currency in place of its letters: £42,822 per QALY gained."""
+    return re.sub(rf"\b{settings.currency} (?=[\d-])", before_amount(settings), reading)
 
 
-def icer_text(value: float, reading: str) -> str:
+def icer_text(value: float, reading: str, settings: Settings) -> str:
     """An ICER with what its sign cannot say; `reading` is the words that travel with every ICER of a result.
 
-    >>> icer_text(42_821.9, "GBP 42,822 per QALY gained"), icer_text(float("nan"), "dominant (cheaper and more effective)")
-    ('£42,822', 'dominant')
-    >>> icer_text(12_345.0, "GBP 12,345 saved per QALY forgone")
-    '£12,345 saved per QALY forgone (south-west)'
+    Such as £42,822, dominant, or £12,345 saved per QALY forgone (south-west).
     """
     if "saved per QALY forgone" in reading:
-        return f"{gbp(value)} saved per QALY forgone (south-west)"
+        return f"{money(value, settings)} saved per QALY forgone (south-west)"
     if not math.isnan(value):
-        return gbp(value)
+        return money(value, settings)
     if reading.startswith("undefined"):
         return reading
     return "" if reading == "comparator" else reading.partition(" (")[0]

@@ -44,13 +44,14 @@ def manifest(inputs: Inputs, *, psa: PSA | None = None) -> dict[str, Any]:
         "seed": None if psa is None else psa.seed,
         "design": None if psa is None else psa.design,
         "draws": None if psa is None else psa.n_draws,
-        "thresholds": list(settings.thresholds_gbp),
+        "thresholds": list(settings.threshold_values),
     }
     record["hash"] = hashlib.sha256(json.dumps({k: record[k] for k in HASHED}, sort_keys=True).encode()).hexdigest()
     record |= {
         "changed": list(dict.fromkeys(inputs.changed)),
         "price_arrangements": {a: labels.arrangement_label(settings, a) for a in settings.price_arrangements},
         "price_year": settings.price_year,
+        "thresholds_in_words": [f"{labels.money(t, settings)} per QALY" for t in settings.threshold_values],
         "parameters_by_status": {status: statuses[status] for status in STATUSES},
         "versions": {"python": platform.python_version()} | {p: metadata.version(p) for p in ("numpy", "scipy", "pandas")},
     }
@@ -81,7 +82,7 @@ def manifest_lines(record: dict[str, Any]) -> list[tuple[str, str]]:
         ("Changed by hand", ", ".join(record["changed"]) or "nothing"),
         ("Inputs", record["input_hash"]),
         ("Probabilistic analysis", psa),
-        ("Thresholds", " and ".join(f"{labels.gbp(t)} per QALY" for t in record["thresholds"])),
+        ("Thresholds", labels.listed(record["thresholds_in_words"])),
         ("Price arrangements", "; ".join(record["price_arrangements"].values())),
         ("Price year", record["price_year"]),
         ("Parameters by status", counts),

@@ -25,7 +25,7 @@ from hemodel.report import labels
 MOST_ERRORS_AWAY = 8.0
 """Standard errors from its value beyond which a turning point is no longer told."""
 LEAST_WORTH = 1.0
-"""GBP per person below which the value of knowing a parameter is counted and not shown."""
+"""Money per person below which the value of knowing a parameter is counted and not shown."""
 NET_BENEFIT = "incremental_net_monetary_benefit"
 SERIES: Mapping[str, tuple[tuple[str, str | tuple[str, str] | None], ...]] = {
     "sobol": (("ST", "ST_conf"), ("S1", "S1_conf")),
@@ -40,8 +40,9 @@ SERIES: Mapping[str, tuple[tuple[str, str | tuple[str, str] | None], ...]] = {
 
 def circumstances(inputs: Inputs, price_arrangement: str | None = None, threshold: float | None = None) -> str:
     """Price and threshold of an analysis as they stand inside a sentence, with the defaults of the analyses."""
+    settings = inputs.settings
     arrangement, _, threshold = request(inputs, price_arrangement, None, threshold)
-    return f"{labels.priced(inputs.settings, arrangement)} at {labels.gbp(threshold)} per QALY"
+    return f"{labels.priced(settings, arrangement)} at {labels.money(threshold, settings)} per QALY"
 
 
 def against(settings: Settings) -> str:
@@ -70,13 +71,14 @@ def is_price_of_a_qaly(table: pd.DataFrame) -> NDArray[np.bool_]:
 def icer_range(table: pd.DataFrame, settings: Settings) -> str:
     """From where to where the ICERs of a table run and how many are within the thresholds; empty if there are none."""
     icers = table["icer"].to_numpy(dtype=np.float64)[is_price_of_a_qaly(table)]
-    low, high = settings.thresholds_gbp
     if not len(icers):
         return ""
+    highest, *lower = reversed(settings.threshold_values)
+    within = [f"{int((icers <= highest).sum())} of {len(icers)} at or below {labels.money(highest, settings)}"]
+    within += [f"{int((icers <= t).sum())} at or below {labels.money(t, settings)}" for t in lower]
     return (
-        f"from {labels.gbp(float(icers.min()))} to {labels.gbp(float(icers.max()))} per QALY, "
-        f"{int((icers <= high).sum())} of {len(icers)} at or below {labels.gbp(high)} and "
-        f"{int((icers <= low).sum())} at or below {labels.gbp(low)}"
+        f"from {labels.money(float(icers.min()), settings)} to {labels.money(float(icers.max()), settings)} per QALY, "
+        f"{labels.listed(within)}"
     )
 
 
@@ -85,14 +87,14 @@ def icer_range(table: pd.DataFrame, settings: Settings) -> str:
 
 def tornado(one_way: OneWay, outcome: str = NET_BENEFIT) -> str:
     """Which parameter moves the outcome most, and how many turn the decision alone."""
-    inputs, table = one_way.inputs, one_way.tornado(outcome)
-    name = labels.in_sentence(labels.INCREMENTS[outcome].partition(" (")[0])
+    table, settings = one_way.tornado(outcome), one_way.inputs.settings
+    name = labels.in_sentence(labels.INCREMENTS[outcome])
     base = one_way.base[outcome]
     start = f"The base case has no {name}."
     if np.isfinite(base):
-        where = labels.priced(inputs.settings, one_way.price_arrangement)
-        where += f" at {labels.gbp(one_way.threshold)} per QALY" if outcome == NET_BENEFIT else ""
-        start = f"The {name}{against(inputs.settings)} {where} is {amount(base, outcome)} in the base case."
+        where = labels.priced(settings, one_way.price_arrangement)
+        where += f" at {labels.money(one_way.threshold, settings)} per QALY" if outcome == NET_BENEFIT else ""
+        start = f"The {name}{against(settings)} {where} is {amount(base, outcome, settings)} in the base case."
     if table.empty:
         return f"{start} No parameter is uncertain."
     parts = [start]
@@ -100,9 +102,10 @@ def tornado(one_way: OneWay, outcome: str = NET_BENEFIT) -> str:
     if len(drawable):
         first = drawable.iloc[0]
         parts.append(
-            f"“{first['label']}” moves it most: {amount(float(first[f'{outcome}_low']), outcome)} at "
-            f"{labels.measured(str(first['unit']), float(first['low']))} and {amount(float(first[f'{outcome}_high']), outcome)} at "
-            f"{labels.measured(str(first['unit']), float(first['high']))}."
+            f"“{first['label']}” moves it most: {amount(float(first[f'{outcome}_low']), outcome, settings)} at "
+            f"{labels.measured(str(first['unit']), settings, float(first['low']))} and "
+            f"{amount(float(first[f'{outcome}_high']), outcome, settings)} at "
+            f"{labels.measured(str(first['unit']), settings, float(first['high']))}."
         )
     if outcome == NET_BENEFIT:
         ends = one_way.table[[f"{NET_BENEFIT}_low", f"{NET_BENEFIT}_high"]].to_numpy(dtype=np.float64)
@@ -125,20 +128,21 @@ def can_be_compared(table: pd.DataFrame, outcome: str) -> NDArray[np.bool_]:
     return found
 
 
-def amount(value: float, outcome: str) -> str:
+def amount(value: float, outcome: str, settings: Settings) -> str:
     """A value of an outcome of the analyses with its unit."""
     if outcome == "incremental_qalys":
         return f"{labels.qalys(value)} QALYs"
-    return labels.gbp(value) + (" per QALY" if outcome == "icer" else "")
+    return labels.money(value, settings) + (" per QALY" if outcome == "icer" else "")
 
 
 def two_way(table: pd.DataFrame, inputs: Inputs, *, price_arrangement: str | None = None, threshold: float | None = None) -> str:
     """In how many pairs of values the intervention is cost-effective."""
+    settings = inputs.settings
     arrangement, strategy, threshold = request(inputs, price_arrangement, None, threshold)
     above, n = int((table[NET_BENEFIT] > 0).sum()), len(table)
-    name = labels.in_sentence(labels.strategy_label(inputs.settings, strategy))
+    name = labels.in_sentence(labels.strategy_label(settings, strategy))
     where = circumstances(inputs, arrangement, threshold)
-    where = f"{against(inputs.settings)} {where}".lstrip()
+    where = f"{against(settings)} {where}".lstrip()
     if above in (0, n):
         verdict = f"cost-effective {where} in all of them" if above else f"not cost-effective {where} in any of them"
         return f"None of the {n} pairs of values changes the decision: {name} is {verdict}."
@@ -149,6 +153,7 @@ def decision_drivers(
     table: pd.DataFrame, inputs: Inputs, *, price_arrangement: str | None = None, threshold: float | None = None
 ) -> str:
     """The parameter whose change turns the decision first, and how many others could."""
+    settings = inputs.settings
     near = turning_points(table)
     where = circumstances(inputs, price_arrangement, threshold)
     if near.empty:
@@ -157,7 +162,7 @@ def decision_drivers(
     unit = str(first["unit"])
     return (
         f"The decision {where} changes first with “{first['label']}”: at "
-        f"{labels.measured(unit, float(first['flips_at']))} (now {labels.measured(unit, float(first['value']))}), "
+        f"{labels.measured(unit, settings, float(first['flips_at']))} (now {labels.measured(unit, settings, float(first['value']))}), "
         f"{abs(float(first['standard_errors_away'])):.1f} standard errors away. {len(near)} of {len(table)} parameters, alone, "
         f"{_change(len(near))} it within {MOST_ERRORS_AWAY:g} standard errors."
     )
@@ -176,17 +181,17 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
     rows = table[table["strategy"] == strategy].sort_values("pack_price")
     x = rows["pack_price"].to_numpy(dtype=np.float64)
     now, halves = [], []
-    for threshold in settings.thresholds_gbp:
+    for threshold in settings.threshold_values:
         y = rows[f"probability_cost_effective_{threshold:.0f}"].to_numpy(dtype=np.float64)
-        now.append(f"{labels.percent(float(np.interp(price, x, y)))} at {labels.gbp(threshold)}")
+        now.append(f"{labels.percent(float(np.interp(price, x, y)))} at {labels.money(threshold, settings)}")
         half = _crossing(x, y, 0.5)
-        found = f"at {labels.gbp(half)} a pack" if np.isfinite(half) else "at no price shown"
-        halves.append(f"{found} (threshold {labels.gbp(threshold)})")
+        found = f"at {labels.money(half, settings)} a pack" if np.isfinite(half) else "at no price shown"
+        halves.append(f"{found} (threshold {labels.money(threshold, settings)})")
     name = labels.in_sentence(labels.strategy_label(settings, strategy))
-    where = f"At a list price of {labels.gbp(price)} a pack, {under_scheme(settings, arrangement)}"
+    where = f"At a list price of {labels.money(price, settings)} a pack, {under_scheme(settings, arrangement)}"
     return (
         f"{where}, {name} is cost-effective with a probability of "
-        f"{' and '.join(now)} per QALY. The probability is one half {' and '.join(halves)}."
+        f"{labels.listed(now)} per QALY. The probability is one half {labels.listed(halves)}."
     )
 
 
@@ -194,11 +199,11 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
 
 
 def evpi_curve(curves: Mapping[str, pd.DataFrame], settings: Settings) -> str:
-    """What perfect information is worth at both thresholds, under each price arrangement."""
+    """What perfect information is worth at each threshold, under each price arrangement."""
     parts = []
     for arrangement, frame in curves.items():
-        worth = [f"{labels.gbp(evpi_at(frame, t))} at {labels.gbp(t)}" for t in settings.thresholds_gbp]
-        parts.append(f"{' and '.join(worth)} per QALY {labels.priced(settings, arrangement)}")
+        worth = [f"{labels.money(evpi_at(frame, t), settings)} at {labels.money(t, settings)}" for t in settings.threshold_values]
+        parts.append(f"{labels.listed(worth)} per QALY {labels.priced(settings, arrangement)}")
     return f"To know every parameter would be worth, for each person, {'; '.join(parts)}."
 
 
@@ -216,26 +221,30 @@ def evppi(
     threshold: float | None = None,
 ) -> str:
     """Which parameters it would be worth most to know."""
+    settings = inputs.settings
     first = table.sort_values("evppi", ascending=False, kind="stable").iloc[0]
     label = labels.parameters_label(inputs.parameters, first["parameters"])
-    share = f", {labels.percent(float(first['evppi']) / evpi, 0)} of {labels.gbp(evpi)} for everything" if evpi else ""
+    share = (
+        f", {labels.percent(float(first['evppi']) / evpi, 0)} of {labels.money(evpi, settings)} for everything" if evpi else ""
+    )
     where = circumstances(inputs, price_arrangement, threshold)
     worthless = int((table["evppi"] < LEAST_WORTH).sum())
-    rest = f" {worthless} of {len(table)} would be worth less than {labels.gbp(LEAST_WORTH)}." if worthless else ""
-    return f"It would be worth most to know “{label}”: {labels.gbp(float(first['evppi']))} per person {where}{share}.{rest}"
+    rest = f" {worthless} of {len(table)} would be worth less than {labels.money(LEAST_WORTH, settings)}." if worthless else ""
+    return f"It would be worth most to know “{label}”: {labels.money(float(first['evppi']), settings)} per person {where}{share}.{rest}"
 
 
 def evsi(table: pd.DataFrame, inputs: Inputs, *, price_arrangement: str | None = None, threshold: float | None = None) -> str:
     """The size of study with the highest expected net benefit of sampling, and what it tells."""
+    settings = inputs.settings
     where = circumstances(inputs, price_arrangement, threshold)
     best = best_study(table)
     if float(best["expected_net_benefit"]) <= 0:
-        return f"No study of the sizes shown is worth its cost {where}: its expected net benefit is highest, {_enbs(best)}."
+        return f"No study of the sizes shown is worth its cost {where}: its expected net benefit is highest, {_enbs(best, settings)}."
     noisy = " (less only because both are estimates with an error)" if best["evsi"] > best["evppi"] else ""
     return (
-        f"The expected net benefit of a study {where} is highest, {_enbs(best)}. Its findings are worth "
-        f"{labels.gbp(float(best['evsi']))} per person; to know the parameters themselves would be worth "
-        f"{labels.gbp(float(best['evppi']))}{noisy}."
+        f"The expected net benefit of a study {where} is highest, {_enbs(best, settings)}. Its findings are worth "
+        f"{labels.money(float(best['evsi']), settings)} per person; to know the parameters themselves would be worth "
+        f"{labels.money(float(best['evppi']), settings)}{noisy}."
     )
 
 
@@ -249,26 +258,26 @@ def under_scheme(settings: Settings, arrangement: str) -> str:
     return "without a scheme" if arrangement == "list" else labels.priced(settings, arrangement)
 
 
-def _enbs(best: pd.Series) -> str:
+def _enbs(best: pd.Series, settings: Settings) -> str:
     benefit, cost = float(best["expected_net_benefit"]), float(best["study_cost"])
-    return (
-        f"{labels.millions(benefit)}, with {int(best['n']):,} people in each group, after {labels.millions(cost)} for the study"
-    )
+    size, paid = f"{int(best['n']):,} people in each group", labels.millions(cost, settings)
+    return f"{labels.millions(benefit, settings)}, with {size}, after {paid} for the study"
 
 
 def convergence(
     table: pd.DataFrame, inputs: Inputs, *, price_arrangement: str | None = None, threshold: float | None = None
 ) -> str:
     """How far the mean is settled after all draws, and how much it moved over the second half of them."""
+    settings = inputs.settings
     last = table.iloc[-1]
     half = table.iloc[int((table["draws"] - last["draws"] / 2).abs().to_numpy().argmin())]
     mean, error = float(last[NET_BENEFIT]), float(last["standard_error"])
     moved = abs(mean - float(half[NET_BENEFIT]))
     settled = abs(mean) > Z_95 * error
     return (
-        f"After {int(last['draws']):,} draws the incremental net monetary benefit{against(inputs.settings)} "
-        f"{circumstances(inputs, price_arrangement, threshold)} is {labels.gbp(mean)} with a standard error of "
-        f"{labels.gbp(error)}; over the second half of the draws it moved by {labels.gbp(moved)}. More draws "
+        f"After {int(last['draws']):,} draws the incremental net monetary benefit{against(settings)} "
+        f"{circumstances(inputs, price_arrangement, threshold)} is {labels.money(mean, settings)} with a standard error of "
+        f"{labels.money(error, settings)}; over the second half of the draws it moved by {labels.money(moved, settings)}. More draws "
         f"{'would not change the decision' if settled else 'could still change the decision'}."
     )
 
@@ -285,11 +294,11 @@ def global_sensitivity(sensitivity: Sensitivity, inputs: Inputs) -> str:
     """Which parameters drive the spread of the outcome most."""
     leading, _ = SERIES[sensitivity.method][0]
     table = sensitivity.table.sort_values(leading, ascending=False, kind="stable")
-    name = labels.in_sentence(labels.INCREMENTS[sensitivity.outcome].partition(" (")[0])
+    name = labels.in_sentence(labels.INCREMENTS[sensitivity.outcome])
     shown = []
     for row in table.head(3).to_dict("records"):
         value = float(row[leading])
-        text = amount(value, sensitivity.outcome) if sensitivity.method == "morris" else f"{value:.2f}"
+        text = amount(value, sensitivity.outcome, inputs.settings) if sensitivity.method == "morris" else f"{value:.2f}"
         shown.append(f"“{labels.parameters_label(inputs.parameters, row['members'])}” ({text})")
     index = labels.in_sentence(labels.INDICES[leading])
     return (
@@ -307,10 +316,8 @@ def budget(table: pd.DataFrame, settings: Settings) -> str:
     for arrangement, rows in table.groupby("price_arrangement", sort=False):
         total, first = float(rows["budget_impact"].sum()), float(rows["budget_impact"].iloc[0])
         last = float(rows["budget_impact"].iloc[-1])
-        parts.append(
-            f"{labels.millions(total)} {labels.priced(settings, str(arrangement))} (from {labels.millions(first)} in the first "
-            f"year to {labels.millions(last)} in the last)"
-        )
+        over = f"from {labels.millions(first, settings)} in the first year to {labels.millions(last, settings)} in the last"
+        parts.append(f"{labels.millions(total, settings)} {labels.priced(settings, str(arrangement))} ({over})")
     return f"Over {table['year'].nunique()} years the budget impact is {'; '.join(parts)}."
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from hemodel.evidence.fitted import estimates_of
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import OVERRIDABLE
-from hemodel.evidence.settings import FIXED_BY_FILES
+from hemodel.evidence.settings import FIXED_BY_FILES, FittedCurve, FittedEstimates
 
 _SPREAD = ("value", "se", "low", "high")
 
@@ -33,9 +33,10 @@ def scenario_toml(inputs: Inputs, *, name: str, label: str, why: str, without: C
     changed = {k: v for k, v in after.items() if v != before[k] and k not in elsewhere and v is not None}
     if changed:
         lines += ["", "[settings]", *(f"{key} = {_toml(value)}" for key, value in changed.items())]
+    of_curves = tuple(f"fit_{curve}_" for curve in settings.fitted_curves)  # they stand with their covariance, below
     for parameter in inputs.parameters.values():
         base = filed.parameters.get(parameter.name)
-        if base is None or base == parameter or parameter.name in without:
+        if base is None or base == parameter or parameter.name in without or parameter.name.startswith(of_curves):
             continue
         columns = [c for c in OVERRIDABLE if getattr(parameter, c) != getattr(base, c)]
         if set(columns) & set(_SPREAD):
@@ -45,6 +46,8 @@ def scenario_toml(inputs: Inputs, *, name: str, label: str, why: str, without: C
     for curve, terms in settings.fitted_curves.items():
         if f"fit_{curve}_0" not in without:
             fit = estimates_of(curve, terms, inputs.parameters, inputs.correlations)
+            if _is_filed(curve, terms, fit, filed):
+                continue
             cells = [f"{key} = {_toml(value)}" for key, value in fit.model_dump(mode="json", exclude_defaults=True).items()]
             lines += ["", f"[fitted_curves.{curve}]", *cells]
     return "\n".join(lines) + "\n"
@@ -66,3 +69,10 @@ def _toml(value: Any) -> str:
 
 
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+def _is_filed(curve: str, terms: FittedCurve, fit: FittedEstimates, filed: Inputs) -> bool:
+    """Whether the problem's own settings hold this fit."""
+    if filed.settings.fitted_curves.get(curve) != terms or f"fit_{curve}_0" not in filed.parameters:
+        return False
+    return estimates_of(curve, terms, filed.parameters, filed.correlations) == fit

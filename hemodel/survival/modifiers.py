@@ -153,7 +153,7 @@ def information_weights(criteria: ArrayLike) -> Array:
 def time_scale(curve: Curve, *, median: float | None = None, mean: float | None = None, horizon: float = math.inf) -> float:
     """Factor a by which time is stretched so that S(t / a) has the `median`, or the `mean` (up to `horizon`), that is given.
 
-    The calibration of a curve to an outside estimate, as TA171 did for survival on dexamethasone: to the mean predicted by a risk
+    The calibration of a curve to an outside estimate, as appraisals do for survival on a comparator: to the mean predicted by a risk
     equation (the Committee's preference) or to the median. By proportion, or for a restricted mean by a bracketed root (Brent, 1e-12
     of ln a).
     `curve` gives cumulative hazards at times. Use the result in `with_acceleration_factor`.

@@ -36,7 +36,7 @@ def test_the_drug_bill_is_packs_counted_cohort_by_cohort(inputs, table):
                 people = 2_000 * uptake[year] / 13
                 for cycle in range(65 - 13 * year - start):
                     bill[(13 * year + start + cycle) // 13] += people * price * treated[cycle] * (cycle < cap)
-        np.testing.assert_allclose(table.loc[arrangement, "lenalidomide"], bill, rtol=1e-10)
+        np.testing.assert_allclose(table.loc[arrangement, "spend_lenalidomide"], bill, rtol=1e-10)
 
 
 def test_impact_is_with_less_without(table):
@@ -46,7 +46,7 @@ def test_impact_is_with_less_without(table):
 
 
 def test_the_scheme_pays_nothing_before_its_third_year(inputs, table):
-    drug = table["lenalidomide"].unstack(0)
+    drug = table["spend_lenalidomide"].unstack(0)
     assert drug.loc[[1, 2], "list"].tolist() == drug.loc[[1, 2], "pas"].tolist()
     assert (drug.loc[3:, "pas"] < drug.loc[3:, "list"]).all()
     running = inputs.parameters["c_scheme_per_patient"].value

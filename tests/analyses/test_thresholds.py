@@ -91,6 +91,20 @@ def test_the_number_of_charged_cycles_is_exact(inputs):
     assert "now 26" in found.reading
 
 
+def test_the_cap_of_a_set_of_schemes_is_moved_and_its_other_schemes_stay():
+    inputs = hm.load_inputs("one_prior")
+    found = charged_cycles(inputs, price_arrangement="both", threshold=50_000.0)
+    terms = inputs.settings.model_dump()["schemes"]
+
+    def icer(cap):
+        schemes = terms | {"lenalidomide_cap": terms["lenalidomide_cap"] | {"drug_cost_cap_cycles": cap}}
+        return hm.run_base_case(inputs.with_settings(schemes=schemes)).icer("both")
+
+    assert icer(int(found.value)) <= 50_000 < icer(int(found.value) + 1)
+    with pytest.raises(hm.InputError, match="not a cap on the drug cost"):
+        charged_cycles(inputs, price_arrangement="bortezomib_refund")
+
+
 def test_no_number_of_charged_cycles_is_said_plainly(inputs):
     assert "Even with one charged cycle" in charged_cycles(inputs, threshold=5_000.0).reading
     assert "no cap is needed" in charged_cycles(inputs, threshold=60_000.0).reading

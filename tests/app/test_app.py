@@ -30,6 +30,7 @@ from hemodel.analyses.verification import findings
 from hemodel.app import background, choices, front, results, sharing, show
 from hemodel.errors import InputError
 from hemodel.evidence import confidential
+from hemodel.evidence.folder import problem_titles
 from hemodel.evidence.settings import Settings
 from hemodel.report import inputs_sheet, labels
 from hemodel.report.cheers import cheers_table
@@ -130,7 +131,11 @@ def icers(app):
 def expected(inputs):
     result = hm.run_base_case(inputs)
     others = [s for s in result.outcomes.strategies if s != inputs.settings.comparator]
-    return [labels.gbp(result.icer(price, s)) for price in result.outcomes.price_arrangements for s in others]
+    return [
+        labels.money(result.icer(price, s), result.inputs.settings)
+        for price in result.outcomes.price_arrangements
+        for s in others
+    ]
 
 
 def text(app):
@@ -243,7 +248,7 @@ def test_severity_says_in_words_what_is_no_price_of_a_qaly(fresh):
     assert len(icers_of) == 2 and {cell for column in icers_of for cell in rows[column]} == {"dominant"}
 
 
-@pytest.mark.parametrize("problem", list(sharing.PROBLEMS))
+@pytest.mark.parametrize("problem", list(problem_titles()))
 def test_documentation_is_true_for_every_problem(problem):
     app = go(opened(problem=problem), "Documentation")
     said = text(ran(app))
@@ -256,7 +261,7 @@ def test_the_page_of_the_installed_package_opens():
 
 
 def test_form_of_each_problem_has_the_packs_that_are_dispensed_and_the_hazard_ratio_that_is_used():
-    found = {p: [h.name for h in choices.headline_inputs(hm.load_inputs(p))] for p in sharing.PROBLEMS}
+    found = {p: [h.name for h in choices.headline_inputs(hm.load_inputs(p))] for p in problem_titles()}
     packs = {p: [n for n in names if n.endswith("_pack")] for p, names in found.items()}
     assert packs["maintenance"] == ["c_lenalidomide_15mg_pack", "c_lenalidomide_10mg_pack"]
     assert packs["relapsed"] == packs["first_line"] == ["c_lenalidomide_25mg_pack"]
@@ -375,7 +380,7 @@ def test_a_value_typed_by_hand_is_assumed_and_says_what_it_was():
     counts = [status_counts(one).set_index("Status")["Parameters"] for one in (filed, inputs)]
     assert counts[1]["assumed"] == counts[0]["assumed"] + 2
     told = sharing.scenario_text(inputs, name="x", label="x", why="x")
-    assert sharing.read_scenario("x.toml", told.encode(), "relapsed", "two_or_more_prior").parameters == inputs.parameters
+    assert sharing.read_scenario("x.toml", told.encode(), hm.load_inputs("relapsed")).parameters == inputs.parameters
 
 
 def test_a_death_rate_typed_by_hand_is_kept_when_a_median_is_typed_too():
@@ -433,7 +438,7 @@ def test_banner_lists_what_differs_from_the_base_case_and_by_how_much(fresh):
     assert rows["Horizon"][:2] == ["30 years (391 cycles of 28 days)", "20 years (261 cycles of 28 days)"]
     assert len(rows) == 2
     base = hm.run_base_case(hm.load_inputs("relapsed"))
-    assert f"base case: {labels.gbp(base.icer('list'))}" in text(app)
+    assert f"base case: {labels.money(base.icer('list'), base.inputs.settings)}" in text(app)
 
 
 def test_banner_is_true_for_a_hazard_ratio_too():
@@ -466,7 +471,7 @@ def test_edits_of_one_problem_do_not_reach_another(fresh):
 
 
 def test_thresholds_preset_reaches_the_words_and_the_tables(fresh):
-    fresh.radio(key=f"thresholds/{round_(fresh)}").set_value("2009").run()
+    fresh.radio(key=f"thresholds/2026/2009/{round_(fresh)}").set_value("2009").run()
     assert "£20,000 or £30,000 per QALY" in text(ran(fresh))
     headings = [column for t in fresh.table for column in t.value.columns]
     assert any("20,000" in heading for heading in headings) and not any("25,000" in heading for heading in headings)
@@ -620,7 +625,7 @@ def test_a_fitted_curve_goes_into_a_scenario_file_only_if_that_is_asked_for(fres
     named = {"name": "x", "label": "x", "why": "x"}
     told, whole_told = (sharing.scenario_text(fitted, **named, with_curves=asked) for asked in (False, True))
     assert "fitted_curves" not in told and rate not in told
-    again = sharing.read_scenario("x.toml", whole_told.encode(), "relapsed", "two_or_more_prior")
+    again = sharing.read_scenario("x.toml", whole_told.encode(), hm.load_inputs("relapsed"))
     assert choices.is_private(again) and rate in confidential.marked(again)
     go(fresh, "Scenarios")
     fresh.session_state["scenarios_tab"] = "Save, load and share"
@@ -643,6 +648,7 @@ label = "The offer"
 why = "What was offered."
 [settings.schemes.pas]
 label = "A cap of 19 cycles"
+drug = "lenalidomide"
 kind = "drug_cost_cap"
 drug_cost_cap_cycles = 19
 """
@@ -685,7 +691,7 @@ def test_the_terms_of_a_confidential_scheme_are_in_no_link_scenario_file_code_or
     assert sharing.link_query(now, edits) == {"problem": "relapsed", "u_progressed": "0.6"}
     assert len(sharing.left_out(now, edits)) == 2
     told = sharing.scenario_text(now, name="x", label="x", why="x")
-    again = sharing.read_scenario("x.toml", told.encode(), "relapsed", "two_or_more_prior")
+    again = sharing.read_scenario("x.toml", told.encode(), hm.load_inputs("relapsed"))
     assert again.settings.price_arrangements == ["list"] and again.parameters["u_progressed"].value == 0.6
     for words in (told, choices.recipe(now, edits)):
         assert "17" not in words and "19" not in words.replace("c_lenalidomide", "") and "Cap of" not in words
@@ -694,7 +700,7 @@ def test_the_terms_of_a_confidential_scheme_are_in_no_link_scenario_file_code_or
 def test_a_public_scheme_goes_with_its_mark_into_a_scenario_file():
     inputs = choices.applied(hm.load_inputs("relapsed"), {"drug_cost_cap_cycles": 20})
     told = sharing.scenario_text(inputs, name="x", label="x", why="x")
-    again = sharing.read_scenario("x.toml", told.encode(), "relapsed", "two_or_more_prior")
+    again = sharing.read_scenario("x.toml", told.encode(), hm.load_inputs("relapsed"))
     assert again.hash == inputs.hash and not choices.is_private(again)
 
 
@@ -721,7 +727,7 @@ def test_a_scenario_file_gives_the_same_inputs_again(problem, group, name):
     inputs = hm.load_inputs(problem, population=group, scenario=name)
     inputs = choices.applied(inputs, {"u_progressed": 0.61, "discount_rate_costs": 1.5}).with_settings(thresholds="2009")
     told = sharing.scenario_text(inputs, name="mine", label='Mine "1"', why="Because\nof it")
-    again = sharing.read_scenario("mine.toml", told.encode(), "relapsed", "two_or_more_prior")
+    again = sharing.read_scenario("mine.toml", told.encode(), hm.load_inputs("relapsed"))
     assert (again.hash, again.population, again.scenario.label) == (inputs.hash, inputs.population, 'Mine "1"')
 
 
@@ -742,13 +748,13 @@ def test_a_scenario_saved_under_the_name_of_one_in_the_list_is_not_taken_for_tha
     for label, name in (("Horizon 10 years", "my_horizon_10_years"), ("Base case", "my_base_case")):
         assert sharing.file_name(label, hm.load_inputs("relapsed")) == name
         told = sharing.scenario_text(inputs, name=name, label=label, why="Because")
-        again = sharing.read_scenario(f"{name}.toml", told.encode(), "relapsed", "two_or_more_prior")
+        again = sharing.read_scenario(f"{name}.toml", told.encode(), hm.load_inputs("relapsed"))
         assert again.hash == inputs.hash
         assert sharing.link_query(again, {}) == {"problem": "relapsed"}
         assert sharing.left_out(again, {}) == [] and len(sharing.left_out_of_link(again, {})) == 1
         taken = told.replace(f'"{name}"', f'"{name.removeprefix("my_")}"')
         with pytest.raises(InputError, match=f'in the list.*name = "{name}"'):
-            sharing.read_scenario("mine.toml", taken.encode(), "relapsed", "two_or_more_prior")
+            sharing.read_scenario("mine.toml", taken.encode(), hm.load_inputs("relapsed"))
 
 
 def test_export_of_a_scenario_of_ones_own_has_code_that_reads_its_file(fresh, tmp_path, monkeypatch):
@@ -778,7 +784,7 @@ def test_export_of_a_scenario_of_ones_own_has_code_that_reads_its_file(fresh, tm
 )
 def test_a_bad_scenario_file_is_refused_in_words(content, said):
     with pytest.raises(InputError, match=said):
-        sharing.read_scenario("x.toml", content, "relapsed", "two_or_more_prior")
+        sharing.read_scenario("x.toml", content, hm.load_inputs("relapsed"))
 
 
 def test_a_link_shows_the_same_inputs_again_and_bad_parts_are_refused_one_by_one():
@@ -1077,7 +1083,7 @@ def test_recipe_gives_the_number_on_the_screen():
     names = {}
     exec(choices.recipe(inputs, edits), names)
     assert names["result"].icer("pas") == hm.run_base_case(inputs).icer("pas")
-    assert names["result"].inputs.settings.thresholds_gbp == (20_000.0, 30_000.0)
+    assert names["result"].inputs.settings.threshold_values == (20_000.0, 30_000.0)
     assert choices.recipe(hm.load_inputs("relapsed"), {}).count("\n") == 4
 
 
@@ -1110,7 +1116,7 @@ def test_of_three_strategies_the_one_of_highest_net_benefit_is_cost_effective_an
     names, settings = base.outcomes.strategies, base.inputs.settings
     for arrangement in settings.price_arrangements:
         costs, qalys = base.outcomes.total_costs(arrangement)[:, 0], base.outcomes.total_qalys[:, 0]
-        best = [names[int(np.argmax(t * qalys - costs))] for t in settings.thresholds_gbp]
+        best = [names[int(np.argmax(t * qalys - costs))] for t in settings.threshold_values]
         for name in names[:2]:
             said = show.verdict(base, arrangement, name)
             assert said.count("**Cost-effective**") == (name in best)

@@ -64,7 +64,7 @@ def shows(page, inputs):
 
 def expected(inputs):
     result = hm.run_base_case(inputs)
-    return [labels.gbp(result.icer(price)) for price in result.outcomes.price_arrangements]
+    return [labels.money(result.icer(price), result.inputs.settings) for price in result.outcomes.price_arrangements]
 
 
 def type_in(page, label, value):
@@ -107,7 +107,7 @@ def test_a_workbook_is_taken_away_edited_and_put_back(page, tmp_path):
     assert target.suffix == ".xlsx"
     book = openpyxl.load_workbook(target)
     cells = [cell.value for row in book["Summary"].iter_rows() for cell in row if isinstance(cell.value, float)]
-    assert set(shown) <= {labels.gbp(value) for value in cells}
+    assert set(shown) <= {labels.money(value, inputs.settings) for value in cells}
     assert {"Scenarios", "Inputs", "Sources", "PSA"} <= set(book.sheetnames)
     for row in book["Inputs"].iter_rows():
         if row[1].value == "u_progressed":

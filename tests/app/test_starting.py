@@ -100,7 +100,11 @@ def first_answer(tab, port):
 def test_however_it_is_started_it_shows_the_answer_and_one_signal_stops_it(way, tab, tmp_path, installed):
     base = hm.run_base_case(hm.load_inputs("relapsed"))
     with started(way, tmp_path, installed) as (process, port):
-        assert first_answer(tab, port) == [labels.gbp(base.icer(price)) for price in ("list", "pas")] == ["£48,045", "£42,822"]
+        assert (
+            first_answer(tab, port)
+            == [labels.money(base.icer(price), base.inputs.settings) for price in ("list", "pas")]
+            == ["£48,045", "£42,822"]
+        )
         assert driving.status(port, "/_stcore/stream", Host="evil.example", **UPGRADE) == 403
         assert ends(process, port, signal.SIGINT if way == "hemodel app" else signal.SIGTERM)
 

@@ -340,7 +340,7 @@ def taken(kind, name, content):
     if kind == "survival data":
         return clinical.survival_times(file, content)
     if kind == "scenario file":
-        return sharing.read_scenario(file, content, "relapsed", "two_or_more_prior")
+        return sharing.read_scenario(file, content, hm.load_inputs("relapsed"))
     sheet = inputs_sheet.read_sheet(file, content)
     return sheet, choices.applied(base().inputs, choices.sheet_edits(base().inputs, sheet))
 
@@ -682,7 +682,7 @@ def test_a_hostile_upload_through_a_browser_leaves_the_answer_and_nothing_in_the
     assert (
         page.get_by_test_id("stMetricValue").all_inner_texts()
         == answer
-        == [labels.gbp(base().icer(a)) for a in base().outcomes.price_arrangements]
+        == [labels.money(base().icer(a), base().inputs.settings) for a in base().outcomes.price_arrangements]
     )
     log = server_log.read_text(encoding="utf-8", errors="replace")
     assert "Traceback" not in log

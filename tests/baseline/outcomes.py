@@ -16,10 +16,11 @@ import numpy as np
 import hemodel as hm
 from hemodel.cohort.model import evaluate
 from hemodel.evidence.draws import base_case_draws, sampler
+from hemodel.evidence.folder import problem_names
 from hemodel.evidence.reading import data_folder
 
 FILE = Path(__file__).with_name("outcomes.csv")
-PROBLEMS = ("relapsed", "maintenance", "first_line")
+PROBLEMS = problem_names()
 
 
 def cases():

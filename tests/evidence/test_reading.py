@@ -26,21 +26,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hemodel.analyses.fitting import run_fits
-from hemodel.cohort.model import evaluate
 from hemodel.errors import InputError
-from hemodel.evidence.draws import base_case_draws, sampler
+from hemodel.evidence.draws import sampler
+from hemodel.evidence.folder import problem_names, problem_titles
 from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
 from hemodel.evidence.reading import data_folder
 from hemodel.evidence.survival_data import read_curve, read_risk_table, read_times
 from hemodel.evidence.uploaded import read_uploaded, saved_values
 from hemodel.report.live import live_workbook
 from hemodel.survival import reconstruct
-
-
-def brief(value: object) -> str:
-    """A short name of a case."""
-    return re.sub(r"[^\w .,=/-]+", " ", str(value)).strip()[-50:] or "empty"
-
+from tests.evidence.spoiling import (
+    edit,
+    faults,
+    only_fault,
+    refused_in_words,
+    runs_to_numbers_or_is_refused,
+    spoiled,
+)
 
 FILES = ("settings.toml", "parameters.csv", "populations.csv", "correlations.csv", "published.csv")
 TABLES = FILES[1:]
@@ -53,27 +55,6 @@ def folder(tmp_path: Path) -> Path:
     shutil.copytree(data_folder("inputs") / "relapsed", tmp_path / "relapsed")
     shutil.copytree(data_folder("inputs") / "life_tables", tmp_path / "life_tables")
     return tmp_path / "relapsed"
-
-
-def faults(problem: Any, **choices: Any) -> list[str]:
-    """Every line of the error that reading gives."""
-    with pytest.raises(InputError) as caught:
-        load_inputs(problem, **choices)
-    lines = str(caught.value).splitlines()
-    assert len(lines) == len(caught.value.faults), "one line for each fault"
-    return lines
-
-
-def only_fault(problem: Any, **choices: Any) -> str:
-    found = faults(problem, **choices)
-    assert len(found) == 1, found
-    return found[0]
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert text.count(old) >= 1, f"{old!r} is not in {path.name}"
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
 def read_cells(path: Path) -> list[list[str]]:
@@ -1000,9 +981,29 @@ def test_correlations_that_contradict_each_other_only_in_a_scenario_are_refused(
 
 def test_every_scenario_of_the_folder_is_listed_for_its_problem() -> None:
     files = {p.stem: tomllib.loads(p.read_text(encoding="utf-8"))["problem"] for p in data_folder("scenarios").glob("*.toml")}
-    for problem in ("relapsed", "maintenance", "first_line"):
+    for problem in problem_names():
         assert scenario_names(problem) == sorted(name for name, of in files.items() if of == problem)
     assert scenario_names("no_such_problem") == []
+
+
+def test_every_problem_of_the_package_is_listed_with_its_title_and_the_first_one_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = problem_titles()
+    assert next(iter(found)) == "relapsed" and sorted(found) == problem_names()
+    assert found["one_prior"] == load_inputs("one_prior").settings.title == "After one prior therapy (NICE TA171, TA129)"
+    assert len(set(found.values())) == len(found)
+    shutil.copytree(data_folder("inputs"), tmp_path / "inputs")
+    text = (tmp_path / "inputs" / "one_prior" / "settings.toml").read_text(encoding="utf-8")
+    untitled = re.sub(r"^title = .*\n", "", text, flags=re.MULTILINE)
+    (tmp_path / "inputs" / "one_prior" / "settings.toml").write_text(untitled, encoding="utf-8")
+    monkeypatch.setattr("hemodel.evidence.folder.data_folder", lambda name: tmp_path / name)
+    assert problem_titles()["one_prior"] == "One prior"
+
+
+def test_a_title_is_no_part_of_the_hash_of_the_inputs() -> None:
+    inputs = load_inputs("one_prior")
+    assert inputs.with_settings(title="Another").hash == inputs.hash
 
 
 def test_a_scenario_with_a_misspelt_problem_is_listed_so_that_it_is_met_and_mended(
@@ -1117,61 +1118,9 @@ def test_a_setting_is_set_and_leaves_the_inputs_alone() -> None:
 
 # Whatever happens to a file -----------------------------------------------------------------------------------------------
 
-JUNK = ["", " ", "NaN", "inf", "1e400", "-1", "0", "1", "1,5", "£3", '"', "'", "[", "{}", "[]", "true", "é", "\0", "\ufeff", "#", "=", "x" * 300, "9" * 5_000,
-        "1e-320", "1e308", "0.5", "fixed", "beta", "dirichlet", "gamma", "uniform", "lognormal_median", "u_progressed", "p_packs_5mg", "[[a]]", "2020-01-01",
-        "=1+1", "=CMD|' /C calc'!A0", '=HYPERLINK("http://x.example","y")', "+1+1", "-1+1", "@SUM(A1)", "\t=1"]  # fmt: skip
 COPIES, SCENARIO_COPIES, DATA_COPIES, CURVE_COPIES, WORKBOOK_COPIES = 150, 16, 150, 150, 90
 """How many spoiled copies are made: of each file of a problem, each scenario, survival data, a curve with its table, a live workbook."""
 RUN_EVERY = 5  # of the scenarios that are read, one in so many is run; of other files, which hardly ever are, each
-
-
-def spoiled(raw: bytes, luck: random.Random) -> bytes:
-    """The file with one to three accidents."""
-    for _ in range(luck.randint(1, 3)):
-        lines, at = raw.split(b"\n"), luck.randrange(len(raw) + 1)
-        line = luck.randrange(len(lines))
-        match luck.randrange(9):
-            case 0:
-                raw = raw[:at]
-            case 1:
-                raw = raw[:at] + luck.randbytes(luck.randint(1, 4)) + raw[at:]
-            case 2:
-                raw = raw[:at] + raw[at + luck.randint(1, 80) :]
-            case 3:
-                raw = b"\n".join([*lines[:line], *lines[line + 1 :]])
-            case 4:
-                raw = b"\n".join([*lines, lines[line]])
-            case 5:
-                raw = raw[:at] + luck.choice(JUNK).encode() + raw[at:]
-            case 6:  # a column more or less
-                lines[line] = lines[line].rpartition(b",")[0] if luck.random() < 0.5 else lines[line] + b",more"
-                raw = b"\n".join(lines)
-            case _:  # another cell, or another value of a setting
-                mark = b"=" if b" = " in lines[line] else b","
-                cells = lines[line].split(mark)
-                cells[luck.randrange(len(cells))] = luck.choice(JUNK).encode()
-                lines[line] = mark.join(cells)
-                raw = b"\n".join(lines)
-    return raw
-
-
-def refused_in_words(error: InputError) -> None:
-    assert error.faults
-    assert all(fault.where and fault.problem and fault.remedy for fault in error.faults)
-    assert "\0" not in str(error)
-
-
-def runs_to_numbers_or_is_refused(found: Inputs) -> None:
-    """What was read is run on one draw: finite numbers, or a refusal in words; never a traceback or a warning."""
-    try:
-        outcomes = evaluate(base_case_draws(found), found)
-    except InputError as error:
-        refused_in_words(error)
-        return
-    for arrangement in outcomes.price_arrangements:
-        assert np.isfinite(outcomes.total_costs(arrangement)).all()
-    assert np.isfinite(outcomes.total_qalys).all()
-    assert (outcomes.total_life_years >= 0).all()
 
 
 @pytest.mark.parametrize("name", [*FILES, LIFE_TABLE, "scenario"])

@@ -490,7 +490,7 @@ def test_the_life_table_is_that_of_the_united_kingdom_2017_to_2019() -> None:
 def test_settings_are_the_reference_case_and_the_scheme_of_the_guidance() -> None:
     settings = BASE.settings
     assert (settings.discount_rate_costs, settings.discount_rate_effects) == (0.035, 0.035)
-    assert settings.thresholds_gbp == (25_000, 35_000)
+    assert settings.threshold_values == (25_000, 35_000)
     assert (settings.schemes["pas"].kind, settings.schemes["pas"].drug_cost_cap_cycles) == ("drug_cost_cap", 26)
     assert settings.population == "two_or_more_prior"
     assert settings.comparator == D

@@ -516,7 +516,8 @@ def happenings(row, p, s, strategy, lived, scheme):
             paid = charged(s, scheme, k, q)
             if most is not None:
                 price = list_price(p, s, strategy, drug, c)
-                paid = max(0.0, min(1.0, (most - i * price) / price))
+                chances = [comb(i, had) * q**had * (1 - q) ** (i - had) for had in range(i + 1)]
+                paid = sum(w * max(0.0, min(1.0, (most - had * price) / price)) for had, w in enumerate(chances) if w)
             yield c, c * dt, q * x * paid
             if scheme is not None and scheme["kind"] == "response_refund" and k < scheme["response_by_cycle"]:
                 back = begins(s, strategy, drug, scheme["response_by_cycle"]) / s["days_in_year"]

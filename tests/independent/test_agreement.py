@@ -18,6 +18,7 @@ import hemodel as hm
 from hemodel.cohort.model import evaluate
 from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws, sampler
+from hemodel.evidence.folder import problem_names
 from hemodel.evidence.reading import data_folder
 
 spec = importlib.util.spec_from_file_location("plain_model", Path(__file__).with_name("plain_model.py"))
@@ -39,7 +40,7 @@ spec = importlib.util.spec_from_file_location("made_up_for_agreement", Path(__fi
 assert spec is not None and spec.loader is not None
 made_up = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(made_up)
-PROBLEMS = [problem for problem in ("relapsed", "maintenance", "first_line") if loads(problem)]
+PROBLEMS = [problem for problem in problem_names() if loads(problem)]
 
 
 def cases(problem):
@@ -199,6 +200,7 @@ SCHEMES = {
     },
 }
 SCHEMES = {name: {"drug": "lenalidomide", **terms} for name, terms in SCHEMES.items()}
+MOST = {"most": {"drug": "lenalidomide", "kind": "total_cost_cap", "label": "Most", "most_paid": 50_000.0}}
 BOUGHT = {"schemes": SCHEMES, "price_arrangements": ["list", *SCHEMES]}
 
 
@@ -224,6 +226,8 @@ BOUGHT = {"schemes": SCHEMES, "price_arrangements": ["list", *SCHEMES]}
         (BOUGHT | {"dose": "stepwise"}, {"p_pack_dispensed": ("p_pack_dispensed", 0.8)}),
         (BOUGHT | {"also_counted": LOSSES, "utility_age_adjustment": "general_population", "stop_at_response_cycle": 7}, {}),
         (CLOCK | {"dose": "stepwise"}, {}),
+        (BOUGHT | {"also_counted": ["later_lenalidomide"], "price_arrangements": ["list", "capped", "free", "off", "tiers"]}, {}),
+        ({"schemes": MOST, "price_arrangements": ["most"]}, {"p_pack_dispensed": ("p_pack_dispensed", 0.7)}),
     ],
 )
 def test_what_no_scenario_asks_for_agrees_too(settings, new):

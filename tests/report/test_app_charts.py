@@ -11,6 +11,7 @@ import pytest
 from hemodel.analyses.base_case import run_base_case
 from hemodel.analyses.fitting import run_fits
 from hemodel.analyses.thresholds import price_map
+from hemodel.evidence.folder import problem_names
 from hemodel.evidence.inputs import load_inputs
 from hemodel.report import inputs_sheet
 from hemodel.report.charts.clinical import fitted_curves, hazard_curves, survival_curves
@@ -50,7 +51,7 @@ def test_the_icer_rises_with_the_cap_and_falls_with_the_discount(grid):
     assert (np.diff(table, axis=0) > 0).all() and (np.diff(table, axis=1) < 0).all()
 
 
-@pytest.mark.parametrize("problem", ["relapsed", "maintenance", "first_line"])
+@pytest.mark.parametrize("problem", problem_names())
 def test_threshold_lines_lie_between_cells_that_meet_the_threshold_and_cells_that_do_not(problem):
     inputs = load_inputs(problem)
     grid = price_map(inputs, caps=(6, 12, 18), discounts=(0.0, 0.4, 0.8))
@@ -78,7 +79,7 @@ def test_a_list_price_that_meets_the_threshold_needs_no_discount(inputs):
 
 
 def test_the_table_of_the_map_has_a_row_for_each_cap(grid):
-    table = price_map_table(grid)
+    table = price_map_table(grid, load_inputs("relapsed").settings)
     assert list(table.columns) == ["Cycles", "0% off", "25% off", "50% off"]
     assert table["Cycles"].to_list() == ["13", "26", "39"] and table.iloc[1, 1] == "£42,822"
 
@@ -117,7 +118,7 @@ def test_the_parts_of_a_difference_sum_to_the_change_in_net_benefit(inputs):
         total[name] = 35_000 * rows["incremental_qalys"] - rows["incremental_costs"]
     assert table["worth"].sum() == pytest.approx(total["b"] - total["a"], rel=1e-12)
     assert "subsequent_treatment" in set(table["name"])
-    shown = difference_shown(table, "costs")
+    shown = difference_shown(table, "costs", first.inputs.settings)
     assert shown.iloc[-1]["B less A (£)"] == pytest.approx(shown["B less A (£)"].iloc[:-1].sum(), rel=1e-12)
     assert "higher" in difference(table, second, LD).sentence or "lower" in difference(table, second, LD).sentence
 

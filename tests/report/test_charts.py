@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 
 import hemodel as hm
-from hemodel.cohort.model import with_drugs
 from hemodel.evidence.settings import Scheme
 from hemodel.report import charts, labels
 
@@ -260,7 +259,7 @@ def test_who_pays_from_when_is_true_for_every_kind_of_scheme_and_counting(base):
     settings, treated = base.inputs.settings, base.trace["on_treatment"]
 
     def sentence(counts="calendar", **terms):
-        schemes = {"pas": Scheme(label="Patient access scheme: x", **terms)} if terms else settings.schemes
+        schemes = {"pas": Scheme(label="Patient access scheme: x", drug="lenalidomide", **terms)} if terms else settings.schemes
         return charts.share_on_treatment(
             treated, settings.model_copy(update={"schemes": schemes, "scheme_counts": counts})
         ).sentence
@@ -269,7 +268,7 @@ def test_who_pays_from_when_is_true_for_every_kind_of_scheme_and_counting(base):
     dispensed = sentence("dispensed")
     assert "no longer pays" not in dispensed and "each person's first 26 packs, for longer where doses were missed" in dispensed
     assert "those are free" in sentence(kind="free_start", free_cycles=2)
-    assert "by cycle 4 is refunded" in sentence(kind="response_refund", response_by_cycle=4, p_response=0.5)
+    assert "by cycle 4 is refunded" in sentence(kind="response_refund", response_by_cycle=4)
     assert "for as long as treatment lasts" in sentence(kind="price_discount", price_discount=0.2)
 
 
@@ -282,11 +281,11 @@ def test_a_strategy_that_is_over_before_the_cap_is_not_one_of_which_nobody_is_le
 
 def test_nobody_is_on_treatment_in_a_strategy_without_drugs():
     found = hm.run_base_case(hm.load_inputs("maintenance"))
-    takers = with_drugs(found.inputs)
+    takers = found.inputs.settings.with_drugs
     assert takers == ("lenalidomide_maintenance",)
     figure = charts.share_on_treatment(found.trace["on_treatment"], found.inputs.settings, takers)
     assert {row["strategy"] for row in rows(figure, "line", "strategy").to_dict("records")} == {"Lenalidomide maintenance"}
-    assert with_drugs(hm.load_inputs("first_line")) == hm.load_inputs("first_line").settings.strategy_names
+    assert hm.load_inputs("first_line").settings.with_drugs == hm.load_inputs("first_line").settings.strategy_names
 
 
 def test_without_a_scheme_there_is_no_mark(base):

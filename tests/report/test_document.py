@@ -15,6 +15,7 @@ import vl_convert
 
 from hemodel.analyses.base_case import run_base_case
 from hemodel.analyses.psa import run_psa
+from hemodel.analyses.scenarios import run_scenarios
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import load_inputs
 from hemodel.report import tables
@@ -57,7 +58,7 @@ def test_tables_hold_the_numbers_of_the_run_as_nice_rounds_them():
         tables.pas_impact_table(base()),
         tables.costs_by_component_table(base(), "pas"),
     ):
-        text = tables.rounded(table)
+        text = tables.rounded(table, base().inputs.settings)
         assert [[str(name) for name in text.columns], *text.to_numpy().tolist()] in found
     assert any("1 Title" in row for table in found for row in table)
 
@@ -91,3 +92,13 @@ def test_the_answer_says_against_whom_and_what_is_dominated_where_there_are_thre
         for paragraph in docx.Document(io.BytesIO(content())).paragraphs
         if paragraph.text.startswith("ICER, ")
     )
+
+
+def test_scenarios_under_four_price_arrangements_stand_two_to_a_table():
+    some = run_scenarios("one_prior", scenarios=["one_prior_response_43"])
+    four = run_base_case(load_inputs("one_prior"))
+    made = docx.Document(io.BytesIO(report_document(four, scenarios=some))).tables
+    heads = [[cell.text for cell in table.rows[0].cells] for table in made]
+    heads = [head for head in heads if head[0] == "Scenario"]
+    assert [len(head) for head in heads] == [10, 7, 10, 7]
+    assert heads[0][-1] == "Why" and heads[1][1] == "Incremental costs (£), Bortezomib refund"

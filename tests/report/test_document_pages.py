@@ -16,12 +16,13 @@ from hemodel.analyses.base_case import run_base_case
 from hemodel.analyses.one_way import run_one_way
 from hemodel.analyses.psa import run_psa
 from hemodel.analyses.scenarios import run_scenarios
+from hemodel.evidence.folder import problem_names
 from hemodel.evidence.inputs import load_inputs
 from hemodel.report import tables
 from hemodel.report.cheers import cheers_table
 from hemodel.report.document import report_document
 
-PROBLEMS = ("relapsed", "maintenance", "first_line")
+PROBLEMS = problem_names()
 
 
 @pytest.fixture(scope="module", params=PROBLEMS)

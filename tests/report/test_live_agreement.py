@@ -129,8 +129,50 @@ def structures():
             with_family(relapsed, "gamma", 1.2).with_settings(horizon_years=9.0), kind="free_start", free_cycles=6
         ),
         "PFS Gompertz, no scheme": with_family(relapsed, "gompertz", 0.3).with_settings(price_arrangements=["list"]),
+        **regimens(relapsed, maintenance),
         "OS log-normal, PFS exponential": relapsed.with_settings(os_curve="log_normal", pfs_curve="exponential", **partitioned),
     }
+
+
+TIERS = {"tiers": [{"from_cycle": 9, "price_discount": 0.5}, {"from_cycle": 3, "price_discount": 0.2}]}
+
+
+def regimens(relapsed, maintenance):
+    """Rules of treatment of one strategy, and schemes beside them."""
+    no_response = {"stop_at_response": {"day": 100.0, "stops": "non_responders"}}
+    stepwise = {"kind": "tiered_discount", **TIERS}
+    curve = {"median_exposure_dexamethasone": ("median_pfs_dexamethasone", 3.0), "shape_exposure": ("shape_pfs", 1.3)}
+    return {
+        "discounted by whole years, refund": scheme(relapsed, kind="response_refund", response_by_cycle=14).with_settings(
+            discounting="by_year", horizon_years=2.5
+        ),
+        "tiers, packs counted as dispensed": scheme(relapsed, **stepwise)
+        .with_settings(scheme_counts="dispensed")
+        .with_values(p_pack_dispensed=0.8),
+        "tiers in a later line": scheme(maintenance, **stepwise).with_settings(also_counted=["later_lenalidomide"]),
+        "cap on money, packs dispensed by chance": scheme(relapsed, kind="total_cost_cap", most_paid=30_000.0).with_values(
+            p_pack_dispensed=0.8
+        ),
+        "one strategy stopped without a response, the other until TTP": with_strategies(
+            relapsed, **{LD: no_response | {"treatment_days": 250.0}, DEX: {"treatment_until": "ttp_curve"}}
+        ),
+        "a curve of its own for time on treatment": with_strategies(
+            with_parameters(relapsed, curve), **{DEX: {"treatment_until": "exposure_curve"}}
+        ),
+        "months": relapsed.with_settings(cycle_days=30.4375, time_in_state="start", stop_at_response_cycle=7),
+    }
+
+
+def with_strategies(inputs, **terms):
+    """The same inputs with other terms of some strategies."""
+    return inputs.with_settings(strategies=[s.model_dump() | terms.get(s.name, {}) for s in inputs.settings.strategies])
+
+
+def with_parameters(inputs, new):
+    """The same inputs with more parameters: name -> (one that it is like, value)."""
+    fixed = {"se": None, "low": None, "high": None, "distribution": "fixed"}
+    more = {name: replace(inputs.parameters[like], name=name, value=value, **fixed) for name, (like, value) in new.items()}
+    return replace(inputs, parameters=MappingProxyType({**inputs.parameters, **more}))
 
 
 def with_family(inputs, family, shape):

@@ -211,7 +211,7 @@ def test_an_edited_workbook_comes_back_changed_and_checked(tmp_path):
     assert (moved.unit, moved.value) == ("months", 5.0)
     assert moved.low / moved.value == pytest.approx(before.low / before.value)
     assert again.settings.schemes["pas"].drug_cost_cap_cycles == 13
-    assert again.settings.thresholds_gbp == (20_000.0, 30_000.0)
+    assert again.settings.threshold_values == (20_000.0, 30_000.0)
 
 
 def test_only_the_sheet_inputs_is_read():

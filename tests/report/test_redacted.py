@@ -5,10 +5,12 @@ arrangement from which, with the list price known, the terms follow; a pattern o
 called redacted though nobody has said whether a scheme is confidential.
 """
 
+import importlib.util
 import io
 import re
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +18,15 @@ import pytest
 from hemodel.analyses.base_case import run_base_case
 from hemodel.errors import InputError
 from hemodel.evidence.confidential import announced, is_confidential, schemes, unmarked, without_schemes
+from hemodel.evidence.folder import problem_names
 from hemodel.evidence.inputs import load_inputs
 from hemodel.report.live import live_workbook, write_live_workbook
 from hemodel.report.live.program import live_program
 from hemodel.report.workbook import workbook_bytes
+
+_SPEC = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "made_up.py")
+made_up = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(made_up)
 
 DISCOUNT = 0.3719  # a number that is nowhere else
 LIST = 4_368.0
@@ -89,8 +96,14 @@ def test_what_does_not_follow_from_the_scheme_is_still_there():
         ),
         (
             "relapsed",
-            {"kind": "tiered_discount", "tiers": [{"from_cycle": 3, "price_discount": 0.217}, {"from_cycle": 9, "price_discount": 0.533}]},
-            {"kind": "tiered_discount", "tiers": [{"from_cycle": 1, "price_discount": 0.713}, {"from_cycle": 40, "price_discount": 0.937}]},
+            {
+                "kind": "tiered_discount",
+                "tiers": [{"from_cycle": 3, "price_discount": 0.217}, {"from_cycle": 9, "price_discount": 0.533}],
+            },
+            {
+                "kind": "tiered_discount",
+                "tiers": [{"from_cycle": 1, "price_discount": 0.713}, {"from_cycle": 40, "price_discount": 0.937}],
+            },
         ),
     ],
 )
@@ -132,7 +145,8 @@ def test_a_scenario_that_brings_a_confidential_scheme_goes_by_no_name(tmp_path):
     file = tmp_path / "discount_3719.toml"
     file.write_text(
         'name = "discount_3719"\nproblem = "relapsed"\nlabel = "Offer 3719"\nwhy = "The offer of 3719."\n[settings]\nhorizon_years = 8.0\n'
-        '[settings.schemes.pas]\nlabel = "3719"\ndrug = "lenalidomide"\nkind = "price_discount"\nprice_discount = 0.3719\nconfidentiality = "cic"\n'
+        '[settings.schemes.pas]\nlabel = "3719"\ndrug = "lenalidomide"\n'
+        'kind = "price_discount"\nprice_discount = 0.3719\nconfidentiality = "cic"\n'
     )
     inputs = load_inputs("relapsed", scenario=file)
     redacted = unzipped(live_workbook(inputs, confidential="redacted"))
@@ -164,7 +178,7 @@ def test_the_marks_of_public_schemes_leave_the_hash_of_the_inputs_as_it_was():
     assert with_scheme(mark="none").hash == with_scheme(mark=None).hash != with_scheme(mark="cic").hash
 
 
-@pytest.mark.parametrize("problem", ["relapsed", "maintenance", "first_line"])
+@pytest.mark.parametrize("problem", problem_names())
 def test_nothing_in_the_packaged_problems_is_confidential(problem):
     from hemodel.evidence.inputs import scenario_names
 
@@ -175,3 +189,29 @@ def test_nothing_in_the_packaged_problems_is_confidential(problem):
             assert "its numbers hold for" in str(error)
         else:
             assert not is_confidential(inputs), scenario
+
+
+def with_two_schemes(folder, **terms):
+    """A made-up folder with a price arrangement of two drugs' schemes, of which that of the second is confidential."""
+    inputs = load_inputs(folder).with_settings(horizon_years=2.0)
+    schemes = {name: scheme.model_dump() | {"confidentiality": "none"} for name, scheme in inputs.settings.schemes.items()}
+    schemes["antibody_refund"] |= {"confidentiality": "cic", "label": "Refund after cycle QXZ"} | terms
+    sets = {"both": {"label": "Capped, and refunded after cycle QXZ", "schemes": ["pas", "antibody_refund"]}}
+    return inputs.with_settings(schemes=schemes, arrangements=sets, price_arrangements=["list", "pas", "antibody_refund", "both"])
+
+
+def test_a_confidential_scheme_is_covered_in_an_arrangement_with_another_too(tmp_path):
+    folder = made_up.made_up("two_drugs", tmp_path / "own")
+    inputs = with_two_schemes(folder)
+    first, second = (live_workbook(i, confidential="redacted") for i in (inputs, with_two_schemes(folder, response_by_cycle=9)))
+    assert first == second
+    redacted, base = unzipped(first), run_base_case(inputs)
+    assert "QXZ" not in redacted and "antibody_refund" not in redacted
+    costs = {a: str(base.outcomes.total_costs(a)[-1, 0]) for a in ("pas", "both")}
+    assert costs["pas"][:10] in redacted and costs["both"][:8] not in redacted
+
+
+def test_without_a_confidential_scheme_the_arrangements_that_have_it_are_gone(tmp_path):
+    public = without_schemes(with_two_schemes(made_up.made_up("two_drugs", tmp_path / "own")))
+    assert public.settings.price_arrangements == ["list", "pas"] and "both" not in public.settings.arrangements
+    assert not is_confidential(public)

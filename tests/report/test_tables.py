@@ -21,7 +21,7 @@ from hemodel.analyses.psa import PSA, run_psa
 from hemodel.analyses.scenarios import Scenarios, run_scenarios
 from hemodel.cohort.model import names_read
 from hemodel.evidence.inputs import Inputs, load_inputs
-from hemodel.evidence.settings import Scheme
+from hemodel.evidence.settings import Scheme, Strategy
 from hemodel.outcomes import Outcomes
 from hemodel.report import labels, tables
 
@@ -73,8 +73,9 @@ def by_hand(*strategies: tuple[float, float]) -> BaseCase:
     """A base case with these (costs, QALYs), the comparator first; life-years are twice the QALYs."""
     inputs = load_inputs("relapsed")
     names = [COMPARATOR, *(f"s{number}" for number in range(1, len(strategies)))]
-    settings = [{"name": name, "label": name.upper(), "drugs": ["dexamethasone"]} for name in names]
-    inputs = inputs.with_settings(strategies=settings, price_arrangements=["list"])
+    strategies_by_hand = [Strategy(name=name, label=name.upper(), drugs=["dexamethasone"]) for name in names]
+    changes = {"strategies": strategies_by_hand, "price_arrangements": ["list"]}
+    inputs = replace(inputs, settings=inputs.settings.model_copy(update=changes))
     costs, qalys = (np.array(values)[:, None] for values in zip(*strategies, strict=True))
     parts: dict[str, Any] = {
         "costs": {"list": {"lenalidomide": costs}},
@@ -120,7 +121,7 @@ def test_base_case_numbers_are_those_of_the_run_unrounded() -> None:
 
 def test_first_row_has_no_increments_and_no_icer_of_zero() -> None:
     assert tables.base_case_table(base(), "pas").iloc[0, 4:].isna().all()
-    assert set(tables.rounded(tables.base_case_table(base(), "pas")).iloc[0, 4:]) == {""}
+    assert set(tables.rounded(tables.base_case_table(base(), "pas"), base().inputs.settings).iloc[0, 4:]) == {""}
 
 
 def test_dominated_rows_say_so_and_leave_increments_blank() -> None:
@@ -186,7 +187,7 @@ def test_impact_of_the_scheme_shows_each_analysis_without_and_with_it() -> None:
 
 def test_every_scheme_has_a_column_of_its_own() -> None:
     settings = base().inputs.settings
-    scheme = Scheme(kind="price_discount", label="Price discount: 40 %", price_discount=0.4)
+    scheme = Scheme(kind="price_discount", drug="lenalidomide", label="Price discount: 40 %", price_discount=0.4)
     twin = settings.schemes["pas"]
     schemes = {name: s.model_dump(exclude_none=True) for name, s in {**settings.schemes, "cut": scheme, "twin": twin}.items()}
     found = run_base_case(base().inputs.with_settings(schemes=schemes, price_arrangements=["list", "pas", "cut", "twin"]))
@@ -373,22 +374,28 @@ def test_trace_says_which_packs_are_charged() -> None:
 
 def test_each_kind_of_scheme_is_said_in_words() -> None:
     schemes = {
-        "cap": {"kind": "drug_cost_cap", "label": "Cap", "drug_cost_cap_cycles": 2},
-        "start": {"kind": "free_start", "label": "Free start", "free_cycles": 2},
-        "cut": {"kind": "price_discount", "label": "Cut", "price_discount": 0.4},
-        "refund": {"kind": "response_refund", "label": "Refund", "response_by_cycle": 2, "p_response": 0.6},
+        "cap": {"kind": "drug_cost_cap", "drug": "lenalidomide", "label": "Cap", "drug_cost_cap_cycles": 2},
+        "start": {"kind": "free_start", "drug": "lenalidomide", "label": "Free start", "free_cycles": 2},
+        "cut": {"kind": "price_discount", "drug": "lenalidomide", "label": "Cut", "price_discount": 0.4},
+        "refund": {"kind": "response_refund", "drug": "lenalidomide", "label": "Refund", "response_by_cycle": 2},
+        "tiers": {
+            "kind": "tiered_discount",
+            "drug": "lenalidomide",
+            "label": "Tiers",
+            "tiers": [{"from_cycle": 3, "price_discount": 0.4}],
+        },
+        "most": {"kind": "total_cost_cap", "drug": "lenalidomide", "label": "Most", "most_paid": 9_000.0},
     }
-    settings = base().inputs.with_settings(schemes=schemes, price_arrangements=["list", *schemes]).settings
-    words = {name: [tables.charging(settings, name, cycle) for cycle in (1, 2)] for name in settings.price_arrangements}
+    words = {name: [tables.charging(Scheme.model_validate(terms), cycle) for cycle in (1, 2)] for name, terms in schemes.items()}
     assert words == {
-        "list": ["charged", "charged"],
         "cap": ["charged", "free"],
         "start": ["free", "charged"],
         "cut": ["charged less 40.0%", "charged less 40.0%"],
         "refund": ["charged; refunded without response", "charged"],
+        "tiers": ["charged", "charged less 40.0%"],
+        "most": ["charged up to the most paid for one person"] * 2,
     }
-    dispensed = base().inputs.with_settings(scheme_counts="dispensed").settings
-    assert tables.charging(dispensed, "pas", 26) == "free after 26 packs"
+    assert tables.charging(base().inputs.settings.schemes["pas"], 26, dispensed=True) == "free after 26 packs"
 
 
 # --- rounding and words ----------------------------------------------------------------------------------------------------
@@ -408,7 +415,7 @@ def test_rounding_follows_the_heading() -> None:
             "Value": [0.330174, 4_368.0],
         }
     )
-    assert tables.rounded(frame).to_numpy().tolist() == [
+    assert tables.rounded(frame, base().inputs.settings).to_numpy().tolist() == [
         ["a", "£89,848", "-£8,256", "3.820", "-0.891", "0.7%", "£42,822", "1,200", "0.330174"],
         ["b", "", "£0", "0.000", "0.000", "100.0%", "dominated", "3", "4,368"],
     ]
@@ -417,8 +424,8 @@ def test_rounding_follows_the_heading() -> None:
 
 def test_increments_take_the_unit_of_their_table() -> None:
     found = by_hand((10_000.4, 1.0), (60_000.6, 3.1234))
-    costs = tables.rounded(tables.costs_by_component_table(found, "list")).iloc[-1]
-    qalys = tables.rounded(tables.qalys_by_state_table(found)).iloc[-1]
+    costs = tables.rounded(tables.costs_by_component_table(found, "list"), found.inputs.settings).iloc[-1]
+    qalys = tables.rounded(tables.qalys_by_state_table(found), found.inputs.settings).iloc[-1]
     assert costs.tolist() == ["Total", "£60,001", "£10,000", "£50,000", "£50,000", "100%"]
     assert qalys.tolist() == ["Total", "3.123", "1.000", "2.123", "2.123", "100%"]
 
@@ -436,10 +443,10 @@ def test_every_table_rounds_to_text_without_nan() -> None:
         tables.status_counts(base().inputs),
         tables.against_source_table(base()),
         tables.trace_table(base(), INTERVENTION),
-        tables.settings_table(base().inputs.settings),
+        tables.settings_table(base().inputs),
     ]
     for frame in frames:
-        text = tables.rounded(frame)
+        text = tables.rounded(frame, base().inputs.settings)
         assert text.shape == frame.shape
         assert all(isinstance(cell, str) and cell != "nan" for cell in text.to_numpy().ravel())
 
@@ -456,16 +463,19 @@ def test_every_table_rounds_to_text_without_nan() -> None:
     ],
 )
 def test_icers_in_words(value: float, reading: str, words: str) -> None:
-    assert labels.icer_text(value, reading) == words
+    assert labels.icer_text(value, reading, base().inputs.settings) == words
 
 
 def test_every_name_of_the_model_has_words() -> None:
-    assert set(base().outcomes.costs["pas"]) <= set(labels.COMPONENTS)
-    assert set(base().trace) | set(base().outcomes.qalys) <= set(labels.STATES)
-    assert set(base().against_source["outcome"]) <= set(labels.OUTCOMES)
+    assert set(base().outcomes.costs["pas"]) <= set(base().inputs.component_labels)
+    assert set(base().trace) <= set(labels.STATES)
+    assert not any("_" in labels.outcome_label(str(name)) for name in base().against_source["outcome"])
     assert {parameter.distribution for parameter in base().inputs.parameters.values()} <= set(labels.DISTRIBUTIONS)
-    assert labels.component_label("stem_cell_transplant") == "Stem cell transplant"
     assert labels.arrangement_label(base().inputs.settings, "pas").startswith("Patient access scheme")
+    both = load_inputs("one_prior").settings
+    assert labels.arrangement_label(both, "both").startswith("Two schemes: ")
+    short = [labels.arrangement_short(both, name) for name in both.price_arrangements]
+    assert short == ["List price", "Lenalidomide scheme", "Bortezomib refund", "Two schemes"]
     assert labels.strategy_label(base().inputs.settings, COMPARATOR) == "Dexamethasone"
     assert labels.state_label("progression_free") == "Progression-free"
     assert labels.outcome_label("median_os") == "Median overall survival"

@@ -118,7 +118,7 @@ def test_tornado_says_how_many_parameters_change_the_decision(uncertain, figures
     changing = int(((ends > 0) != (base > 0)).any(axis=1).sum())
     assert changing
     assert f"{changing} of the {len(table)} parameters, alone, change" in figures["tornado"].sentence
-    assert labels.gbp(base) in figures["tornado"].sentence
+    assert labels.money(base, uncertain.one_way.inputs.settings) in figures["tornado"].sentence
 
 
 def with_ends(one_way, **columns):
@@ -143,7 +143,7 @@ def test_an_icer_that_is_no_price_of_a_qaly_is_words_in_its_row_and_not_a_bar(un
     figure = charts.tornado(found, "icer")
     bars, words = rows(figure, "bar", "outcome"), rows(figure, "text", "words")
     assert len(bars) == 6 and len(words) == 1
-    assert labels.in_pounds(reading) in words["words"].iloc[0]
+    assert labels.with_sign(reading, uncertain.one_way.inputs.settings) in words["words"].iloc[0]
     assert not set(words["row"]) & set(bars["row"])
     low_end, high_end = encoded(figure, "bar", "x")["scale"]["domain"]
     assert np.isfinite([low_end, high_end]).all() and high_end < 2 * bars["outcome"].max()
@@ -251,8 +251,8 @@ def test_what_is_worth_most_to_know_is_on_top_and_the_worthless_is_counted_only(
 
 def test_best_study_is_the_one_with_the_highest_net_benefit_not_the_largest(uncertain, figures):
     assert "£2.0 million, with 100 people in each group, after £1.0 million for the study" in figures["evsi"].sentence
-    point = rows(figures["evsi"], "point", "gbp")
-    assert point[["n", "gbp"]].to_numpy().tolist() == [[100, 2e6]]
+    point = rows(figures["evsi"], "point", "money")
+    assert point[["n", "money"]].to_numpy().tolist() == [[100, 2e6]]
     dear = uncertain.evsi.assign(study_cost=1e7, expected_net_benefit=uncertain.evsi["population_evsi"] - 1e7)
     assert charts.evsi(dear, uncertain.inputs).sentence.startswith("No study of the sizes shown is worth its cost")
 

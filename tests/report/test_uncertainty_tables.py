@@ -11,10 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import hemodel as hm
 from hemodel.analyses.global_sensitivity import INDICES
 from hemodel.report import labels, tables
 
 NET_BENEFIT = "incremental_net_monetary_benefit"
+
+
+def rounded(frame):
+    return tables.rounded(frame, hm.load_inputs("relapsed").settings)
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +35,8 @@ def frames(uncertain):
         "price": tables.price_table(u.price, u.settings),
         "evpi": tables.evpi_curve_table(u.evpi, u.settings),
         "evppi": tables.evppi_table(u.evppi, u.inputs, 5_000.0),
-        "evsi": tables.evsi_table(u.evsi),
-        "convergence": tables.convergence_table(u.convergence),
+        "evsi": tables.evsi_table(u.evsi, u.settings),
+        "convergence": tables.convergence_table(u.convergence, u.settings),
         "budget": tables.budget_table(u.budget, u.settings),
         "comparison": tables.comparison_table(u.comparison, u.settings),
     }
@@ -40,7 +45,7 @@ def frames(uncertain):
 
 def test_every_table_rounds_to_text_without_nan_or_a_variable_name(frames):
     for name, frame in frames.items():
-        text = tables.rounded(frame)
+        text = rounded(frame)
         assert text.shape == frame.shape, name
         assert not set(text.to_numpy().ravel()) & {"nan", "inf", "£nan", "£inf"}
         assert not any("_" in str(heading) for heading in frame.columns)
@@ -67,7 +72,7 @@ def test_a_row_without_two_ratios_has_words_and_no_swing(uncertain):
     found = tables.tornado_table(replace(uncertain.one_way, table=table), "icer")
     assert found.iloc[0, [4, 6]].tolist() == ["dominated", "not comparable"]
     assert found.iloc[1, 6] == pytest.approx(abs(table.loc[1, "icer_high"] - table.loc[1, "icer_low"]))
-    assert tables.rounded(found).iloc[0, 5].startswith("£")
+    assert rounded(found).iloc[0, 5].startswith("£")
 
 
 def test_grid_has_the_first_parameter_down_and_the_second_across(uncertain, frames):
@@ -110,11 +115,11 @@ def test_a_pack_price_says_how_much_it_is_off_the_list_price(uncertain):
 def test_a_parameter_that_never_changes_the_decision_has_no_number(frames):
     table = frames["drivers"]
     assert table["Decision changes at"].tolist() == [1.25, 0.44, 130.0, "none"]
-    assert tables.rounded(table)["Standard errors away"].tolist() == ["2.5", "-4.0", "30.0", ""]
+    assert rounded(table)["Standard errors away"].tolist() == ["2.5", "-4.0", "30.0", ""]
 
 
 def test_threshold_without_a_value_says_so_in_pounds(frames):
-    table = tables.rounded(frames["thresholds"])
+    table = rounded(frames["thresholds"])
     assert table["What"].tolist() == [
         "List price of the pack dispensed most, other strengths in proportion",
         "Utility after progression",
@@ -125,7 +130,7 @@ def test_threshold_without_a_value_says_so_in_pounds(frames):
 
 
 def test_probability_by_price_is_that_of_the_intervention(frames):
-    text = tables.rounded(frames["price"])
+    text = rounded(frames["price"])
     assert text.iloc[1].tolist() == ["£1,000", "£11,000", "50.0%", "100.0%"]
 
 
@@ -140,7 +145,7 @@ def test_evpi_stands_with_its_error_for_each_price(frames):
 
 def test_evppi_is_ordered_and_a_share_of_the_evpi(uncertain, frames):
     assert frames["evppi"]["EVPPI per person (£)"].tolist() == [900.0, 400.0, 0.2]
-    assert tables.rounded(frames["evppi"])["% of the EVPI"].tolist() == ["18%", "8%", "0%"]
+    assert rounded(frames["evppi"])["% of the EVPI"].tolist() == ["18%", "8%", "0%"]
     assert frames["evppi"].iloc[0, 0] == "Utility after progression and utility without progression"
     assert "% of the EVPI" not in tables.evppi_table(uncertain.evppi, uncertain.inputs)
     people = uncertain.evppi.assign(population_evppi=1e6)
@@ -148,17 +153,15 @@ def test_evppi_is_ordered_and_a_share_of_the_evpi(uncertain, frames):
 
 
 def test_study_and_convergence_are_in_people_pounds_and_percent(frames):
-    assert tables.rounded(frames["evsi"]).iloc[1].tolist() == [
-        *("100", "£300", "£12", "£400", "£3,000,000", "£1,000,000", "£2,000,000")
-    ]
-    row = tables.rounded(frames["convergence"]).iloc[1].tolist()
+    assert rounded(frames["evsi"]).iloc[1].tolist() == [*("100", "£300", "£12", "£400", "£3,000,000", "£1,000,000", "£2,000,000")]
+    row = rounded(frames["convergence"]).iloc[1].tolist()
     assert row == ["100", "-£11,000", "£2,000", "-£14,920", "-£7,080", "", "20.0%", "£1,600"]
 
 
 def test_indices_have_three_decimals_and_effects_are_pounds(uncertain, frames):
-    assert tables.rounded(frames["sobol"]).iloc[0].tolist()[1:] == ["0.500", "0.050", "0.500", "0.050"]
-    assert tables.rounded(frames["morris"])["Mean absolute effect (£)"].tolist() == ["£5,000", "£2,500", "£100"]
-    assert tables.rounded(frames["morris"])["Standard deviation of the effects (£)"].tolist() == ["", "£900", "£0"]
+    assert rounded(frames["sobol"]).iloc[0].tolist()[1:] == ["0.500", "0.050", "0.500", "0.050"]
+    assert rounded(frames["morris"])["Mean absolute effect (£)"].tolist() == ["£5,000", "£2,500", "£100"]
+    assert rounded(frames["morris"])["Standard deviation of the effects (£)"].tolist() == ["", "£900", "£0"]
     qalys = tables.global_table(uncertain.sensitivity("morris", "incremental_qalys"), uncertain.inputs)
     assert "Mean absolute effect" in qalys
 
@@ -171,7 +174,7 @@ def test_budget_has_a_row_of_totals_for_each_price(uncertain, frames):
     assert table["Year"].tolist() == ["Year 1", "Year 2", "Year 3", "Total, 3 years"] * 2
     impact = totals["Cost with (£)"] - totals["Cost without (£)"]
     assert impact.tolist() == totals["Budget impact (£)"].tolist()
-    assert tables.rounded(table)["People eligible"].iloc[0] == "2,000"
+    assert rounded(table)["People eligible"].iloc[0] == "2,000"
 
 
 def test_comparison_changes_are_against_the_base_case_of_the_same_population(frames):

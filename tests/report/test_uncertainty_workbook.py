@@ -96,10 +96,10 @@ def test_each_sheet_has_a_title_a_section_a_sentence_and_fits_a4(book, name):
     [
         ("One-way", "Parameter", lambda u: tables.tornado_table(u.one_way)),
         ("Decision drivers", "Parameter", lambda u: tables.drivers_table(u.drivers)),
-        ("Convergence", "Draws", lambda u: tables.convergence_table(u.convergence)),
+        ("Convergence", "Draws", lambda u: tables.convergence_table(u.convergence, u.settings)),
         ("EVPI", "Threshold (£/QALY)", lambda u: tables.evpi_curve_table(u.evpi, u.settings)),
         ("EVPPI", "Parameters known", lambda u: tables.evppi_table(u.evppi, u.inputs, 5_000.0)),
-        ("EVSI", "People in each group", lambda u: tables.evsi_table(u.evsi)),
+        ("EVSI", "People in each group", lambda u: tables.evsi_table(u.evsi, u.settings)),
         ("Budget impact", "Price arrangement", lambda u: tables.budget_table(u.budget, u.settings)),
         ("Populations", "Population", lambda u: tables.comparison_table(u.comparison, u.settings)),
         ("Global sensitivity", "Parameter", lambda u: tables.global_table(u.sensitivity("sobol"), u.inputs)),

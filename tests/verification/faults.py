@@ -26,15 +26,13 @@ from hemodel.cohort.sums import CycleSums
 from hemodel.decision import acceptability, incremental, information, intervals, severity
 from hemodel.evidence import amounts, distributions, draws, inputs, parameters, settings, vials
 from hemodel.evidence.correlations import Correlation
+from hemodel.evidence.folder import problem_names
 from hemodel.evidence.payoffs import Payoff
 from hemodel.evidence.settings import Settings
 from hemodel.survival import background, families
 from hemodel.survival import curves as survival_curves
 
 CYCLE_YEARS = 28 / 365.25
-
-
-KNOWN = ("relapsed", "maintenance", "first_line")
 
 
 @functools.cache
@@ -62,7 +60,7 @@ class Fault:
     @property
     def inputs(self):
         """Inputs with which the fault shows: those of a problem, over twelve years where nothing else is said."""
-        base = hm.load_inputs(self.problem) if self.problem in KNOWN else made_up_inputs(self.problem)
+        base = hm.load_inputs(self.problem) if self.problem in problem_names() else made_up_inputs(self.problem)
         return base.with_values(**self.values).with_settings(**({"horizon_years": 12.0} | self.settings))
 
 
@@ -699,6 +697,13 @@ FAULTS = {
             lambda f: lambda name, *given: f(name, *given) * (0.01 if name == "n_weight_spread" else 1.0),
         ),
         ("R28", "R17"),
+        problem="two_drugs",
+    ),
+    "size_not_used": Fault(
+        "The size that doses go by is written into the program",
+        "drugs",
+        names_changed(lambda name, x, _: 0 * x + 74.0 if name == "n_weight" else x),
+        ("I2",),
         problem="two_drugs",
     ),
     # rows

@@ -18,13 +18,16 @@ import hemodel as hm
 from hemodel.analyses import verification
 from hemodel.analyses.verification import CHECKS, COLUMNS, Subject, finding, subject, verify
 from hemodel.analyses.verification.findings import FAIL, NOT_APPLICABLE, PASS, REVIEW, VERDICTS
-from hemodel.cohort.model import adverse_events
 from hemodel.decision.information import InformationValue
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import LifeTable
+from hemodel.evidence.payoffs import Owner
 from hemodel.report import tables
 
 BY_ID = {check.id: check for check in CHECKS}
+spec = importlib.util.spec_from_file_location("made_up_for_checks", Path(__file__).parent.parent / "made_up.py")
+made_up = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(made_up)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,7 @@ def test_what_somebody_should_look_at_is_said(inputs, check):
 
 def test_adverse_events_without_a_price_are_to_be_looked_at(inputs):
     free = inputs
-    for event in adverse_events(inputs):
+    for event in {row.event for row in inputs.payoffs if row.event}:
         free = with_row(free, f"c_{event}", value=0.0, se=None, distribution="fixed")
     assert verdict("R19", free) == REVIEW
 
@@ -214,28 +217,42 @@ def test_other_structures_pass_too(settings, values):
 def test_the_second_count_shares_no_arithmetic_with_the_first():
     source = Path(verification.__file__).with_name("recount.py").read_text(encoding="utf-8")
     names = {node.module for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)}
-    assert {n for n in names if n and n.startswith("hemodel")} == {"hemodel.evidence.inputs", "hemodel.evidence.settings"}
+    assert {n for n in names if n and n.startswith("hemodel")} == {
+        "hemodel.evidence.inputs",
+        "hemodel.evidence.payoffs",
+        "hemodel.evidence.settings",
+    }
+    for computes in (".tree", ".value(", "price_of(", "takers", "schemes_in", "years_per"):
+        assert computes not in source
 
 
-def other_drugs(inputs, *strategies):
-    """The inputs with costs of other drugs in these strategies alone, which is allowed."""
-    row = replace(inputs.parameters["c_heparin"], value=123.0, se=30.0, low=None, high=None, distribution="gamma")
-    rows = {f"c_other_drugs_{s}": replace(row, name=f"c_other_drugs_{s}") for s in strategies}
-    return replace(inputs, parameters={**inputs.parameters, **rows})
+def with_costs_of(inputs, *strategies):
+    """The inputs with a row of costs for each of these strategies alone."""
+    like = next(row for row in inputs.payoffs if row.component == "thromboprophylaxis")
+    rows = [replace(like, component="other", owner=Owner("strategy", s)) for s in strategies]
+    return replace(inputs, payoffs=(*inputs.payoffs, *rows))
 
 
 @pytest.mark.parametrize("check", ["R5", "R6", "R7"])
 @pytest.mark.parametrize("strategies", [["dexamethasone"], ["lenalidomide_dexamethasone"]])
-def test_costs_of_other_drugs_in_one_strategy_alone_are_no_fault(inputs, check, strategies):
-    assert verdict(check, other_drugs(inputs, *strategies)) == PASS
+def test_costs_in_one_strategy_alone_are_no_fault(inputs, check, strategies):
+    assert verdict(check, with_costs_of(inputs, *strategies)) == PASS
 
 
 @pytest.mark.parametrize("check", ["R5", "R6", "R7"])
 def test_nor_are_they_in_a_strategy_without_drugs_or_in_two_of_three(check):
     maintenance, first_line = hm.load_inputs("maintenance"), hm.load_inputs("first_line")
-    assert verdict(check, other_drugs(maintenance, "no_maintenance")) == PASS
-    kept = {n: p for n, p in first_line.parameters.items() if n != "c_other_drugs_lenalidomide_dexamethasone_18_cycles"}
-    assert verdict(check, replace(first_line, parameters=kept)) == PASS
+    assert verdict(check, with_costs_of(maintenance, "no_maintenance")) == PASS
+    assert verdict(check, with_costs_of(first_line, *first_line.settings.strategy_names[:2])) == PASS
+
+
+@pytest.mark.parametrize("name", made_up.FOLDERS)
+def test_no_check_fails_on_appraisals_made_up(name, tmp_path):
+    """Other drugs, vials, schedules, schemes and arrangements; no drugs; no events; cycles of a week, a month, a year."""
+    table = verify(hm.load_inputs(made_up.made_up(name, tmp_path / name))).table.set_index("id")
+    assert table.loc[table["verdict"] == FAIL, "found"].to_dict() == {}
+    assert (table.loc["R28", "verdict"], table.loc["F8", "verdict"]) == (PASS, PASS)
+    assert (table.loc["I2", "verdict"] == PASS) == (name in ("two_drugs", "weekly", "monthly"))
 
 
 def test_a_drug_without_prophylaxis_and_disease_worse_than_any_life_table_are_linked_all_the_same(inputs):

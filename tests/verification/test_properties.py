@@ -8,11 +8,14 @@ The ordinary run makes up the same cases every time, so that what fails for one 
 tests/verification/test_properties.py makes up fifty times as many, and fresh ones in every run.
 """
 
+import importlib.util
 import io
 import os
 import sys
+import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -25,7 +28,7 @@ from hemodel import cli
 from hemodel.cohort import model
 from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws
-from hemodel.evidence.parameters import YEARS_PER
+from hemodel.evidence.folder import problem_names
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +39,12 @@ laws = settings(
     max_examples=MODEL_EXAMPLES, deadline=None, derandomize=TIMES == 1, database=None, suppress_health_check=list(HealthCheck)
 )
 commands = settings(laws, max_examples=COMMAND_EXAMPLES)
-INPUTS = {problem: hm.load_inputs(problem) for problem in ("relapsed", "maintenance", "first_line")}
+spec = importlib.util.spec_from_file_location("made_up_for_properties", Path(__file__).parent.parent / "made_up.py")
+made_up = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(made_up)
+INPUTS = {problem: hm.load_inputs(problem) for problem in problem_names()}
+with tempfile.TemporaryDirectory() as folder:
+    INPUTS |= {name: hm.load_inputs(made_up.made_up(name, Path(folder) / name)) for name in ("two_drugs", "observation")}
 SHORT = {"horizon_years": 6.0}
 
 
@@ -115,10 +123,17 @@ def cases(draw, problem=None, **fixed):
         "discount_rate_effects": draw(st.floats(0, 0.2)),
         "scheme_counts": draw(st.sampled_from(["calendar", "dispensed"])),
         "horizon_years": draw(st.floats(0.1, 8.0)),
+        "cycle_days": draw(st.sampled_from([7.0, 21.0, 28.0, 30.4375])),
+        "discounting": draw(st.sampled_from(["exact", "by_year"])),
         **{name: draw(values) for name, values in parts(inputs).items()},
     }
     durations = [draw(st.one_of(st.none(), st.integers(1, 80))) for _ in inputs.settings.strategies]
-    fixed_terms = [s.model_dump() | {"treatment_cycles": n} for s, n in zip(inputs.settings.strategies, durations, strict=True)]
+    fixed_terms = [
+        s.model_dump() | ({} if s.treatment_days else {"treatment_cycles": n})
+        for s, n in zip(inputs.settings.strategies, durations, strict=True)
+    ]
+    if any(s.schedules for s in inputs.settings.strategies):
+        chosen["scheme_counts"] = "calendar"
     chosen = agreed(chosen | fixed) | {"strategies": fixed_terms}
     scale = {
         p.name: draw(st.floats(1 / 3, 3))
@@ -132,6 +147,12 @@ def cases(draw, problem=None, **fixed):
     draws["p_male"] = np.array([draw(st.floats(0, 1))])
     draws["p_pack_dispensed"] = np.array([draw(st.floats(0, 1))])
     return inputs.with_settings(**chosen), draws
+
+
+def without(inputs, kind):
+    """Price arrangements without schemes of a kind."""
+    settings = inputs.settings
+    return [a for a in settings.price_arrangements if kind not in {s.kind for s in settings.schemes_in(a).values()}]
 
 
 def totals(found):
@@ -161,7 +182,7 @@ def test_a_dearer_pack_never_costs_less_and_costs_scale_with_all_prices(case, by
     assert (np.sign(by - 1) * step >= -1e-9 * np.abs(totals(base))).all()
     every = {n: x * by for n, x in draws.items() if n.startswith("c_")}
     after = model.evaluate(draws | every, inputs)
-    for a in base.price_arrangements:
+    for a in without(inputs, "total_cost_cap"):
         np.testing.assert_allclose(after.total_costs(a), by * base.total_costs(a), rtol=1e-11)
     np.testing.assert_array_equal(after.total_qalys, base.total_qalys)
 
@@ -184,38 +205,59 @@ def test_longer_curves_never_shorten_life(case, by):
     assert (after >= before * (1 - 1e-12)).all()
 
 
+def under(inputs, drug, schemes):
+    """The inputs with these schemes of a drug, each an arrangement of its own."""
+    named = {name: {"drug": drug, "label": name, **terms} for name, terms in schemes.items()}
+    return inputs.with_settings(schemes=named, arrangements={}, price_arrangements=["list", *named])
+
+
 @laws
-@given(cases(), st.lists(st.integers(1, 120), min_size=2, max_size=4, unique=True))
-def test_charges_grow_with_the_cap_up_to_the_list_price(case, caps):
+@given(cases(), st.lists(st.integers(1, 120), min_size=2, max_size=4, unique=True), st.integers(0, 5))
+def test_charges_grow_with_the_cap_up_to_the_list_price(case, caps, place):
     inputs, draws = case
-    caps = [*sorted(caps), inputs.settings.n_cycles + 1]
-    schemes = {f"k{cap}": {"kind": "drug_cost_cap", "label": "Cap", "drug_cost_cap_cycles": cap} for cap in caps}
-    found = model.evaluate(draws, inputs.with_settings(schemes=schemes, price_arrangements=["list", *schemes]))
-    charged = np.stack([found.costs[a]["lenalidomide"] for a in (*schemes, "list")])
+    drug = inputs.priced_drugs[place % len(inputs.priced_drugs)]
+    caps = [*sorted(caps), 10_000]
+    schemes = {f"k{cap}": {"kind": "drug_cost_cap", "drug_cost_cap_cycles": cap} for cap in caps}
+    found = model.evaluate(draws, under(inputs, drug, schemes))
+    charged = np.stack([found.costs[a][drug] for a in (*schemes, "list")])
     assert (np.diff(charged[:-2], axis=0) >= -1e-12 * charged[-1]).all()
     np.testing.assert_allclose(charged[-2], charged[-1], rtol=1e-12)
+    running = {row.component for row in inputs.payoffs if row.owner.kind == "scheme"}
     for a in schemes:
-        for c in set(found.costs[a]) - {"lenalidomide", "later_lenalidomide", "scheme_running"}:
+        for c in set(found.costs[a]) - {drug, "later_lenalidomide"} - running:
             np.testing.assert_array_equal(found.costs[a][c], found.costs["list"][c])
 
 
 @laws
-@given(cases(scheme_counts="calendar", also_counted=[]), st.integers(1, 60), st.floats(0, 1), st.floats(0, 1))
-def test_schemes_are_between_nothing_and_the_list_price(case, cycles, share, response):
+@given(
+    cases(scheme_counts="calendar", also_counted=[]),
+    st.integers(1, 60),
+    st.floats(0, 1),
+    st.floats(10, 1e5),
+    st.integers(0, 5),
+)
+def test_schemes_are_between_nothing_and_the_list_price(case, cycles, share, most, place):
     inputs, draws = case
+    drug = inputs.priced_drugs[place % len(inputs.priced_drugs)]
+    tiers = [{"from_cycle": 1, "price_discount": share / 2}, {"from_cycle": cycles + 1, "price_discount": share}]
     schemes = {
-        "cap": {"kind": "drug_cost_cap", "label": "Cap", "drug_cost_cap_cycles": cycles},
-        "free": {"kind": "free_start", "label": "Free", "free_cycles": cycles},
-        "off": {"kind": "price_discount", "label": "Off", "price_discount": share},
-        "refund": {"kind": "response_refund", "label": "Refund", "response_by_cycle": cycles, "p_response": response},
+        "cap": {"kind": "drug_cost_cap", "drug_cost_cap_cycles": cycles},
+        "free": {"kind": "free_start", "free_cycles": cycles},
+        "off": {"kind": "price_discount", "price_discount": share},
+        "tiers": {"kind": "tiered_discount", "tiers": tiers},
     }
-    found = model.evaluate(draws, inputs.with_settings(schemes=schemes, price_arrangements=["list", *schemes]))
-    drug = {a: found.costs[a]["lenalidomide"] for a in found.costs}
+    if all(f"p_response_{s.name}" in inputs.parameters for s in inputs.settings.strategies if drug in s.drugs):
+        schemes["refund"] = {"kind": "response_refund", "response_by_cycle": cycles}
+    if inputs.settings.drugs[drug].dispensed is None:
+        schemes["most"] = {"kind": "total_cost_cap", "most_paid": most}
+    found = model.evaluate(draws, under(inputs, drug, schemes))
+    paid = {a: found.costs[a][drug] for a in found.costs}
     for a in schemes:
-        assert (drug[a] >= -1e-9).all()
-        assert (drug[a] <= drug["list"] * (1 + 1e-12)).all()
-    np.testing.assert_allclose(drug["cap"] + drug["free"], drug["list"], rtol=1e-12, atol=1e-9)
-    np.testing.assert_allclose(drug["off"], (1 - share) * drug["list"], rtol=1e-12, atol=1e-12)
+        assert (paid[a] >= -1e-9).all()
+        assert (paid[a] <= paid["list"] * (1 + 1e-12)).all()
+    np.testing.assert_allclose(paid["cap"] + paid["free"], paid["list"], rtol=1e-12, atol=1e-9)
+    np.testing.assert_allclose(paid["off"], (1 - share) * paid["list"], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(paid["tiers"], (1 - share / 2) * paid["cap"] + (1 - share) * paid["free"], rtol=1e-11, atol=1e-9)
 
 
 @laws
@@ -260,6 +302,7 @@ def test_a_draw_does_not_know_its_neighbours(case, place):
 def test_a_higher_rate_never_makes_more_of_what_comes_later(case, one, other):
     inputs, draws = case
     low, high = sorted((one, other))
+    inputs = inputs.with_settings(price_arrangements=without(inputs, "response_refund"))
     few, many = (
         totals(model.evaluate(draws, inputs.with_settings(discount_rate_costs=r, discount_rate_effects=r))) for r in (high, low)
     )
@@ -283,7 +326,7 @@ def test_no_scheme_costs_more_than_the_list_price_and_its_running(case):
     inputs, draws = case
     found = model.evaluate(draws, inputs)
     for a in found.price_arrangements:
-        most = found.total_costs("list") + draws["c_scheme_per_patient"] * (a != "list")
+        most = found.total_costs("list") + 3 * draws["c_scheme_per_patient"] * (a != "list")
         assert (found.total_costs(a) <= most * (1 + 1e-12)).all()
 
 
@@ -326,7 +369,7 @@ def test_the_same_time_in_another_unit_changes_nothing(case, unit):
         if p.unit in ("weeks", "months", "days", "years") and n.startswith(("median_", "d_"))
     }
     told = MappingProxyType({**inputs.parameters, **{n: replace(p, unit=unit) for n, p in times.items()}})
-    same = {n: draws[n] * (YEARS_PER[p.unit] / YEARS_PER[unit]) for n, p in times.items()}
+    same = {n: draws[n] * (inputs.settings.years_per(p.unit) / inputs.settings.years_per(unit)) for n, p in times.items()}
     assert len(times) >= 4
     one, other = (
         totals(model.evaluate(d, i)) for d, i in ((draws, inputs), (type(draws)(draws | same), replace(inputs, parameters=told)))
@@ -343,7 +386,7 @@ def test_costs_are_the_sum_of_what_each_drug_and_service_costs_alone(case, rando
     nothing = np.zeros(1)
     one, other = ({n: nothing for n in prices if (n in some) == kept} for kept in (True, False))
     whole, first, second = (model.evaluate(type(draws)(d), inputs) for d in (draws, draws | one, draws | other))
-    for a in whole.price_arrangements:
+    for a in without(inputs, "total_cost_cap"):
         np.testing.assert_allclose(first.total_costs(a) + second.total_costs(a), whole.total_costs(a), rtol=1e-11, atol=1e-9)
 
 

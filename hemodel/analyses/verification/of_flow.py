@@ -89,7 +89,7 @@ def everybody_dies(subject: Subject) -> Finding:
     """F6: mortality is made extreme."""
     changes = subject.medians("pfs", 1e-4) | subject.medians("os", 1e-4) | subject.all_strategies("r_death_progressed", 1e5)
     changes |= subject.all_strategies("shape_pfs", 1.0) | subject.all_strategies("shape_os", 1.0)
-    settings: dict[str, Any] = {**PLAIN, "utility_age_adjustment": "none", "horizon_years": 1.0}
+    settings: dict[str, Any] = {**PLAIN, "utility_age_adjustment": "none", "horizon_years": max(1.0, 3 * subject.dt)}
     seen, found = subject.follow(changes, subject.own_curves, **settings), subject.run(changes, subject.own_curves, **settings)
     alive = float((1 - seen["dead"][2]).max())
     at_most = 2.05 * subject.dt

@@ -150,7 +150,9 @@ def medians_met(subject: Subject) -> Finding:
     changes = subject.medians("pfs", HALF_TIME * subject.dt) | subject.all_strategies("ratio_pfs_to_ttp", 1e-9)
     changes |= subject.all_strategies("shape_pfs", 1.2) | {"age_start": YOUNG}
     inputs = replace(subject.inputs, life_table=nobody_dies(subject.inputs.life_table))
-    seen = subject.follow(changes, inputs, horizon_years=1.0, progression_shape="pfs", structure="state_transition")
+    seen = subject.follow(
+        changes, inputs, horizon_years=max(1.0, 13 * subject.dt), progression_shape="pfs", structure="state_transition"
+    )
     return equal(seen["progression_free"][HALF_TIME], 0.5, 1e-9, to="one half at the median, set at six cycles")
 
 
@@ -181,7 +183,7 @@ def rates(subject: Subject) -> Finding:
     changes: dict[str, ArrayLike] = dict.fromkeys(subject.all_strategies("r_death_progressed", 1.0), rate)
     changes |= subject.medians("pfs", 1e-6) | subject.all_strategies("ratio_pfs_to_ttp", 1.0)
     changes |= subject.all_strategies("shape_pfs", 1.0) | {"age_start": YOUNG}
-    progressed = subject.follow(changes, subject.undying, **PLAIN, horizon_years=0.5)["progressed"]
+    progressed = subject.follow(changes, subject.undying, **PLAIN, horizon_years=max(0.5, 3 * subject.dt))["progressed"]
     back = -np.log(progressed[2] / progressed[1]) / subject.dt
     return equal(back, np.broadcast_to(rate, back.shape), 1e-9, to="the rate that was put in")
 

@@ -230,7 +230,7 @@ def second_seed(subject: Subject) -> Finding:
         for x, y in ((one.costs[a], other.costs[a]), (one.qalys, other.qalys)):
             error = np.sqrt((x.var(axis=1) + y.var(axis=1)) / subject.n_draws)
             worst = max(worst, float((np.abs(x.mean(axis=1) - y.mean(axis=1)) / error).max()))
-        for threshold in subject.inputs.settings.thresholds_gbp:
+        for threshold in subject.inputs.settings.threshold_values:
             choices.append(len({int(p.net_benefit(a, threshold).mean(axis=0).argmax()) for p in (one, other)}) == 1)
     verdict = FAIL if worst > ERRORS else PASS if all(choices) else REVIEW
     found = (
@@ -365,7 +365,7 @@ def every_parameter_moves_something(subject: Subject) -> Finding:
     settings, around = subject.inputs.settings, _nothing_nought(subject)
     no_end = [s.model_dump() | {"treatment_cycles": None} for s in settings.strategies]
     all_given: dict[str, object] = {"strategies": no_end, "stop_at_response_cycle": None}
-    all_given |= {"horizon_years": max(3.0, settings.horizon_years)}  # long enough for everything to happen
+    all_given |= {"horizon_years": max(3.0, 13 * subject.dt, settings.horizon_years)}  # long enough for everything to happen
     if settings.post_progression_clock_cycles is not None:
         all_given["post_progression_clock_cycles"] = 2
     idle = _stuck(subject, _stuck(subject, sorted(subject.read), subject.base, {}), around, {})

@@ -277,6 +277,17 @@ def charged_share(terms: Scheme | None, cycle: Index, q: Array, counts: str) -> 
     return within if kind == "drug_cost_cap" else 1 - within
 
 
+def share_below(most: float, price: Array, q: Array) -> Array:
+    """Share of the price of each pack in turn that is paid under a cap on money, (pack, draw), each had with probability q before."""
+    share = np.ones_like(price)
+    for turn, worth in enumerate(price):
+        had = np.arange(turn + 1)[:, None]
+        left = np.divide(most - had * worth, worth, out=np.ones((turn + 1, len(worth))), where=worth > 0)
+        before = np.diff(special.bdtr(np.arange(turn + 1.0)[:, None], turn, q), axis=0, prepend=0.0)
+        share[turn] = _summed(before * np.clip(left, 0.0, 1.0))
+    return share
+
+
 def packs(ledger: Ledger, row: Payoff, terms: Scheme | None, rate: float) -> Array:
     """What a row about packs or givings of a drug comes to, charged under a scheme where it is about those, (strategy, draw)."""
     settings, cost = ledger.inputs.settings, np.zeros(ledger.shape)
@@ -292,8 +303,7 @@ def packs(ledger: Ledger, row: Payoff, terms: Scheme | None, rate: float) -> Arr
         if row.measure.kind == "pack":
             share = ((number + 1 >= row.measure.first) & (number + 1 <= (row.measure.last or np.inf)))[:, None].astype(np.float64)
         elif most is not None and price is not None:
-            had = np.arange(len(cycle))[:, None] * price[cycle]
-            share = np.clip(np.divide(most - had, price[cycle], out=np.ones_like(had), where=price[cycle] > 0), 0.0, 1.0)
+            share = share_below(most, price[cycle], q)
         cost[i] = _summed(ledger.discount(rate, cycle * ledger.dt)[:, None] * worth * share)
         if terms is not None and terms.response_by_cycle is not None:
             early = _summed(np.where(number[:, None] < terms.response_by_cycle, worth, 0.0))
@@ -304,14 +314,16 @@ def packs(ledger: Ledger, row: Payoff, terms: Scheme | None, rate: float) -> Arr
 
 def charged_later(ledger: Ledger, row: Payoff, terms: Scheme | None, rate: float) -> Array:
     """What is charged for packs of a drug in the line after progression: within or beyond the scheme's cycles of that line."""
-    names = [n for n in ledger.trace if n.startswith("later_line_") and not n.endswith("_later")]
-    cycles = None if terms is None else terms.drug_cost_cap_cycles or terms.free_cycles
-    name = names[0] if cycles is None else f"later_line_{cycles}"
-    within, beyond = (ledger.bought(n, rate) for n in (name, f"{name}_later"))
-    paid = {"drug_cost_cap": (1.0, 0.0), "free_start": (0.0, 1.0)}.get(terms.kind if terms else "", (1.0, 1.0))
-    off = 1 - (terms.price_discount or 0.0) if terms else 1.0
+    windows = [int(n.split("_")[2]) for n in ledger.trace if n.startswith("later_line_") and not n.endswith("_later")]
+    first = f"later_line_{windows[0]}"
+    everything = ledger.bought(first, rate) + ledger.bought(f"{first}_later", rate)
+    cycle, charged, before = 0, np.zeros_like(everything), np.zeros_like(everything)
+    for window in [*sorted(windows), None]:
+        share = charged_share(terms, np.array([cycle]), ledger.draws["age_start"], "calendar")
+        upto = everything if window is None else ledger.bought(f"later_line_{window}", rate)
+        charged, before, cycle = charged + share * (upto - before), upto, window or cycle
     q = np.array([ledger.dispensed(row.owner.name, who) for who in ledger.inputs.settings.strategies])
-    return q * ledger.worth(row) * off * (paid[0] * within + paid[1] * beyond)
+    return q * ledger.worth(row) * charged
 
 
 def measured(ledger: Ledger, row: Payoff, rate: float) -> Array:

@@ -194,7 +194,7 @@ class Subject:
     def with_clock(self, cycles: int) -> Inputs:
         """As `undying`, with a clock after progression, whether or not the inputs have one, and no more of the model than it needs."""
         terms = self.with_settings(self.undying, **PLAIN, structure="state_transition", treatment_until="progression")
-        terms = terms.with_settings(horizon_years=1.0, post_progression_clock_cycles=cycles)
+        terms = terms.with_settings(horizon_years=max(1.0, 13 * self.dt), post_progression_clock_cycles=cycles)
         ratio = Parameter("hr_death_after_clock", "", "ratio", 1.0, None, None, None, "fixed", "", "", "assumed", "none", "")
         return replace(terms, parameters={ratio.name: ratio} | dict(terms.parameters))
 

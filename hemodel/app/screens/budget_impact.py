@@ -16,7 +16,7 @@ def draw() -> None:
     page("Budget impact", "What would the health service pay in each of the next years, beyond what it pays now?")
     found = results.budget(inputs, chosen_intervention(inputs.settings, "budget_strategy"))
     figure(charts.budget(found.table, inputs.settings))
-    table(tables.budget_table(found.table, inputs.settings), "Budget impact by year", tables.BUDGET_FOOTER)
+    table(tables.budget_table(found.table, inputs.settings), inputs.settings, "Budget impact by year", tables.BUDGET_FOOTER)
     uptake = [f"{labels.percent(inputs.parameters[f'p_uptake_year_{y}'].value, 0)} in year {y}" for y in range(1, 6)]
     eligible = inputs.parameters["n_eligible"]
     st.caption(

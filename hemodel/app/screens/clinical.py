@@ -33,10 +33,14 @@ def draw() -> None:
     traces = [charts.cohort_trace(base.trace, settings, strategy) for strategy in settings.strategy_names]
     figures(traces, narrow=True)
     figure(charts.share_on_treatment(base.trace["on_treatment"], settings, base.inputs.settings.with_drugs))
-    table(tables.against_source_table(base), "Model against source", tables.AGAINST_SOURCE_FOOTER)
+    table(tables.against_source_table(base), settings, "Model against source", tables.AGAINST_SOURCE_FOOTER)
     with st.expander("Where people are at the start of every year"):
         for strategy in settings.strategy_names:
-            table(_years(base, strategy), f"Of 1,000 people, {labels.in_sentence(labels.strategy_label(settings, strategy))}")
+            table(
+                _years(base, strategy),
+                settings,
+                f"Of 1,000 people, {labels.in_sentence(labels.strategy_label(settings, strategy))}",
+            )
         st.caption(plain("People per 1,000. Every cycle is in the workbook, on the sheet Trace."))
     _own_data(shown)
 
@@ -108,7 +112,12 @@ def _own_data(shown: Screen) -> None:
     best = fits.best.family.name
     figure(fitted_curves(fits.curves(), best, unit))
     figure(fitted_curves(fits.curves(), best, unit, what="hazard"))
-    table(_fit_table(fits), "Fits, the lowest AIC first", "AIC and BIC: lower is better. Landmarks: share without the event.")
+    table(
+        _fit_table(fits),
+        settings,
+        "Fits, the lowest AIC first",
+        "AIC and BIC: lower is better. Landmarks: share without the event.",
+    )
     for family, reason in fits.refused.items():
         st.caption(plain(f"{labels.words(family)} could not be fitted: {reason}"))
     left, right = st.columns([3, 2], vertical_alignment="bottom")

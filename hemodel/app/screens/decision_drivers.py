@@ -18,15 +18,15 @@ def draw() -> None:
     arrangement = chosen_price(settings, "drivers_price")
     threshold = st.segmented_control(
         "Threshold per QALY",
-        settings.thresholds_gbp,
-        default=settings.thresholds_gbp[1],
+        settings.threshold_values,
+        default=settings.threshold_values[-1],
         required=True,
-        format_func=labels.gbp,
+        format_func=lambda value: labels.money(value, settings),
         key=f"drivers_threshold/{settings.thresholds}",
     )
     found = results.drivers(inputs, arrangement, float(threshold))
     figure(charts.decision_drivers(found, inputs, price_arrangement=arrangement, threshold=float(threshold)))
-    table(tables.drivers_table(found), "Where each input, alone, changes the decision", tables.DRIVERS_FOOTER)
+    table(tables.drivers_table(found), settings, "Where each input, alone, changes the decision", tables.DRIVERS_FOOTER)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def draw() -> None:
     landscape()
     _changed(shown)
     _upload(shown)
-    table(tables.status_counts(inputs), "How many inputs have been checked against their source")
+    table(tables.status_counts(inputs), inputs.settings, "How many inputs have been checked against their source")
     frame = tables.parameter_table(inputs)
     parameters = list(inputs.parameters.values())
     frame.insert(1, "Changed", [_was(shown, name) for name in frame["Name"]])
@@ -43,13 +43,13 @@ def draw() -> None:
         rows = frame[(groups == group) & chosen].reset_index(drop=True)
         if len(rows):
             with st.expander(f"{plain(group.capitalize())} ({len(rows)})"):
-                table(rows.drop(columns=["Name", "Used in this run"]), f"Inputs: {group}", heading=False)
+                table(rows.drop(columns=["Name", "Used in this run"]), inputs.settings, f"Inputs: {group}", heading=False)
     idle = frame.loc[frame["Used in this run"] == "no", "Parameter"]
     if len(idle):
         with st.expander(f"Not read by a run with these settings, though others may rest on them ({len(idle)})"):
             st.markdown("\n".join(f"- {plain(label)}" for label in idle))
     st.caption("What the sources S1, S2, ... are is on the page Documentation.")
-    table(tables.settings_table(inputs.settings), "Choices about the model")
+    table(tables.settings_table(inputs), inputs.settings, "Choices about the model")
 
 
 def _was(shown: Screen, name: str) -> str:
@@ -112,7 +112,7 @@ def _upload(shown: Screen) -> None:
         if not found:
             st.info("The sheet holds the values that are there already.")
             return
-        table(choices.differences(shown.chosen, after), "What the sheet changes")
+        table(choices.differences(shown.chosen, after), shown.inputs.settings, "What the sheet changes")
         if st.button("Put these values in place", type="primary", key="confirm_upload"):
             sidebar.take_over(edits)
             st.rerun()

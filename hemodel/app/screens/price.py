@@ -18,11 +18,16 @@ def draw() -> None:
     inputs = screen().inputs
     settings = inputs.settings
     page("Price", "What cap on the charged cycles, discount, or price of a pack meets the threshold?")
+    if not inputs.priced_drugs:
+        st.info("No drug of this problem has a price of its own.")
+        return
+    drug = labels.drugs_label(settings, inputs.priced_drugs[:1])
     strategy = chosen_intervention(settings, "price_strategy")
     arrangement = chosen_price(settings, "price_price")
     found = tables.threshold_table(results.thresholds(inputs, arrangement, strategy), inputs)
     table(
-        found.drop(columns=["Searched from", "Searched to"]),  # the result says it where it matters
+        found.drop(columns=["Searched from", "Searched to"]),
+        settings,  # the result says it where it matters
         f"Price that meets each threshold. {labels.arrangement_label(settings, arrangement)}",
         tables.THRESHOLD_FOOTER,
     )
@@ -35,12 +40,13 @@ def draw() -> None:
     grid = results.caps_and_discounts(inputs, strategy)
     figure(cap_and_discount(grid, inputs, strategy))
     st.caption(
-        "In each cell the ICER in thousands of pounds per QALY gained. Cells in the colour of the strategy are below the upper "
+        f"In each cell the ICER in thousands of {labels.in_words(settings.currency)} per QALY gained. "
+        "Cells in the colour of the strategy are below the upper "
         "threshold. The discount is on the list price of every strength, and counts before the cap; no "
         "other scheme is in it."
     )
     with st.expander("The numbers"):
-        table(price_map_table(grid), "ICER (£/QALY) by discount and charged cycles")
+        table(price_map_table(grid, settings), settings, f"ICER ({settings.sign}/QALY) by discount and charged cycles")
     try:
         prices = results.prices(inputs)[arrangement]
     except InputError as error:
@@ -49,9 +55,9 @@ def draw() -> None:
     figure(charts.price_and_probability(prices, inputs, price_arrangement=arrangement))
     with st.expander("Probability by price, in numbers"):
         every_other = prices["pack_price"].isin(prices["pack_price"].unique()[::2])
-        table(tables.price_table(prices[every_other], settings), "Price and probability", tables.PRICE_FOOTER)
+        table(tables.price_table(prices[every_other], settings), settings, "Price and probability", tables.PRICE_FOOTER)
     if len(tables.interventions(settings)) > 1:
-        st.caption(plain("Prices of all strategies with lenalidomide move together."))
+        st.caption(plain(f"Prices of all strategies with {drug} move together."))
 
 
 def _among_all(inputs: Inputs, arrangement: str, strategy: str) -> None:

@@ -19,10 +19,10 @@ def draw() -> None:
     page("Results", "What does each strategy cost and give, and where do the differences come from?")
     for arrangement in settings.price_arrangements:
         name = labels.arrangement_label(settings, arrangement)
-        table(tables.base_case_table(base, arrangement), f"Fully incremental analysis. {name}")
+        table(tables.base_case_table(base, arrangement), settings, f"Fully incremental analysis. {name}")
     st.caption(plain(tables.BASE_CASE_FOOTER))
     if len(settings.price_arrangements) > 1:
-        table(tables.pas_impact_table(base), "What the price arrangements do to the ICER", tables.PAS_IMPACT_FOOTER)
+        table(tables.pas_impact_table(base), settings, "What the price arrangements do to the ICER", tables.PAS_IMPACT_FOOTER)
     figure(charts.costs_by_component({a: base.costs_by_component(a) for a in settings.price_arrangements}, settings))
     st.markdown("#### Where the differences come from")
     arrangement = chosen_price(settings, "results_price")
@@ -30,10 +30,10 @@ def draw() -> None:
     discounted = st.toggle("Discounted", value=True, key="results_discounted")
     how = "discounted" if discounted else "undiscounted"
     choice: Any = {"strategy": strategy, "discounted": discounted}
-    table(tables.costs_by_component_table(base, arrangement, **choice), f"Costs by component, {how}")
-    table(tables.costs_by_state_table(base, arrangement, **choice), f"Costs by health state, {how}")
-    table(tables.qalys_by_state_table(base, **choice), f"QALYs by health state, {how}")
-    table(tables.life_years_by_state_table(base, **choice), f"Life years by health state, {how}")
+    table(tables.costs_by_component_table(base, arrangement, **choice), settings, f"Costs by component, {how}")
+    table(tables.costs_by_state_table(base, arrangement, **choice), settings, f"Costs by health state, {how}")
+    table(tables.qalys_by_state_table(base, **choice), settings, f"QALYs by health state, {how}")
+    table(tables.life_years_by_state_table(base, **choice), settings, f"Life years by health state, {how}")
     x, y = (labels.strategy_label(settings, name) for name in (strategy, settings.comparator))
     st.caption(plain(f"X: {x}. Y: {y}. {tables.DISAGGREGATED_FOOTER} {tables.ROUNDING_NOTE}"))
 

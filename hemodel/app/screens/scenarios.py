@@ -13,6 +13,8 @@ from hemodel.app import background, results, sharing, sidebar
 from hemodel.app.show import chosen_intervention, explain, figure, page, plain, plain_name, table
 from hemodel.app.sidebar import Screen, screen
 from hemodel.errors import InputError
+from hemodel.evidence.inputs import Inputs, inputs_of
+from hemodel.evidence.zipped import unzipped, zipped
 from hemodel.report import charts, labels, tables
 from hemodel.report.charts.difference import difference, difference_shown, difference_table
 
@@ -41,10 +43,10 @@ def _side_by_side(shown: Screen) -> None:
     reasons = pd.DataFrame()
     for arrangement in settings.price_arrangements:
         whole = tables.scenario_table(found, arrangement)
-        table(whole.drop(columns="Why"), f"Scenarios. {labels.arrangement_label(settings, arrangement)}")
+        table(whole.drop(columns="Why"), settings, f"Scenarios. {labels.arrangement_label(settings, arrangement)}")
         reasons = whole[["Scenario", "Why"]] if arrangement == settings.price_arrangements[0] else reasons
     st.caption(plain(tables.SCENARIO_FOOTER))
-    table(reasons.drop_duplicates(ignore_index=True), "Why a committee should see each scenario")
+    table(reasons.drop_duplicates(ignore_index=True), settings, "Why a committee should see each scenario")
     if found.not_applicable:
         st.caption(f"{len(found.not_applicable)} scenarios are left out: their numbers hold for other populations only.")
 
@@ -72,7 +74,7 @@ def _two(shown: Screen) -> None:
             key=f"two_price/{'/'.join(shared)}",
         )
     rows = [_row(mark, name, result, arrangement, strategy) for mark, name, result in (("A", a, first), ("B", b, second))]
-    table(pd.DataFrame(rows), "A against B", tables.BASE_CASE_FOOTER)
+    table(pd.DataFrame(rows), shown.inputs.settings, "A against B", tables.BASE_CASE_FOOTER)
     apart = difference_table(first, second, (arrangement, arrangement), strategy)
     if not apart["difference"].any():
         st.info(
@@ -81,21 +83,21 @@ def _two(shown: Screen) -> None:
         return
     figure(difference(apart, second, strategy))
     for kind, name in (("costs", "Incremental costs by component"), ("qalys", "Incremental QALYs by state")):
-        table(difference_shown(apart, kind), f"{name}, discounted")
+        table(difference_shown(apart, kind, second.inputs.settings), shown.inputs.settings, f"{name}, discounted")
     st.caption(
         plain(f"Increments of {labels.in_sentence(labels.strategy_label(shown.inputs.settings, strategy))} over the comparator.")
     )
 
 
 def _row(mark: str, name: str, result: BaseCase, arrangement: str, strategy: str) -> dict[str, object]:
-    rows = result.table
+    rows, settings = result.table, result.inputs.settings
     row = rows[(rows["price_arrangement"] == arrangement) & (rows["strategy"] == strategy)].to_dict("records")[0]
     return {
         "Scenario": f"{mark}: {name}",
-        "Incremental costs (£)": row["incremental_costs"],
+        f"Incremental costs ({settings.sign})": row["incremental_costs"],
         "Incremental LYG": row["incremental_life_years"],
         "Incremental QALYs": row["incremental_qalys"],
-        "ICER (£/QALY)": labels.icer_text(float(row["icer"]), str(row["reading"])),
+        f"ICER ({settings.sign}/QALY)": labels.icer_text(float(row["icer"]), str(row["reading"]), settings),
     }
 
 
@@ -136,9 +138,7 @@ def _travel(shown: Screen) -> None:
     )
     if uploaded is not None:
         try:
-            found = sharing.read_scenario(
-                plain_name(uploaded.name), uploaded.getvalue(), inputs.settings.problem, inputs.population
-            )
+            found = sharing.read_scenario(plain_name(uploaded.name), uploaded.getvalue(), inputs)
             results.base_case(found)
         except InputError as error:
             explain(error)
@@ -151,6 +151,40 @@ def _travel(shown: Screen) -> None:
     address = (st.context.url or "").partition("?")[0].removesuffix("scenarios").rstrip("/") + "/"
     st.code(f"{address}?{urlencode(sharing.link_query(inputs, shown.edits))}", language=None, wrap_lines=True)
     st.caption("It opens the same inputs for whoever runs this app at the same address.")
+    _own_problem(inputs)
+
+
+def _own_problem(inputs: Inputs) -> None:
+    """A decision problem as a zip: the one shown saved, one of one's own opened."""
+    st.markdown("#### A decision problem of your own")
+    st.caption(
+        "All files of the problem that is shown, to change and to open again here. What was changed by hand is not in them."
+    )
+    st.download_button(
+        "Save the folder of this problem (.zip)",
+        data=lambda: zipped(inputs.folder),
+        file_name=f"{inputs.settings.problem}.zip",
+        mime="application/zip",
+        on_click="ignore",
+        key="save_folder",
+    )
+    uploaded = st.file_uploader(
+        "A folder with settings.toml, parameters.csv and the files beside them (.zip). It is kept for this session alone.",
+        type=["zip"],
+        max_upload_size=5,
+        key=f"load_folder/{st.session_state.get('choices_round', 0)}",
+    )
+    if uploaded is None:
+        return
+    try:
+        found = inputs_of(unzipped(plain_name(uploaded.name), uploaded.getvalue()))
+        results.base_case(found)
+    except InputError as error:
+        explain(error)
+        st.info("Nothing was changed.")
+    else:
+        sidebar.take_over_folder(found)
+        st.rerun()
 
 
 def _told(where: str, missing: list[str]) -> None:
@@ -176,7 +210,9 @@ def _populations(shown: Screen) -> None:
         for _, rows in found.groupby(["population", "strategy"], sort=False):
             figure(charts.comparison(rows, settings))
         with st.expander("The numbers"):
-            table(tables.comparison_table(found, settings), "Every scenario in every population", tables.COMPARISON_FOOTER)
+            table(
+                tables.comparison_table(found, settings), settings, "Every scenario in every population", tables.COMPARISON_FOOTER
+            )
 
 
 if __name__ == "__main__":

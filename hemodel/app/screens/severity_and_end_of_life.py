@@ -10,6 +10,7 @@ from hemodel.app import results
 from hemodel.app.show import page, plain, table
 from hemodel.app.sidebar import screen
 from hemodel.evidence.rules import load_rules
+from hemodel.evidence.settings import Settings
 from hemodel.report import labels, tables
 
 
@@ -18,17 +19,24 @@ def draw() -> None:
     inputs = screen().inputs
     found = run_modifiers(results.base_case(inputs))
     page("Severity and end of life", "Does the condition earn a higher weight, and what does that do to the decision?")
-    table(_shortfall(found), "Severity: QALY shortfall with current treatment", "NICE's manual, sections 6.2.12 to 6.2.21.")
+    table(
+        _shortfall(found),
+        inputs.settings,
+        "Severity: QALY shortfall with current treatment",
+        "NICE's manual, sections 6.2.12 to 6.2.21.",
+    )
     st.markdown(plain(found.severity.reading))
-    table(_weighted(found), "The decision with and without the severity weight", tables.NET_HEALTH_BENEFIT_FOOTER)
+    table(
+        _weighted(found), inputs.settings, "The decision with and without the severity weight", tables.NET_HEALTH_BENEFIT_FOOTER
+    )
     st.caption("The weight multiplies the incremental QALYs; dividing the ICER by it is the same at every threshold.")
     rule = load_rules()
-    table(_rule(), "The rule", f"Source {rule.severity.source}, {rule.severity.status}.")
+    table(_rule(), inputs.settings, "The rule", f"Source {rule.severity.source}, {rule.severity.status}.")
     st.markdown("#### End of life (NICE's advice of 2009)")
     st.markdown(plain(found.end_of_life.reading))
     st.caption(
         plain(
-            "The advice held when TA171 was decided, and has been replaced by the severity modifier. Whether the population is "
+            "The advice held from 2009 on, and has been replaced by the severity modifier. Whether the population is "
             f"small is for people to judge. Source {rule.end_of_life_2009.source}, {rule.end_of_life_2009.status}."
         )
     )
@@ -55,19 +63,21 @@ def _weighted(found: Modifiers) -> pd.DataFrame:
         {
             "Price": [labels.arrangement_short(settings, name) for name in rows["price_arrangement"]],
             tables.TECHNOLOGIES: [labels.strategy_label(settings, name) for name in rows["strategy"]],
-            "ICER (£/QALY)": _icers(rows, "icer"),
-            "ICER with the weight (£/QALY)": _icers(rows, "weighted_icer"),
+            f"ICER ({settings.sign}/QALY)": _icers(rows, "icer", settings),
+            f"ICER with the weight ({settings.sign}/QALY)": _icers(rows, "weighted_icer", settings),
         }
     )
-    for threshold in settings.thresholds_gbp:
+    for threshold in settings.threshold_values:
         for prefix, words in (("", ""), ("weighted_", ", with the weight")):
             column = f"{prefix}incremental_net_health_benefit_{threshold:.0f}"
-            frame[f"Incremental NHB at {labels.gbp(threshold)}{words}"] = rows[column]
+            frame[f"Incremental NHB at {labels.money(threshold, settings)}{words}"] = rows[column]
     return frame
 
 
-def _icers(rows: pd.DataFrame, column: str) -> list[str]:
-    return [labels.icer_text(float(value), str(words)) for value, words in zip(rows[column], rows["reading"], strict=True)]
+def _icers(rows: pd.DataFrame, column: str, settings: Settings) -> list[str]:
+    return [
+        labels.icer_text(float(value), str(words), settings) for value, words in zip(rows[column], rows["reading"], strict=True)
+    ]
 
 
 def _rule() -> pd.DataFrame:

@@ -29,14 +29,14 @@ def draw() -> None:
     st.caption(plain(_trust(statuses)))
     title = "Base-case results" if filed is None else "Results with the inputs above"
     for arrangement in arrangements:
-        table(tables.base_case_table(base, arrangement), f"{title}. {labels.arrangement_label(settings, arrangement)}")
+        table(tables.base_case_table(base, arrangement), settings, f"{title}. {labels.arrangement_label(settings, arrangement)}")
     st.caption(plain(tables.BASE_CASE_FOOTER))
     for arrangement in arrangements:
         name = labels.arrangement_label(settings, arrangement)
-        table(tables.net_health_benefit_table(base, arrangement), f"Net health benefit. {name}")
+        table(tables.net_health_benefit_table(base, arrangement), settings, f"Net health benefit. {name}")
     st.caption(plain(tables.NET_HEALTH_BENEFIT_FOOTER))
     figure(charts.costs_by_component({a: base.costs_by_component(a) for a in arrangements}, settings))
-    table(statuses, "How many inputs have been checked against their source")
+    table(statuses, settings, "How many inputs have been checked against their source")
 
 
 def _trust(statuses: pd.DataFrame) -> str:
@@ -54,8 +54,11 @@ def _headline(base: BaseCase, filed: BaseCase | None, arrangement: str) -> None:
         for strategy in strategies:
             icer, reading = float(rows.loc[strategy, "icer"]), str(rows.loc[strategy, "reading"])
             of = f", {labels.in_sentence(labels.strategy_label(settings, strategy))}" if len(strategies) > 1 else ""
-            st.metric(plain(f"ICER {charts.priced(settings, arrangement)}{of}"), labels.gbp(icer) or reading.partition(" (")[0])
-            unit = re.sub(r"^GBP [\d,.]+ ", "", reading) + readings.against(settings)
+            st.metric(
+                plain(f"ICER {charts.priced(settings, arrangement)}{of}"),
+                labels.money(icer, settings) or reading.partition(" (")[0],
+            )
+            unit = re.sub(rf"^{settings.currency} [\d,.]+ ", "", reading) + readings.against(settings)
             standing = readings.standing(base, arrangement, strategy) if len(strategies) > 1 else ""
             st.caption(plain(unit + (f"; {standing}" if standing else "") + _filed_icer(filed, arrangement, strategy)))
             st.markdown(verdict_markdown(base, arrangement, strategy))
@@ -65,7 +68,7 @@ def _filed_icer(filed: BaseCase | None, arrangement: str, strategy: str) -> str:
     if filed is None or arrangement not in filed.outcomes.price_arrangements or strategy not in filed.outcomes.strategies:
         return ""
     value = filed.icer(arrangement, strategy)
-    return f" (base case: {labels.gbp(value) or 'no ratio'})"
+    return f" (base case: {labels.money(value, filed.inputs.settings) or 'no ratio'})"
 
 
 if __name__ == "__main__":

@@ -39,21 +39,21 @@ def _probabilistic(shown: Screen) -> None:
     st.markdown(
         plain(f"All uncertain inputs drawn together, {psa.n_draws:,} times; every strategy and price sees the same draws.")
     )
-    table(_chances(psa), "Probability of being cost-effective")
+    table(_chances(psa), settings, "Probability of being cost-effective")
     planes = [charts.cost_effectiveness_plane(psa.costs, psa.qalys, settings, arrangement) for arrangement in arrangements]
     figures(planes, narrow=len(settings.strategies) == 2)
     figure(charts.acceptability_curves({a: psa.acceptability_curve(a) for a in arrangements}, settings))
-    table(tables.evpi_table(psa), "What it would be worth to know everything", tables.EVPI_FOOTER)
+    table(tables.evpi_table(psa), settings, "What it would be worth to know everything", tables.EVPI_FOOTER)
     with st.expander("Probabilistic results in full, beside the deterministic ones"):
         for arrangement in arrangements:
             frame = tables.psa_table(psa, arrangement, base)
             short = frame[[c for c in frame.columns if not c.startswith("Probability")]]
-            table(short, f"Probabilistic results. {labels.arrangement_label(settings, arrangement)}")
+            table(short, settings, f"Probabilistic results. {labels.arrangement_label(settings, arrangement)}")
         st.caption(plain(tables.PSA_FOOTER))
     with st.expander("Are there draws enough?"):
         running = results.convergence(inputs)
         figure(charts.convergence(running, inputs))
-        table(tables.convergence_table(running.iloc[9::10]), "Running results", tables.CONVERGENCE_FOOTER)
+        table(tables.convergence_table(running.iloc[9::10], settings), settings, "Running results", tables.CONVERGENCE_FOOTER)
 
 
 def _chances(psa: PSA) -> pd.DataFrame:
@@ -78,7 +78,7 @@ def _one_way(shown: Screen) -> None:
     )
     figure(charts.tornado(found, outcome))
     with st.expander("Every parameter"):
-        table(tables.tornado_table(found, outcome), "One parameter at a time", tables.TORNADO_FOOTER)
+        table(tables.tornado_table(found, outcome), shown.inputs.settings, "One parameter at a time", tables.TORNADO_FOOTER)
 
 
 def _two_way(shown: Screen) -> None:
@@ -97,7 +97,9 @@ def _two_way(shown: Screen) -> None:
     grid = results.two_way(inputs, first, second)
     figure(charts.two_way(grid, inputs))
     with st.expander("The numbers"):
-        table(tables.two_way_table(grid, inputs), "Two parameters at a time", tables.two_way_footer(grid, inputs))
+        table(
+            tables.two_way_table(grid, inputs), inputs.settings, "Two parameters at a time", tables.two_way_footer(grid, inputs)
+        )
 
 
 def _information(shown: Screen) -> None:
@@ -115,11 +117,13 @@ def _information(shown: Screen) -> None:
         button="What would it be worth to know each parameter? (about 10 seconds)",
     )
     if found is not None:
-        arrangement, threshold = inputs.settings.price_arrangements[-1], inputs.settings.thresholds_gbp[1]
+        arrangement, threshold = inputs.settings.price_arrangements[-1], inputs.settings.threshold_values[-1]
         evpi = readings.evpi_at(curves[arrangement], threshold)
         figure(charts.evppi(found, inputs, evpi=evpi))
         with st.expander("Every parameter"):
-            table(tables.evppi_table(found, inputs, evpi), "Value of knowing each parameter", tables.EVPPI_FOOTER)
+            table(
+                tables.evppi_table(found, inputs, evpi), inputs.settings, "Value of knowing each parameter", tables.EVPPI_FOOTER
+            )
 
 
 def _sobol(shown: Screen) -> None:
@@ -139,7 +143,7 @@ def _sobol(shown: Screen) -> None:
     if found is not None:
         figure(charts.global_sensitivity(found, inputs))
         with st.expander("Every parameter"):
-            table(tables.global_table(found, inputs), "Sobol' indices", tables.GLOBAL_FOOTER)
+            table(tables.global_table(found, inputs), inputs.settings, "Sobol' indices", tables.GLOBAL_FOOTER)
 
 
 def _more(shown: Screen) -> None:
@@ -161,7 +165,7 @@ def _more(shown: Screen) -> None:
     if found is not None:
         for arrangement, frame in found.items():
             name = labels.arrangement_label(inputs.settings, arrangement)
-            table(frame, f"Probabilistic results, {draws:,} draws. {name}")
+            table(frame, inputs.settings, f"Probabilistic results, {draws:,} draws. {name}")
         st.caption(plain(tables.PSA_FOOTER))
 
 

@@ -51,7 +51,7 @@ def draw() -> None:
     frame = frame[frame["verdict"].isin(shown or verdicts)]
     for section, rows in frame.groupby("section", sort=False):
         rows = rows[[c for c in HEADINGS if c in rows and c != "section"]].rename(columns=HEADINGS).map(_text)
-        table(rows.reset_index(drop=True), f"{str(section)[:1].upper()}{str(section)[1:]}")
+        table(rows.reset_index(drop=True), inputs.settings, f"{str(section)[:1].upper()}{str(section)[1:]}")
 
 
 def badge(inputs: Inputs) -> None:

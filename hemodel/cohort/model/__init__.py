@@ -1,4 +1,4 @@
-"""The myeloma model: from draws of the evidence to outcomes, one cohort per strategy.
+"""The model: from draws of the evidence to outcomes, one cohort per strategy.
 
 Everyone starts progression-free and on treatment. Progression and death before it split the hazard of the PFS curve; after
 progression people die at a rate that may change with the time since then; no hazard of death falls below the general population's.

@@ -30,7 +30,8 @@ def refuse_partial(inputs: Inputs) -> None:
     """Refuse what would be ignored in silence: quantities given for some strategies only, unless that has a meaning (hazard ratios and
     targets of one strategy, what ends its treatment, what the rows of some strategies need).
     """
-    of_rows = {name for row in inputs.payoffs for name in row.amount.names}
+    prices = [price for drug in inputs.settings.drugs if (price := inputs.price_of(drug)) is not None]
+    of_rows = {name for amount in (*(row.amount for row in inputs.payoffs), *prices) for name in amount.names}
     strategies = sorted(inputs.settings.strategy_names, key=len, reverse=True)  # a name may end in another
     given: dict[str, set[str]] = {}
     for name in inputs.parameters:
@@ -47,6 +48,7 @@ def refuse_partial(inputs: Inputs) -> None:
         for quantity, owners in given.items()
         if quantity not in _OF_SOME
         and quantity not in of_rows
+        and not any(f"{quantity}_{s}" in of_rows for s in owners)  # written out in an amount
         and (missing := [s for s in inputs.settings.strategy_names if s not in owners and not _is_fitted(inputs, quantity, s)])
     ]
     if faults:

@@ -18,7 +18,7 @@ from hemodel.evidence import amounts
 from hemodel.evidence.amounts import Amount
 from hemodel.evidence.draws import Draws
 from hemodel.evidence.inputs import Inputs, units_of
-from hemodel.evidence.payoffs import PRICE, Payoff, check_rows, column_of
+from hemodel.evidence.payoffs import PRICE, Owner, Payoff, check_rows, column_of
 from hemodel.evidence.settings import Phase, Strategy
 from hemodel.evidence.settings import Scheme as SchemeTerms
 
@@ -131,8 +131,12 @@ def _plan(inputs: Inputs) -> Plan:
     return Plan(
         inputs,
         tuple(_row(payoff, inputs) for payoff in inputs.payoffs if payoff.is_active(settings)),
-        {name: _by_strategy(price, inputs) for name in drugs if (price := inputs.price_of(name)) is not None},
-        {name: _by_strategy(amounts.parse(drug.dispensed), inputs) for name, drug in drugs.items() if drug.dispensed is not None},
+        {name: _of_takers(name, price, inputs) for name in drugs if (price := inputs.price_of(name)) is not None},
+        {
+            name: _of_takers(name, amounts.parse(drug.dispensed), inputs)
+            for name, drug in drugs.items()
+            if drug.dispensed is not None
+        },
         {a: {drug: scheme_of(terms) for drug, terms in settings.schemes_in(a).items()} for a in settings.price_arrangements},
     )
 
@@ -237,6 +241,14 @@ def _row(payoff: Payoff, inputs: Inputs) -> Row:
     takes = tuple(name in takers for name in inputs.settings.strategy_names)
     own = _by_strategy(payoff.amount, inputs)
     return Row(payoff, takes, tuple(amount if taken else None for amount, taken in zip(own, takes, strict=True)))
+
+
+def _of_takers(drug: str, amount: Amount, inputs: Inputs) -> tuple[Amount, ...]:
+    """An amount of a drug by strategy; in those without the drug, where nobody asks for it, that of the first with it."""
+    own, strategies = _by_strategy(amount, inputs), inputs.settings.strategies
+    first = next(a for a, s in zip(own, strategies, strict=True) if drug in s.drugs)
+    is_later = any(row.owner == Owner("later", drug) and row.is_active(inputs.settings) for row in inputs.payoffs)
+    return own if is_later else tuple(a if drug in s.drugs else first for a, s in zip(own, strategies, strict=True))
 
 
 def _by_strategy(amount: Amount, inputs: Inputs) -> tuple[Amount, ...]:

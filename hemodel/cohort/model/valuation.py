@@ -14,7 +14,7 @@ from hemodel.cohort.model.plan import Plan, Row, value
 from hemodel.cohort.model.treatment import ON_TREATMENT, with_steps
 from hemodel.cohort.sums import CycleSums
 from hemodel.evidence.draws import Draws
-from hemodel.evidence.payoffs import Measure
+from hemodel.evidence.payoffs import PRICE, Measure
 
 Array = NDArray[np.float64]
 
@@ -50,15 +50,20 @@ class Valuation:
     @cached_property
     def _amounts(self) -> list[tuple[Row, Array]]:
         """Rows with what their amounts come to, (draw,) or (strategy, draw)."""
-        prices = {drug: value(price, self.draws, self.plan.inputs) for drug, price in self.plan.prices.items()}
         in_money = np.ones(len(self.draws["age_start"]))
         found = []
         for row in self.plan.rows:
             is_stepped = row.payoff.drug in with_steps(self.plan.inputs) and row.payoff.owner.kind == "drug"
             is_in_money = is_stepped and row.payoff.measure.kind == "charged pack"  # its packs are counted at their price already
-            price = in_money if is_in_money else prices.get(row.payoff.drug)
+            price = in_money if is_in_money else self._price(row)
             found.append((row, value(row.amounts, self.draws, self.plan.inputs, price)))
         return found
+
+    def _price(self, row: Row) -> Array | None:
+        """List price of the row's drug, where its amount names it."""
+        if PRICE not in row.payoff.amount.names:
+            return None
+        return value(self.plan.prices[row.payoff.drug], self.draws, self.plan.inputs)
 
     def _cost(self, row: Row, amount: Array, arrangement: str, rate: float) -> Array:
         if _depends_on_price(row):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import altair as alt
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hemodel.evidence.settings import Settings, Strategy
+from hemodel.evidence.settings import Scheme, Settings, Strategy
 from hemodel.report import labels
 from hemodel.report.charts.style import (
     INK,
@@ -101,7 +101,7 @@ def share_on_treatment(on_treatment: Array, settings: Settings, strategies: Coll
         ],
         ignore_index=True,
     )
-    x = alt.X("cycle:Q", title="Treatment cycles completed (28 days each; 13 are one year)", scale=fixed(0, last))
+    x = alt.X("cycle:Q", title=f"Treatment cycles completed ({labels.cycles_in_a_year(settings)})", scale=fixed(0, last))
     y = alt.Y("share:Q", title="Share still on treatment", scale=fixed(0, 1), axis=percent_axis())
     colour = strategy_colour(settings, places, lines=True)
     lines = (
@@ -114,10 +114,11 @@ def share_on_treatment(on_treatment: Array, settings: Settings, strategies: Coll
             tooltip=tooltip("strategy", "cycle", ("years", ".2f"), ("share", ".1%")),
         )
     )
-    cap, layers = _cap_cycles(settings), [lines]
-    if cap is not None:
-        treated = [i for i, s in enumerate(settings.strategies) if "lenalidomide" in s.drugs]
-        free = table[(table["cycle"] >= cap) & table["strategy"].isin([settings.strategies[i].label for i in treated])]
+    capped, layers = _capped(settings), [lines]
+    if capped is not None and capped.drug_cost_cap_cycles is not None:
+        cap = capped.drug_cost_cap_cycles
+        treated = [s.label for _, s in _treated(settings, capped.drug)]
+        free = table[(table["cycle"] >= cap) & table["strategy"].isin(treated)]
         mark = pd.DataFrame({"cycle": [cap], "top": [1.0], "text": [_STARTS_TO_PAY[settings.scheme_counts]]})
         area = alt.Chart(free).mark_area(opacity=0.25).encode(x=x, y=y, color=colour)
         rule = alt.Chart(mark).mark_rule(color=INK, strokeDash=[5, 3], strokeWidth=1.5).encode(x=x)
@@ -130,7 +131,7 @@ def share_on_treatment(on_treatment: Array, settings: Settings, strategies: Coll
         layers = [area, lines, rule, text] if settings.scheme_counts == "calendar" else [lines, rule, text]
         layers = layers if cap <= last else [lines]
     sentence = _who_pays(on_treatment, settings)
-    alt_text = f"Share still on treatment by cycle of 28 days, a line per strategy. {sentence}"
+    alt_text = f"Share still on treatment by cycle of {labels.cycle(settings)}, a line per strategy. {sentence}"
     return Figure(finished(alt.layer(*layers), "Share still on treatment", 430, alt_text), sentence, alt_text)
 
 
@@ -138,35 +139,68 @@ _STARTS_TO_PAY = {"calendar": "Where the scheme starts to pay", "dispensed": "Wh
 
 
 def _who_pays(on_treatment: Array, settings: Settings) -> str:
-    """How long lenalidomide is paid for, and by whom, under the first scheme whose terms go by cycles."""
-    by_cycles = (n for n in settings.price_arrangements if n != "list" and settings.schemes[n].kind != "price_discount")
-    name = next(by_cycles, None)
-    if name is None:
-        return "Lenalidomide is paid for as long as treatment lasts: no scheme goes by its cycles."
-    scheme, priced = settings.schemes[name], labels.priced(settings, name)
+    """How long a drug is paid for, and by whom, under the first scheme whose terms go by cycles."""
+    found = next(((name, scheme) for name, scheme in _schemes(settings) if scheme.kind in _BY_CYCLES), None)
+    if found is None:
+        return _paid_throughout(settings)
+    name, scheme = found
+    priced, label, payer = labels.priced(settings, name), settings.drugs[scheme.drug].label, labels.payer(settings)
+    drug = labels.in_sentence(label)
     if scheme.free_cycles is not None:
-        return f"Lenalidomide is paid for from the cycle after the first {scheme.free_cycles} on, {priced}: those are free."
+        return f"{label} is paid for from the cycle after the first {scheme.free_cycles} on, {priced}: those are free."
     cap = scheme.drug_cost_cap_cycles
     if cap is None:
-        return f"Lenalidomide of those without a response by cycle {scheme.response_by_cycle} is refunded, {priced}."
+        return f"{label} of those without a response by cycle {scheme.response_by_cycle} is refunded, {priced}."
+    treated = _treated(settings, scheme.drug)
+    if not treated:
+        return f"{label} is paid for in its first {cap:,} cycles, {priced}."
     after = f"After {cap:,} cycles ({cap * settings.cycle_years:.1f} years)"
     if cap >= len(on_treatment):
-        return f"{after} the horizon is over: the NHS pays for all lenalidomide within it."
-    treated = [(i, s) for i, s in _numbered(settings) if "lenalidomide" in s.drugs]
-    goes_on = [(i, s) for i, s in treated if s.treatment_cycles is None or s.treatment_cycles > cap]
+        return f"{after} the horizon is over: {payer} pays for all {drug} within it."
+    goes_on = [(i, s) for i, s in treated if s.last_day(settings.cycle_days) > cap * settings.cycle_days]
     shares = [
         f"{labels.percent(_at(on_treatment[:, i], cap))} of those who start {labels.in_sentence(s.label)}" for i, s in goes_on
     ]
     over = [f"{labels.in_sentence(s.label)} is over by then" for i, s in treated if (i, s) not in goes_on]
     if not goes_on:
-        return f"{after} nobody is on treatment any more, so the NHS pays for all their lenalidomide: {labels.listed(over)}."
+        return f"{after} nobody is on treatment any more, so {payer} pays for all their {drug}: {labels.listed(over)}."
     ended = f" ({labels.listed(over)})" if over else ""
     pays, no_longer = ("would pay", "would no longer pay") if priced.startswith("if ") else ("pays", "no longer pays")
     start = f"{after} {labels.listed(shares)} are still on treatment{ended}"
     if settings.scheme_counts == "dispensed":
-        packs = f"the NHS {pays} for each person's first {cap} packs, for longer where doses were missed"
+        packs = f"{payer} {pays} for each person's first {cap} packs, for longer where doses were missed"
         return f"{start}. {priced[0].upper()}{priced[1:]}, {packs}."
-    return f"{start}: from there on, {priced}, the NHS {no_longer} for their lenalidomide."
+    return f"{start}: from there on, {priced}, {payer} {no_longer} for their {drug}."
+
+
+_BY_CYCLES = ("drug_cost_cap", "free_start", "response_refund")
+
+
+def _schemes(settings: Settings) -> Iterator[tuple[str, Scheme]]:
+    """Schemes in use, each with its price arrangement."""
+    return ((name, scheme) for name in settings.price_arrangements for scheme in settings.schemes_in(name).values())
+
+
+def _capped(settings: Settings) -> Scheme | None:
+    """The first scheme in use that caps the charged cycles of a drug whose cycles are those of the model."""
+    capped = (scheme for _, scheme in _schemes(settings) if scheme.drug_cost_cap_cycles is not None)
+    return next((scheme for scheme in capped if _treated(settings, scheme.drug)), None)
+
+
+def _treated(settings: Settings, drug: str) -> list[tuple[int, Strategy]]:
+    """Strategies with a drug, without those that give it in cycles of its own."""
+    return [(i, s) for i, s in _numbered(settings) if drug in s.drugs and drug not in s.schedules]
+
+
+def _paid_throughout(settings: Settings) -> str:
+    names = [name for name, drug in settings.drugs.items() if drug.is_priced]
+    if not names:
+        return "No drug has a price of its own."
+    one, drugs = len(names) == 1, labels.drugs_label(settings, names)
+    are, their = ("is", "its") if one else ("are", "their")
+    first = settings.drugs[names[0]].label
+    text = first + drugs[len(first) :]
+    return f"{text} {are} paid for as long as treatment lasts: no scheme goes by {their} cycles."
 
 
 def survival_curves(trace: Mapping[str, Array], settings: Settings) -> Figure:
@@ -316,10 +350,3 @@ def _last_cycle(shares: Array) -> int:
     """First cycle from which every strategy's share, (n_cycles + 1, strategy), stays below 1 in 100; else the last."""
     above = np.flatnonzero((shares >= 0.01).any(axis=1))
     return int(min(above[-1] + 1, len(shares) - 1)) if len(above) else len(shares) - 1
-
-
-def _cap_cycles(settings: Settings) -> int | None:
-    for name in settings.price_arrangements:
-        if name != "list" and settings.schemes[name].drug_cost_cap_cycles is not None:
-            return settings.schemes[name].drug_cost_cap_cycles
-    return None

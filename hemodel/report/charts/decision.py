@@ -62,7 +62,9 @@ def cost_effectiveness_plane(costs: Mapping[str, Array], qalys: Array, settings:
         extra[price_arrangement].mean(axis=1, keepdims=True),
     )
     x = alt.X("qalys:Q", title="Incremental QALYs per person", scale=fixed(*box[0]), axis=number_axis())
-    y = alt.Y("costs:Q", title="Incremental costs per person (GBP)", scale=fixed(*box[1]), axis=money_axis())
+    y = alt.Y(
+        "costs:Q", title=f"Incremental costs per person ({settings.currency})", scale=fixed(*box[1]), axis=money_axis(settings)
+    )
     colour = strategy_colour(settings, others, legend=len(others) > 1)
     cloud = alt.Chart(points).mark_circle(size=14, opacity=0.3).encode(x=x, y=y, color=colour)
     layers = [*_zero_lines(), cloud, _threshold_lines(settings, box), *_mean_marks(means, x, y)]
@@ -94,7 +96,12 @@ def acceptability_curves(curves: Mapping[str, pd.DataFrame], settings: Settings)
         alt.Chart(table)
         .mark_line(strokeWidth=2.5, clip=True)
         .encode(
-            x=alt.X("threshold:Q", title="Threshold (GBP per QALY)", scale=fixed(0, highest), axis=money_axis(tickCount=5)),
+            x=alt.X(
+                "threshold:Q",
+                title=f"Threshold ({settings.currency} per QALY)",
+                scale=fixed(0, highest),
+                axis=money_axis(settings, tickCount=5),
+            ),
             y=alt.Y("probability:Q", title="Probability of being cost-effective", scale=fixed(0, 1), axis=percent_axis()),
             color=strategy_colour(settings, range(len(settings.strategies)), lines=True),
             strokeDash=price_dash(names),
@@ -102,7 +109,7 @@ def acceptability_curves(curves: Mapping[str, pd.DataFrame], settings: Settings)
         )
     )
     sentence = _acceptability_sentence(curves, settings)
-    alt_text = f"Cost-effectiveness acceptability curves from GBP 0 to {highest:,.0f} per QALY. {sentence}"
+    alt_text = f"Cost-effectiveness acceptability curves from {settings.currency} 0 to {highest:,.0f} per QALY. {sentence}"
     chart = finished(alt.layer(*threshold_marks(settings), lines), "Cost-effectiveness acceptability curves", 460, alt_text)
     return Figure(chart, sentence, alt_text)
 
@@ -119,8 +126,8 @@ def costs_by_component(costs: Mapping[str, pd.DataFrame], settings: Settings) ->
     base = alt.Chart(table).encode(
         x=alt.X(
             "costs:Q",
-            title="Costs per person (GBP, discounted)",
-            axis=money_axis(tickCount=5),
+            title=f"Costs per person ({settings.currency}, discounted)",
+            axis=money_axis(settings, tickCount=5),
             scale=fixed(0, room(table["costs"])),
         ),
         y=alt.Y("component:N", title=None, sort=order, axis=label_axis(), scale=alt.Scale(paddingInner=0.25)),
@@ -191,7 +198,7 @@ def budget(table: pd.DataFrame, settings: Settings) -> Figure:
     frame = table.assign(
         arrangement=table["price_arrangement"].map(dict(zip(arrangements, names, strict=True))),
         year=[f"Year {year:g}" for year in table["year"]],
-        text=[labels.millions(value) for value in table["budget_impact"]],
+        text=[labels.millions(value, settings) for value in table["budget_impact"]],
     )
     intervention = intervention_colour(settings)
     shades = [tint(intervention, min(0.45 * place, 0.8)) for place in range(len(names))]
@@ -199,9 +206,9 @@ def budget(table: pd.DataFrame, settings: Settings) -> Figure:
     base = alt.Chart(frame).encode(
         x=alt.X(
             "budget_impact:Q",
-            title="Budget impact (GBP a year, undiscounted)",
+            title=f"Budget impact ({settings.currency} a year, undiscounted)",
             scale=fixed(low, high + 0.06 * (high - low)),
-            axis=sum_axis(high, tickCount=6),
+            axis=sum_axis(high, settings, tickCount=6),
         ),
         y=alt.Y(
             "year:N", title=None, sort=frame["year"].unique().tolist(), axis=label_axis(), scale=alt.Scale(paddingInner=0.25)
@@ -227,9 +234,11 @@ def budget(table: pd.DataFrame, settings: Settings) -> Figure:
 def _plane_sentence(settings: Settings, i: int, extra: Array, gains: Array, arrangement: str) -> str:
     name, comparator = settings.strategies[i].label, labels.strategy_label(settings, settings.comparator)
     dearer = labels.percent(float(np.mean((gains > 0) & (extra > 0))))
-    below = " and ".join(
-        f"{labels.percent(float(np.mean(threshold * gains > extra)))} at {labels.gbp(threshold)}"
-        for threshold in settings.thresholds_gbp
+    below = labels.listed(
+        [
+            f"{labels.percent(float(np.mean(threshold * gains > extra)))} at {labels.money(threshold, settings)}"
+            for threshold in settings.threshold_values
+        ]
     )
     return (
         f"In {dearer} of the draws {labels.in_sentence(name)} {labels.priced(settings, arrangement)} gives more QALYs than "
@@ -241,9 +250,11 @@ def _acceptability_sentence(curves: Mapping[str, pd.DataFrame], settings: Settin
     name = next(s for s in settings.strategy_names if s != settings.comparator)
     parts = []
     for arrangement, frame in curves.items():
-        at = [float(np.interp(t, frame.index.to_numpy(dtype=np.float64), frame[name])) for t in settings.thresholds_gbp]
-        low, high = (labels.gbp(t) for t in settings.thresholds_gbp)
-        shares = f"{labels.percent(at[0])} at {low} and {labels.percent(at[1])} at {high} per QALY"
+        at = [float(np.interp(t, frame.index.to_numpy(dtype=np.float64), frame[name])) for t in settings.threshold_values]
+        chances = [
+            f"{labels.percent(x)} at {labels.money(t, settings)}" for x, t in zip(at, settings.threshold_values, strict=True)
+        ]
+        shares = f"{labels.listed(chances)} per QALY"
         parts.append(f"{shares} {labels.priced(settings, arrangement)}")
     return f"The probability that {labels.in_sentence(labels.strategy_label(settings, name))} is cost-effective is {'; '.join(parts)}."
 
@@ -308,12 +319,12 @@ def _dots(frame: pd.DataFrame, settings: Settings, order: list[str], *, logarith
     """A row for each scenario, with a dot for each price arrangement, joined; words where there is no dot."""
     names = frame["arrangement"].unique().tolist()
     drawn = frame[frame["can_be_drawn"]]
-    top = max([*drawn["icer"], settings.thresholds_gbp[1]]) * 1.05
-    title, scale, ticks = "ICER (GBP per QALY gained)", fixed(0, top), money_axis(tickCount=6)
+    top = max([*drawn["icer"], settings.threshold_values[-1]]) * 1.05
+    title, scale, ticks = f"ICER ({settings.currency} per QALY gained)", fixed(0, top), money_axis(settings, tickCount=6)
     if logarithmic:
-        low = 0.8 * min([*drawn["icer"], settings.thresholds_gbp[0]])
+        low = 0.8 * min([*drawn["icer"], settings.threshold_values[0]])
         scale = alt.Scale(type="log", domain=[low, top], nice=False)
-        title, ticks = f"{title}, logarithmic axis", money_axis(values=_tens(low, top))
+        title, ticks = f"{title}, logarithmic axis", money_axis(settings, values=_tens(low, top))
     y = alt.Y("scenario:N", title=None, sort=order, axis=label_axis(grid=True, **axis), scale=alt.Scale(domain=order))
     x = alt.X("icer:Q", title=title, scale=scale, axis=ticks)
     intervention = intervention_colour(settings)
@@ -345,7 +356,9 @@ def _dots(frame: pd.DataFrame, settings: Settings, order: list[str], *, logarith
     )
     missing = frame[~frame["can_be_drawn"]]
     words = missing.groupby("scenario", sort=False)[["arrangement", "reading"]].agg(list).reset_index()
-    words["reading"] = [_in_words(a, r, len(names)) for a, r in zip(words.pop("arrangement"), words["reading"], strict=True)]
+    words["reading"] = [
+        _in_words(a, r, len(names), settings) for a, r in zip(words.pop("arrangement"), words["reading"], strict=True)
+    ]
     text = alt.Chart(words).mark_text(align="left", dx=4, fontSize=13, color=INK).encode(y=y, x=alt.value(0), text="reading:N")
     return alt.layer(*threshold_marks(settings), links, dots, *([text] if len(words) else []))
 
@@ -356,9 +369,9 @@ def _tens(low: float, high: float) -> list[float]:
     return [m * 10.0**p for p in powers for m in (1, 2, 5) if low <= m * 10.0**p <= high]
 
 
-def _in_words(arrangements: list[str], found: list[str], n_arrangements: int) -> str:
+def _in_words(arrangements: list[str], found: list[str], n_arrangements: int, settings: Settings) -> str:
     """What stands in the row of ICERs that are not drawn, said once where it holds for every price."""
-    short = [labels.in_pounds(reading) for reading in found]
+    short = [labels.with_sign(reading, settings) for reading in found]
     if len(set(short)) == 1 and len(short) == n_arrangements:
         return short[0]
     return "; ".join(f"{arrangement}: {words}" for arrangement, words in zip(arrangements, short, strict=True))
@@ -398,9 +411,9 @@ def _threshold_lines(settings: Settings, box: tuple[tuple[float, float], tuple[f
     """Lines through the origin with the slope of each threshold, from edge to edge of the box."""
     (left, right), (bottom, top) = box
     rows = []
-    for threshold in settings.thresholds_gbp:
+    for threshold in settings.threshold_values:
         ends = (max(left, bottom / threshold), min(right, top / threshold))
-        rows += [(f"{labels.gbp(threshold)} per QALY", x, threshold * x) for x in ends]
+        rows += [(f"{labels.money(threshold, settings)} per QALY", x, threshold * x) for x in ends]
     table = pd.DataFrame(rows, columns=["threshold", "qalys", "costs"])
     names = table["threshold"].unique().tolist()
     dash = threshold_dash(names)
@@ -430,7 +443,7 @@ def _bars(costs: Mapping[str, pd.DataFrame], settings: Settings) -> dict[str, An
                         "component": list(frame["label"]),
                         "series": name,
                         "costs": values,
-                        "text": [labels.gbp(v) if v else "" for v in values],
+                        "text": [labels.money(v, settings) if v else "" for v in values],
                     }
                 )
             )

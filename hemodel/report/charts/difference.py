@@ -6,6 +6,7 @@ import altair as alt
 import pandas as pd
 
 from hemodel.analyses.base_case import BaseCase
+from hemodel.evidence.settings import Settings
 from hemodel.report import labels
 from hemodel.report.charts.style import INK, Figure, finished, fixed, label_axis, money_axis, reach, rows_height, tooltip
 from hemodel.report.colours import COMPARATOR_COLOUR, strategy_colours
@@ -17,7 +18,7 @@ def difference_table(first: BaseCase, second: BaseCase, arrangements: tuple[str,
     Columns: kind ("costs", GBP; "qalys"), name, first, second, difference, worth (what the difference does to the incremental net
     monetary benefit at the upper threshold of the second, GBP). Discounted.
     """
-    threshold = second.inputs.settings.thresholds_gbp[1]
+    threshold = second.inputs.settings.threshold_values[-1]
     frames = []
     for kind, key in (("costs", "component"), ("qalys", "state")):
         columns = []
@@ -33,9 +34,9 @@ def difference_table(first: BaseCase, second: BaseCase, arrangements: tuple[str,
     return pd.concat(frames, ignore_index=True)
 
 
-def difference_shown(table: pd.DataFrame, kind: str) -> pd.DataFrame:
+def difference_shown(table: pd.DataFrame, kind: str, settings: Settings) -> pd.DataFrame:
     """One kind of rows of `difference_table` for people, with their sum."""
-    rows, unit = table[table["kind"] == kind], "(£)" if kind == "costs" else "QALYs"
+    rows, unit = table[table["kind"] == kind], f"({settings.sign})" if kind == "costs" else "QALYs"
     sums = rows[["first", "second", "difference"]].sum()
     names = [*rows["label"], "Total"]
     heads = [f"Increment in A {unit}", f"Increment in B {unit}", f"B less A {unit}"]
@@ -51,7 +52,7 @@ def difference(table: pd.DataFrame, second: BaseCase, strategy: str, *, least: f
     `least`: smaller effects (GBP) are not drawn.
     """
     settings = second.inputs.settings
-    threshold = settings.thresholds_gbp[1]
+    at = labels.money(settings.threshold_values[-1], settings)
     rows = table[table["worth"].abs() >= least].sort_values("worth", key=abs, ascending=False)
     names = [
         label if kind == "costs" else f"QALYs: {labels.in_sentence(label)}"
@@ -61,7 +62,7 @@ def difference(table: pd.DataFrame, second: BaseCase, strategy: str, *, least: f
         {
             "row": names,
             "worth": rows["worth"].to_numpy(),
-            "text": [labels.gbp(value) for value in rows["worth"]],
+            "text": [labels.money(value, settings) for value in rows["worth"]],
             "end": ["B is better value" if value > 0 else "A is better value" for value in rows["worth"]],
         }
     )
@@ -71,9 +72,9 @@ def difference(table: pd.DataFrame, second: BaseCase, strategy: str, *, least: f
     base = alt.Chart(frame).encode(y=alt.Y("row:N", title=None, sort=names, axis=label_axis()))
     x = alt.X(
         "worth:Q",
-        title=f"Effect on the incremental net monetary benefit at {labels.gbp(threshold)} per QALY (GBP per person)",
+        title=f"Effect on the incremental net monetary benefit at {at} per QALY ({settings.currency} per person)",
         scale=fixed(low, high),
-        axis=money_axis(tickCount=6),
+        axis=money_axis(settings, tickCount=6),
     )
     scale = alt.Scale(domain=["B is better value", "A is better value"], range=colours)
     bars = base.mark_bar().encode(
@@ -86,7 +87,7 @@ def difference(table: pd.DataFrame, second: BaseCase, strategy: str, *, least: f
         sentence = "A and B give the same costs and QALYs."
     else:
         sentence = (
-            f"B's incremental net monetary benefit at {labels.gbp(threshold)} per QALY is {labels.gbp(abs(total))} "
+            f"B's incremental net monetary benefit at {at} per QALY is {labels.money(abs(total), settings)} "
             f"{'higher' if total >= 0 else 'lower'} than A's; most of it by “{labels.in_sentence(names[0])}” ({frame['text'].iloc[0]})."
         )
     alt_text = f"Bars of what makes B differ from A, by component of costs and state of health. {sentence}"

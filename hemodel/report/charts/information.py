@@ -49,11 +49,16 @@ def evpi_curve(curves: Mapping[str, pd.DataFrame], settings: Settings) -> Figure
     colour = intervention_colour(settings)
     x = alt.X(
         "threshold:Q",
-        title="Threshold (GBP per QALY)",
+        title=f"Threshold ({settings.currency} per QALY)",
         scale=fixed(float(frame["threshold"].min()), float(frame["threshold"].max())),
-        axis=money_axis(tickCount=5),
+        axis=money_axis(settings, tickCount=5),
     )
-    y = alt.Y("evpi:Q", title="EVPI per person (GBP)", scale=fixed(0, room(frame["high"])), axis=money_axis(tickCount=5))
+    y = alt.Y(
+        "evpi:Q",
+        title=f"EVPI per person ({settings.currency})",
+        scale=fixed(0, room(frame["high"])),
+        axis=money_axis(settings, tickCount=5),
+    )
     base = alt.Chart(frame)
     band = base.mark_area(color=colour, opacity=0.15, clip=True).encode(x=x, y="low:Q", y2="high:Q", detail="arrangement:N")
     lines = base.mark_line(color=colour, strokeWidth=2.5, clip=True).encode(
@@ -76,7 +81,7 @@ def evppi(
 ) -> Figure:
     """What it would be worth to know a parameter or a group of them, the most first, with 95% intervals; a line for everything.
 
-    What is worth less than one pound is left out.
+    What is worth less than one unit of money is left out.
 
     `table`: columns parameters (a name, or several joined or in a sequence), evppi and standard_error, in GBP per person;
     `evpi`: of the same analysis, GBP per person.
@@ -86,14 +91,19 @@ def evppi(
     frame = readings.banded(shown, "evppi").assign(
         row=[wrapped(labels.parameters_label(inputs.parameters, p)) for p in shown["parameters"]]
     )
-    frame["text"] = [labels.gbp(value) for value in frame["evppi"]]
+    frame["text"] = [labels.money(value, inputs.settings) for value in frame["evppi"]]
     order = frame["row"].tolist()
     known = [] if evpi is None else [evpi]
     highest = room(np.array([*frame["high"], *known]))
     base = alt.Chart(frame.drop(columns="parameters")).encode(
         y=alt.Y("row:N", title=None, sort=order, axis=label_axis(), scale=alt.Scale(paddingInner=0.35))
     )
-    x = alt.X("evppi:Q", title="EVPPI per person (GBP)", scale=fixed(0, highest), axis=money_axis(tickCount=5))
+    x = alt.X(
+        "evppi:Q",
+        title=f"EVPPI per person ({inputs.settings.currency})",
+        scale=fixed(0, highest),
+        axis=money_axis(inputs.settings, tickCount=5),
+    )
     layers = [
         base.mark_bar(color=tint(intervention_colour(inputs.settings), 0.35)).encode(
             x=x, tooltip=tooltip("row", ("evppi", ",.0f"), ("standard_error", ",.0f"))
@@ -102,7 +112,9 @@ def evppi(
         base.mark_text(align="left", dx=6, fontSize=12, color=INK).encode(x="high:Q", text="text:N"),
     ]
     if evpi is not None:
-        layers += mark_at(evpi, f"Everything {labels.gbp(evpi)}", align="right" if evpi > highest / 2 else "left")
+        layers += mark_at(
+            evpi, f"Everything {labels.money(evpi, inputs.settings)}", align="right" if evpi > highest / 2 else "left"
+        )
     sentence = readings.evppi(table, inputs, evpi=evpi, price_arrangement=price_arrangement, threshold=threshold)
     alt_text = f"Bars of the value of knowing each of {len(frame)} parameters or groups, with 95% intervals. {sentence}"
     chart = finished(alt.layer(*layers), "What it would be worth to know a parameter", rows_height(order), alt_text)
@@ -121,11 +133,11 @@ def evsi(table: pd.DataFrame, inputs: Inputs, *, price_arrangement: str | None =
         "study_cost": "Cost of the study",
         "expected_net_benefit": "Expected net benefit of sampling",
     }
-    frame = table.melt("n", list(words), "line", "gbp").assign(line=lambda t: t["line"].map(words))
+    frame = table.melt("n", list(words), "line", "money").assign(line=lambda t: t["line"].map(words))
     persons = float(table["population_evsi"].sum() / table["evsi"].sum()) if table["evsi"].sum() else 0.0
     error = Z_95 * table["standard_error"] * persons
     spread = pd.DataFrame({"n": table["n"], "low": table["population_evsi"] - error, "high": table["population_evsi"] + error})
-    low, high = reach([*frame["gbp"], *spread["low"], *spread["high"]], zero=True)
+    low, high = reach([*frame["money"], *spread["low"], *spread["high"]], zero=True)
     names = list(words.values())
     colour = intervention_colour(inputs.settings)
     x = alt.X(
@@ -139,7 +151,12 @@ def evsi(table: pd.DataFrame, inputs: Inputs, *, price_arrangement: str | None =
         .mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=35, filled=True))
         .encode(
             x=x,
-            y=alt.Y("gbp:Q", title="GBP, whole population", scale=fixed(low, high), axis=sum_axis(high, tickCount=6)),
+            y=alt.Y(
+                "money:Q",
+                title=f"{inputs.settings.currency}, whole population",
+                scale=fixed(low, high),
+                axis=sum_axis(high, inputs.settings, tickCount=6),
+            ),
             color=alt.Color(
                 "line:N", title=None, sort=names, scale=alt.Scale(domain=names, range=[tint(colour, 0.45), GREY, colour])
             ),
@@ -150,13 +167,15 @@ def evsi(table: pd.DataFrame, inputs: Inputs, *, price_arrangement: str | None =
                 scale=alt.Scale(domain=names, range=[[7, 4], [2, 3], [1, 0]]),
                 legend=line_legend(),
             ),
-            tooltip=tooltip("line", ("n", ",.0f"), ("gbp", ",.0f")),
+            tooltip=tooltip("line", ("n", ",.0f"), ("money", ",.0f")),
         )
     )
     band = alt.Chart(spread).mark_area(color=colour, opacity=0.12, clip=True)
     best = readings.best_study(table)
-    top = pd.DataFrame({"n": [best["n"]], "gbp": [best["expected_net_benefit"]], "text": [f"Highest: {int(best['n']):,} people"]})
-    place = alt.Chart(top).encode(x="n:Q", y="gbp:Q")
+    top = pd.DataFrame(
+        {"n": [best["n"]], "money": [best["expected_net_benefit"]], "text": [f"Highest: {int(best['n']):,} people"]}
+    )
+    place = alt.Chart(top).encode(x="n:Q", y="money:Q")
     left = float(best["n"]) > 0.6 * float(table["n"].max())
     word = {"align": "right" if left else "left", "dx": -12 if left else 12, "dy": -10, "fontSize": 13, "color": INK}
     zero = alt.Chart(pd.DataFrame({"zero": [0.0]})).mark_rule(color=GREY).encode(y="zero:Q")
@@ -188,7 +207,12 @@ def convergence(
     low, high = reach([*settled["low"], *settled["high"]], margin=0.15)
     colour = intervention_colour(inputs.settings)
     x = alt.X("draws:Q", title="Draws", scale=fixed(0, float(last["draws"])), axis=alt.Axis(format=",.0f", tickCount=6))
-    y = alt.Y("mean:Q", title="Mean incremental net monetary benefit (GBP)", scale=fixed(low, high), axis=money_axis(tickCount=5))
+    y = alt.Y(
+        "mean:Q",
+        title=f"Mean incremental net monetary benefit ({inputs.settings.currency})",
+        scale=fixed(low, high),
+        axis=money_axis(inputs.settings, tickCount=5),
+    )
     base = alt.Chart(frame[["draws", "mean", "low", "high"]])
     zero = alt.Chart(pd.DataFrame({"zero": [0.0], "text": ["Decision changes"]})).encode(y="zero:Q")
     layers = [

@@ -19,13 +19,13 @@ _MOST = 8.0
 
 
 def cap_and_discount(table: pd.DataFrame, inputs: Inputs, strategy: str | None = None) -> Figure:
-    """The map of `price_map`: the ICER in thousands of pounds in every cell, and a line where it crosses each threshold.
+    """The map of `price_map`: the ICER in thousands in every cell, and a line where it crosses each threshold.
 
     The colour of the strategy to prefer at the upper threshold, paler near it.
     """
     settings = inputs.settings
     _, strategy, _ = request(inputs, None, strategy, None)
-    high = settings.thresholds_gbp[1]
+    high = settings.threshold_values[-1]
     cells = table.assign(text=[_short(v, r) for v, r in zip(table["icer"], table["reading"], strict=True)])
     benefit = high * cells["incremental_qalys"] - cells["incremental_costs"]
     size = high * cells["incremental_qalys"].abs()
@@ -44,7 +44,7 @@ def cap_and_discount(table: pd.DataFrame, inputs: Inputs, strategy: str | None =
     )
     base = alt.Chart(cells.drop(columns=["incremental_costs", "incremental_qalys"]))
     squares = base.mark_rect(stroke="white").encode(
-        x=alt.X("cap_low:Q", title="Cycles charged before the manufacturer pays (28 days each; 13 are one year)", **x),
+        x=alt.X("cap_low:Q", title=f"Cycles charged before the manufacturer pays ({labels.cycles_in_a_year(settings)})", **x),
         x2="cap_high:Q",
         y=alt.Y("discount_low:Q", title="Discount on the list price", **y),
         y2="discount_high:Q",
@@ -53,18 +53,19 @@ def cap_and_discount(table: pd.DataFrame, inputs: Inputs, strategy: str | None =
     )
     words = base.mark_text(fontSize=12, color=INK).encode(x="cap:Q", y="discount:Q", text="text:N")
     borders = alt.Chart(_borders(table, settings, half)).mark_rule(color=INK, strokeWidth=2.5)
-    names = [f"{labels.gbp(t)} per QALY" for t in settings.thresholds_gbp]
+    names = [f"{labels.money(t, settings)} per QALY" for t in settings.threshold_values]
     lines = borders.encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q", strokeDash=threshold_dash(names))
     sentence = _sentence(table, settings, strategy)
-    alt_text = f"Map of the ICER by cap and price discount, in thousands of pounds per QALY. {sentence}"
-    title = "ICER by cap and discount (thousands of pounds per QALY)"
+    thousands = f"thousands of {labels.in_words(settings.currency)} per QALY"
+    alt_text = f"Map of the ICER by cap and price discount, in {thousands}. {sentence}"
+    title = f"ICER by cap and discount ({thousands})"
     height = 34 * table["discount"].nunique() + 150
     return Figure(finished(alt.layer(squares, words, lines), title, height, alt_text), sentence, alt_text)
 
 
-def price_map_table(table: pd.DataFrame) -> pd.DataFrame:
+def price_map_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """The map as a table: a row for each cap, a column for each discount; words where the ICER is no price of a QALY gained."""
-    cells = table.assign(text=[labels.icer_text(v, r) for v, r in zip(table["icer"], table["reading"], strict=True)])
+    cells = table.assign(text=[labels.icer_text(v, r, settings) for v, r in zip(table["icer"], table["reading"], strict=True)])
     frame = cells.pivot_table(index="cap", columns="discount", values="text", aggfunc="first")
     frame.columns = [f"{labels.percent(float(share), 0)} off" for share in frame.columns]
     frame.insert(0, "Cycles", [f"{cap}" for cap in frame.index])
@@ -85,11 +86,11 @@ def _borders(table: pd.DataFrame, settings: Settings, half: tuple[float, float])
     """Edges between neighbouring cells of which one meets a threshold and the other does not."""
     caps, discounts = (np.unique(table[name]) for name in ("cap", "discount"))
     rows = []
-    for threshold in settings.thresholds_gbp:
+    for threshold in settings.threshold_values:
         benefit = table.assign(nb=threshold * table["incremental_qalys"] - table["incremental_costs"])
         meets: NDArray[np.bool_] = benefit.pivot_table(index="cap", columns="discount", values="nb").to_numpy() >= 0
-        name = f"{labels.gbp(threshold)} per QALY"
-        shift = 0.0 if threshold == settings.thresholds_gbp[1] else 0.03  # where both lines share an edge, both are seen
+        name = f"{labels.money(threshold, settings)} per QALY"
+        shift = 0.0 if threshold == settings.threshold_values[-1] else 0.03  # where both lines share an edge, both are seen
         for i, cap in enumerate(caps):
             for j, share in enumerate(discounts):
                 if i + 1 < len(caps) and meets[i, j] != meets[i + 1, j]:
@@ -104,20 +105,24 @@ def _borders(table: pd.DataFrame, settings: Settings, half: tuple[float, float])
 def _sentence(table: pd.DataFrame, settings: Settings, strategy: str) -> str:
     """The smallest discount shown that meets each threshold: under the longest cap shown, and under one of about two years."""
     caps = np.unique(table["cap"])
-    middle = int(caps[np.abs(caps - 26).argmin()])
+    middle = int(caps[np.abs(caps - 2 / settings.cycle_years).argmin()])
     parts = []
     for cap in dict.fromkeys((middle, int(caps[-1]))):
         rows = table[table["cap"] == cap].sort_values("discount")
-        for threshold in settings.thresholds_gbp:
+        for threshold in settings.threshold_values:
             met = rows[threshold * rows["incremental_qalys"] >= rows["incremental_costs"]]
             share = float(met["discount"].iloc[0]) if len(met) else None
             found = "no discount shown" if share is None else f"a discount of {labels.percent(share, 0)}"
             meets = f"{found} meets" if share != 0 else "the list price already meets"
-            parts.append(f"{meets} {labels.gbp(threshold)} per QALY with {cap} charged cycles")
+            parts.append(f"{meets} {labels.money(threshold, settings)} per QALY with {cap} charged cycles")
     name = labels.strategy_label(settings, strategy)
     in_range = readings.is_price_of_a_qaly(table)
     values = table["icer"].to_numpy()[in_range]
-    runs = f" runs from {labels.gbp(float(values.min()))} to {labels.gbp(float(values.max()))} per QALY" if len(values) else ""
+    runs = (
+        f" runs from {labels.money(float(values.min()), settings)} to {labels.money(float(values.max()), settings)} per QALY"
+        if len(values)
+        else ""
+    )
     start = f"The ICER of {labels.in_sentence(name)}{runs}. " if runs else ""
     text = "; ".join(parts)
     return f"{start}{text[0].upper()}{text[1:]}."

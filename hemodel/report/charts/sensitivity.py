@@ -15,6 +15,7 @@ from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.request import request
 from hemodel.analyses.thresholds import pack_price
 from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.settings import Settings
 from hemodel.report import labels, readings
 from hemodel.report.charts.style import (
     GREY,
@@ -25,6 +26,7 @@ from hemodel.report.charts.style import (
     label_axis,
     mark_at,
     money_axis,
+    money_words,
     number_axis,
     percent_axis,
     reach,
@@ -41,10 +43,10 @@ MOST_ROWS = 15
 """Parameters drawn of a longer list: the rest moves next to nothing, and stands in the table."""
 _LOWER, _UPPER = "At the lower end of the parameter's 95% interval", "At the upper end"
 _AXES = {
-    "incremental_net_monetary_benefit": "Incremental net monetary benefit per person (GBP)",
-    "incremental_costs": "Incremental costs per person (GBP)",
+    "incremental_net_monetary_benefit": "Incremental net monetary benefit per person ({money})",
+    "incremental_costs": "Incremental costs per person ({money})",
     "incremental_qalys": "Incremental QALYs per person",
-    "icer": "ICER (GBP per QALY gained)",
+    "icer": "ICER ({money} per QALY gained)",
 }
 
 
@@ -57,7 +59,7 @@ def tornado(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: int = 
     inputs, table, start = one_way.inputs, one_way.tornado(outcome, top), one_way.base[outcome]
     can_be_drawn = readings.can_be_compared(table, outcome) & np.isfinite(start)
     table["row"] = [
-        f"{wrapped(label, 56)}\n{labels.measured(unit, low, high)}"
+        f"{wrapped(label, 56)}\n{labels.measured(unit, inputs.settings, low, high)}"
         for label, unit, low, high in table[["label", "unit", "low", "high"]].itertuples(index=False)
     ]
     order, drawn = table["row"].tolist(), table[can_be_drawn]
@@ -71,7 +73,12 @@ def tornado(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: int = 
     scale = alt.Scale(domain=[_LOWER, _UPPER], range=[tint(intervention, 0.55), intervention])
     y = alt.Y("row:N", title=None, sort=order, axis=label_axis(), scale=alt.Scale(domain=order, paddingInner=0.35))
     is_money = outcome != "incremental_qalys"
-    x = alt.X("base:Q", title=_AXES[outcome], scale=fixed(low, high), axis=money_axis(tickCount=5) if is_money else number_axis())
+    x = alt.X(
+        "base:Q",
+        title=_AXES[outcome].format(money=inputs.settings.currency),
+        scale=fixed(low, high),
+        axis=money_axis(inputs.settings, tickCount=5) if is_money else number_axis(),
+    )
     bar = (
         alt.Chart(bars)
         .mark_bar()
@@ -85,10 +92,10 @@ def tornado(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: int = 
     )
     layers = [bar]
     if np.isfinite(start):
-        layers += mark_at(start, f"Base case {readings.amount(start, outcome)}", align="center", dash=(1, 0))
+        layers += mark_at(start, f"Base case {readings.amount(start, outcome, inputs.settings)}", align="center", dash=(1, 0))
     if outcome == readings.NET_BENEFIT and low < 0 < high:
         layers += mark_at(0.0, "Decision changes", align="left" if start < 0 else "right")
-    missing = table[~can_be_drawn].assign(words=lambda t: _both_ends(t["reading_low"], t["reading_high"]))
+    missing = table[~can_be_drawn].assign(words=lambda t: _both_ends(t["reading_low"], t["reading_high"], inputs.settings))
     if len(missing):
         layers.append(
             alt.Chart(missing[["row", "words"]])
@@ -96,13 +103,13 @@ def tornado(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: int = 
             .encode(y=y, x=alt.value(0), text="words:N")
         )
     sentence = readings.tornado(one_way, outcome)
-    title = f"One parameter at a time: {labels.in_sentence(labels.INCREMENTS[outcome].partition(' (')[0])}"
+    title = f"One parameter at a time: {labels.in_sentence(labels.INCREMENTS[outcome])}"
     alt_text = f"Tornado diagram of the {len(table)} parameters that move the outcome most. {sentence}"
     return Figure(finished(alt.layer(*layers), title, rows_height(order, legend=2), alt_text), sentence, alt_text)
 
 
-def _both_ends(low: pd.Series, high: pd.Series) -> list[str]:
-    words = [[labels.in_pounds(str(word)) for word in pair] for pair in zip(low, high, strict=True)]
+def _both_ends(low: pd.Series, high: pd.Series, settings: Settings) -> list[str]:
+    words = [[labels.with_sign(str(word), settings) for word in pair] for pair in zip(low, high, strict=True)]
     return [a if a == b else f"Lower end: {a}. Upper end: {b}" for a, b in words]
 
 
@@ -125,13 +132,17 @@ def two_way(
     axes = {}
     for name, parameter, grid in (("first", inputs.parameters[first], x), ("second", inputs.parameters[second], y)):
         title = wrapped(f"{parameter.label} ({labels.in_words(parameter.unit)})", 70 if name == "first" else 46).split("\n")
-        axes[name] = {"title": title, "scale": fixed(float(grid[0]), float(grid[-1])), "axis": _axis_of(parameter.unit)}
+        axes[name] = {
+            "title": title,
+            "scale": fixed(float(grid[0]), float(grid[-1])),
+            "axis": _axis_of(parameter.unit, inputs.settings),
+        }
     legend = alt.Legend(
-        title="Incremental net monetary benefit (GBP per person)",
+        title=f"Incremental net monetary benefit ({inputs.settings.currency} per person)",
         orient="bottom",
         direction="horizontal",
         gradientLength=300,
-        labelExpr="(datum.value < 0 ? '\u2212' : '') + '\u00a3' + format(abs(datum.value), ',.0f')",
+        labelExpr=money_words(inputs.settings),
     )
     squares = (
         alt.Chart(cells[["first", "second", "benefit", "first_low", "first_high", "second_low", "second_high"]])
@@ -169,11 +180,11 @@ def two_way(
     return Figure(finished(alt.layer(*layers), "Two parameters at a time", 520, alt_text), sentence, alt_text)
 
 
-def _axis_of(unit: str) -> Any:
+def _axis_of(unit: str, settings: Settings) -> Any:
     """The axis of a parameter by its unit."""
     if unit == "probability":
         return percent_axis()
-    return money_axis(tickCount=5) if unit.startswith("GBP") else number_axis()
+    return money_axis(settings, tickCount=5) if unit.startswith(settings.currency) else number_axis()
 
 
 def _zero_line(x: Array, y: Array, values: Array) -> pd.DataFrame:
@@ -207,7 +218,7 @@ def decision_drivers(
     """
     near = readings.turning_points(table).head(top)
     near["row"] = [
-        f"{wrapped(label)}\n{labels.measured(unit, value)}, changes at {labels.measured(unit, flips_at)}"
+        f"{wrapped(label)}\n{labels.measured(unit, inputs.settings, value)}, changes at {labels.measured(unit, inputs.settings, flips_at)}"
         for label, unit, value, flips_at in near[["label", "unit", "value", "flips_at"]].itertuples(index=False)
     ]
     near["text"] = [f"{away:+.1f}".replace("-", "\u2212") for away in near["standard_errors_away"]]
@@ -245,7 +256,7 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
     """
     settings = inputs.settings
     rows = table[table["strategy"] != settings.comparator]
-    names = [f"{labels.gbp(t)} per QALY" for t in settings.thresholds_gbp]
+    names = [f"{labels.money(t, settings)} per QALY" for t in settings.threshold_values]
     frame = pd.concat(
         [
             pd.DataFrame(
@@ -256,7 +267,7 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
                     "threshold": name,
                 }
             )
-            for t, name in zip(settings.thresholds_gbp, names, strict=True)
+            for t, name in zip(settings.threshold_values, names, strict=True)
         ],
         ignore_index=True,
     )
@@ -264,9 +275,9 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
     highest = float(frame["pack_price"].max())
     x = alt.X(
         "pack_price:Q",
-        title="Price of the pack (GBP; other strengths in proportion)",
+        title=f"Price of the pack ({settings.currency}; other strengths in proportion)",
         scale=fixed(0, highest),
-        axis=money_axis(tickCount=6),
+        axis=money_axis(settings, tickCount=6),
     )
     lines = (
         alt.Chart(frame)
@@ -281,7 +292,7 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
     )
     price = pack_price(inputs).value
     half = alt.Chart(pd.DataFrame({"half": [0.5]})).mark_rule(color=GREY, strokeWidth=1).encode(y="half:Q")
-    marks = mark_at(price, f"List price {labels.gbp(price)}", align="right") if price <= highest else []
+    marks = mark_at(price, f"List price {labels.money(price, settings)}", align="right") if price <= highest else []
     sentence = readings.price_and_probability(table, inputs, price_arrangement=price_arrangement)
     where = readings.under_scheme(settings, request(inputs, price_arrangement, None, None)[0])
     alt_text = f"Lines of the probability of being cost-effective by the price of a pack, {where}. {sentence}"
@@ -312,11 +323,13 @@ def global_sensitivity(sensitivity: Sensitivity, inputs: Inputs, *, top: int = M
         frames.append(frame)
     frame = pd.concat(frames, ignore_index=True)
     is_money = sensitivity.method == "morris" and sensitivity.outcome != "incremental_qalys"
-    what = labels.in_sentence(labels.INCREMENTS[sensitivity.outcome].partition(" (")[0])
-    unit = {True: " (GBP)", False: " (QALYs)"}[is_money] if sensitivity.method == "morris" else ""
+    what = labels.in_sentence(labels.INCREMENTS[sensitivity.outcome])
+    unit = {True: f" ({inputs.settings.currency})", False: " (QALYs)"}[is_money] if sensitivity.method == "morris" else ""
     title = f"{'Effect on' if sensitivity.method == 'morris' else 'Index for'} the {what}{unit}"
     intervention = intervention_colour(inputs.settings)
-    chart = _dots_with_ranges(frame, title, intervention, axis=money_axis(tickCount=6) if is_money else number_axis())
+    chart = _dots_with_ranges(
+        frame, title, intervention, axis=money_axis(inputs.settings, tickCount=6) if is_money else number_axis()
+    )
     sentence = readings.global_sensitivity(sensitivity, inputs)
     if any(spread for _, spread in series):
         ranges = "from the lowest to the highest over the slices" if sensitivity.method == "pawn" else "95% intervals"

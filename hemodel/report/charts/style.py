@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,6 @@ LINE_HEIGHT = 16
 """Pixels of a line of a label."""
 _FONT = "Source Sans, Source Sans Pro, Helvetica, Arial, sans-serif"
 _MINUS = "(datum.value < 0 ? '\u2212' : '')"
-_MONEY = f"{_MINUS} + '\u00a3' + format(abs(datum.value), ',.0f')"
-_MILLIONS = f"{_MINUS} + '\u00a3' + format(abs(datum.value) / 1e6, ',') + 'm'"
 _DASHES = ([1, 0], [7, 4], [2, 3])
 
 
@@ -96,8 +95,8 @@ def price_dash(names: Sequence[str]) -> Any:
 
 
 def threshold_dash(names: Sequence[str]) -> Any:
-    """A dash for each of the two thresholds, by its name in the column threshold."""
-    scale = alt.Scale(domain=list(names), range=[[8, 4], [2, 3]])
+    """A dash for each threshold, by its name in the column threshold."""
+    scale = alt.Scale(domain=list(names), range=[[8, 4], [2, 3], [1, 0]][: len(names)])
     return alt.StrokeDash("threshold:N", title=None, scale=scale, legend=line_legend())
 
 
@@ -106,14 +105,22 @@ def fixed(low: float, high: float) -> Any:
     return alt.Scale(domain=[low, high], nice=False, zero=False)
 
 
-def money_axis(**options: Any) -> Any:
-    """An axis of whole pounds."""
-    return alt.Axis(labelExpr=_MONEY, labelOverlap="greedy", labelFlush=False, **options)
+def money_words(settings: Settings, *, millions: bool = False) -> str:
+    """The expression that says an amount on an axis or a legend: whole units of the currency, or millions of it."""
+    sign = json.dumps(labels.before_amount(settings))
+    number = "format(abs(datum.value) / 1e6, ',') + 'm'" if millions else "format(abs(datum.value), ',.0f')"
+    return f"{_MINUS} + {sign} + {number}"
 
 
-def sum_axis(highest: float, **options: Any) -> Any:
-    """An axis of sums for a population: of millions where they reach `highest` of two millions, else of pounds."""
-    return alt.Axis(labelExpr=_MILLIONS if highest >= 2e6 else _MONEY, labelOverlap="greedy", labelFlush=False, **options)
+def money_axis(settings: Settings, **options: Any) -> Any:
+    """An axis of whole units of the currency."""
+    return alt.Axis(labelExpr=money_words(settings), labelOverlap="greedy", labelFlush=False, **options)
+
+
+def sum_axis(highest: float, settings: Settings, **options: Any) -> Any:
+    """An axis of sums for a population: of millions where they reach `highest` of two millions, else of whole units."""
+    words = money_words(settings, millions=highest >= 2e6)
+    return alt.Axis(labelExpr=words, labelOverlap="greedy", labelFlush=False, **options)
 
 
 def number_axis(**options: Any) -> Any:
@@ -195,6 +202,7 @@ def mark_at(value: float, text: str, *, align: str = "left", dash: Sequence[int]
 
 
 def threshold_marks(settings: Settings) -> list[Any]:
-    """Vertical rules at the thresholds, labelled at the top: the lower to its left, the upper to its right."""
-    pairs = zip(settings.thresholds_gbp, ("right", "left"), strict=True)
-    return [layer for t, side in pairs for layer in mark_at(t, labels.gbp(t), align=side, field="threshold")]
+    """Vertical rules at the thresholds, labelled at the top: the lowest to its left, the others to their right."""
+    found = settings.threshold_values
+    pairs = zip(found, ("left",) if len(found) == 1 else ("right", "left", "left"), strict=False)
+    return [layer for t, side in pairs for layer in mark_at(t, labels.money(t, settings), align=side, field="threshold")]

@@ -14,6 +14,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from hemodel.evidence.settings import Settings
+
 Value = float | str | None
 Numbers = NDArray[Any] | Sequence[float]
 TOLERANCE = 1e-9
@@ -141,6 +143,7 @@ class Program:
     """All sheets of the workbook, in their order."""
 
     sheets: tuple[Sheet, ...]
+    settings: Settings
 
     @property
     def cells(self) -> Iterator[Cell]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hemodel.cohort.model import curves
 from hemodel.cohort.model.treatment import response_rules, share_that_goes_on
@@ -103,16 +104,16 @@ def _curves(engine: Engine) -> list[Row]:
 
 
 def _progression(engine: Engine) -> list[Row]:
+    """Progression-free survival, and what of it is progression; of a curve that is fitted no median is read."""
     inputs, draws = engine.inputs, engine.draws
     family = inputs.settings.pfs_curve
-    power = "^{shape_pfs}" if family in ("weibull", "response_mixture") else ""
-    median = curves.years_by_strategy(draws, inputs, "median_pfs")[:, 0]
-    ratio = curves.progression_share(draws, inputs)[:, 0]
-    rows = [
-        Row("median_pfs", "Median progression-free survival", "years", years("median_pfs_@"), median),
-        *_family(engine, "pfs", family, "median_pfs"),
-        Row("share_progression", "Share of PFS events that are progressions", "share", f"ratio_pfs_to_ttp_@{power}", ratio),
-    ]
+    rows = _published(engine, "pfs", "progression-free survival", family, [] if "ttp" in engine.steps else None)
+    if inputs.settings.structure == "state_transition" or family == "response_mixture":
+        ratio, is_weibull = curves.progression_share(draws, inputs)[:, 0], family in ("weibull", "response_mixture")
+        if is_weibull and "shape_pfs" not in {row.key for row in rows}:
+            rows.append(Row("shape_pfs", "Shape: progression-free survival", "", *_own(engine, "shape_pfs")))
+        formula = f"ratio_pfs_to_ttp_@{'^{shape_pfs}' if is_weibull else ''}"
+        rows.append(Row("share_progression", "Share of PFS events that are progressions", "share", formula, ratio))
     if family == "response_mixture":
         rows += _responders(engine)
     if "ttp" in engine.steps:
@@ -123,14 +124,25 @@ def _progression(engine: Engine) -> list[Row]:
     return rows
 
 
+def _published(engine: Engine, curve: str, what: str, family: str, fitted: list[str] | None = None) -> list[Row]:
+    """A curve from published medians, of the strategies for which it is not fitted."""
+    inputs = engine.inputs
+    names = inputs.settings.strategy_names
+    without = curves.fitted_strategies(inputs, curve) if fitted is None else fitted
+    if len(without) == len(names):
+        return []
+    key = f"median_{curve}"
+    medians = curves.years_by_strategy(engine.draws, inputs, key, without)[:, 0]
+    texts = [None if name in without else years(f"{key}_{name}") for name in names]
+    return [Row(key, f"Median {what}", "years", texts, medians), *_family(engine, (curve, what), family, medians, without)]
+
+
 def _death(engine: Engine) -> list[Row]:
     """Death after progression, or overall survival."""
     inputs, draws = engine.inputs, engine.draws
     settings = inputs.settings
     if settings.structure != "state_transition":
-        median = curves.years_by_strategy(draws, inputs, "median_os")[:, 0]
-        own = Row("median_os", "Median overall survival", "years", years("median_os_@"), median)
-        return [own, *_family(engine, "os", settings.os_curve, "median_os")]
+        return _published(engine, "os", "overall survival", settings.os_curve)
     first = settings.strategy_names[curves.intervention(inputs)]
     rate = np.array([r[0] for r in curves.by_strategy(draws, inputs, "r_death_progressed")])
     if settings.post_progression_mortality == "equal":
@@ -157,29 +169,33 @@ def _exposure(engine: Engine) -> list[Row]:
     ]
 
 
-def _family(engine: Engine, curve: str, family: str, median_key: str) -> list[Row]:
+def _family(
+    engine: Engine, curve_of: tuple[str, str], family: str, median: NDArray[np.float64], fitted: Sequence[str]
+) -> list[Row]:
     """What a family of curves needs beside the median."""
-    inputs, draws = engine.inputs, engine.draws
-    median = curves.years_by_strategy(draws, inputs, median_key)[:, 0]
-    what = {"pfs": "progression-free survival", "os": "overall survival"}[curve]
-    at = f"{{{median_key}}}"
+    (curve, what), names = curve_of, engine.inputs.settings.strategy_names
+    m, at, second = f"m_{curve}", f"{{median_{curve}}}", f"{{shape_{curve}}}"
+
+    def of_published(formula: str) -> list[str | None]:
+        return [None if name in fitted else formula for name in names]
+
     if family == "exponential":
-        return [Row(f"m_{curve}", f"Rate of {what}", "per year", f"LN(2)/{at}", LN_2 / median)]
+        return [Row(m, f"Rate of {what}", "per year", of_published(f"LN(2)/{at}"), LN_2 / median)]
     name = f"shape_{curve}" if family in ("weibull", "response_mixture") else f"shape_{curve}_{family}"
     formula, shape = _own(engine, name)
     word = {"log_normal": "Standard deviation of log time", "gompertz": "Gompertz shape, per year"}.get(family, "Shape")
     rows = [Row(f"shape_{curve}", f"{word}: {what}", "", formula, shape)]
-    second, m = f"{{shape_{curve}}}", f"m_{curve}"
     if family in ("weibull", "response_mixture"):
         found = weibull_rate(median, shape)
-        rows.append(Row(m, f"m of {what}, H(t) = m t^shape", "", f"LN(2)/{at}^{second}", found))
+        rows.append(Row(m, f"m of {what}, H(t) = m t^shape", "", of_published(f"LN(2)/{at}^{second}"), found))
     elif family == "gompertz":
         found = LN_2 / np.expm1(shape * median)
-        rows.append(Row(m, f"m of {what}, H(t) = m (exp(shape t) - 1)", "", f"LN(2)/(EXP({second}*{at})-1)", found))
+        label = f"m of {what}, H(t) = m (exp(shape t) - 1)"
+        rows.append(Row(m, label, "", of_published(f"LN(2)/(EXP({second}*{at})-1)"), found))
     elif family == "gamma":
         found = np.array([float(families.quantile("gamma", 0.5, [np.array([a]), np.ones(1)])[0]) for a in shape]) / median
         label = f"Rate of the gamma distribution: {what}"
-        rows.append(Row(m, label, "per year", f"GAMMAINV(0.5,{second},1)/{at}", found))
+        rows.append(Row(m, label, "per year", of_published(f"GAMMAINV(0.5,{second},1)/{at}"), found))
     return rows
 
 

@@ -33,14 +33,14 @@ def draws_sheets(psa: PSA) -> tuple[Sheet, Sheet]:
     draws.frozen = (draws.row + 1, 1)
     heads = []
     for what, s in keys:
-        unit = "QALYs" if what == "qalys" else f"costs (£), {labels.arrangement_short(settings, what)}"
+        unit = "QALYs" if what == "qalys" else f"costs ({settings.sign}), {labels.arrangement_short(settings, what)}"
         heads.append(f"{labels.strategy_label(settings, s)}: {unit}")
     draws.header(("Draw", *heads))
     first = draws.row
     spans = {}
     for column, key in enumerate(keys, start=1):
         for row in range(n):
-            draws.put(first + row, column, float(values[key][row]), "qalys" if key[0] == "qalys" else "gbp")
+            draws.put(first + row, column, float(values[key][row]), "qalys" if key[0] == "qalys" else "money")
         spans[key] = f"{DRAWS}!${letters(column)}${first + 1}:${letters(column)}${first + n}"
     for row in range(n):
         draws.put(first + row, 0, float(row), "count")
@@ -75,23 +75,29 @@ def _means(psa: PSA, arrangement: str, n: int, sheet: Sheet, spans: Spans, value
     settings, names, a = psa.inputs.settings, psa.strategies, arrangement
     reference = settings.comparator
     sheet.line(labels.arrangement_label(settings, a), "heading")
-    heads = ("Mean costs (£)", "Mean QALYs", "Incremental costs (£)", "Incremental QALYs", "ICER of the means (£/QALY)")
+    heads = (
+        f"Mean costs ({settings.sign})",
+        "Mean QALYs",
+        f"Incremental costs ({settings.sign})",
+        "Incremental QALYs",
+        f"ICER of the means ({settings.sign}/QALY)",
+    )
     sheet.header(("Technologies", *heads, "P(best), lower threshold", "P(best), upper threshold"))
     for i, s in enumerate(names):
         row, costs, qalys = sheet.row, values[a, s], values["qalys", s]
         sheet.put(row, 0, labels.strategy_label(settings, s), "text")
-        sheet.calc(row, 1, f"AVERAGE({spans[a, s]})", float(costs.mean()), "gbp")
+        sheet.calc(row, 1, f"AVERAGE({spans[a, s]})", float(costs.mean()), "money")
         sheet.calc(row, 2, f"AVERAGE({spans['qalys', s]})", float(qalys.mean()), "qalys")
         if s != reference:
             money = float(costs.mean() - values[a, reference].mean())
             health = float(qalys.mean() - values["qalys", reference].mean())
-            sheet.calc(row, 3, f"B{row + 1}-AVERAGE({spans[a, reference]})", money, "gbp")
+            sheet.calc(row, 3, f"B{row + 1}-AVERAGE({spans[a, reference]})", money, "money")
             sheet.calc(row, 4, f"C{row + 1}-AVERAGE({spans['qalys', reference]})", health, "qalys")
             ratio = money / health if money > 0 and health > 0 else "no price of a QALY gained"
             formula = f'IF(AND(D{row + 1}>0,E{row + 1}>0),D{row + 1}/E{row + 1},"no price of a QALY gained")'
-            sheet.calc(row, 5, formula, ratio, "gbp")
+            sheet.calc(row, 5, formula, ratio, "money")
         for k, end in enumerate(("lower", "upper")):
-            chance = _curve(psa, a, n, np.array([settings.thresholds_gbp[k]]))[0, i]
+            chance = _curve(psa, a, n, np.array([settings.threshold_values[-k]]))[0, i]
             sheet.calc(row, 6 + k, _probability(f"threshold_{end}", a, s, names, spans, n), float(chance), "share")
         sheet.row += 1
     sheet.row += 1
@@ -103,11 +109,11 @@ def _acceptability(psa: PSA, n: int, sheet: Sheet, spans: Spans) -> tuple[int, i
     keys = [(a, s) for a in psa.costs for s in names]
     sheet.line("Acceptability: share of draws in which a strategy has the highest net benefit", "heading")
     curves = [f"{labels.strategy_label(settings, s)}, {labels.arrangement_short(settings, a)}" for a, s in keys]
-    sheet.header(("Threshold (£/QALY)", *curves))
+    sheet.header((f"Threshold ({settings.sign}/QALY)", *curves))
     top = sheet.row
     found = {a: _curve(psa, a, n, CURVE_THRESHOLDS) for a in psa.costs}
     for row, threshold in enumerate(CURVE_THRESHOLDS, start=top):
-        sheet.put(row, 0, float(threshold), "gbp")
+        sheet.put(row, 0, float(threshold), "money")
         for column, (a, s) in enumerate(keys, start=1):
             formula = _probability(f"$A{row + 1}", a, s, names, spans, n)
             sheet.calc(row, column, formula, float(found[a][row - top, names.index(s)]), "share")
@@ -126,8 +132,18 @@ def _chart(psa: PSA, row: int, top: int, last: int) -> Chart:
         for c, (a, s) in enumerate(keys, start=1)
     )
     words = "Acceptability curves: probability that each strategy is cost-effective, by threshold and price arrangement"
-    most, formats = (float(CURVE_THRESHOLDS[-1]), 1.0), ("£#,##0", "0%")
-    return Chart(row, 0, "Acceptability curves", "Threshold (£/QALY)", "Probability cost-effective", formats, lines, words, most)
+    most, formats = (float(CURVE_THRESHOLDS[-1]), 1.0), (f"{psa.inputs.settings.sign}#,##0", "0%")
+    return Chart(
+        row,
+        0,
+        "Acceptability curves",
+        f"Threshold ({psa.inputs.settings.sign}/QALY)",
+        "Probability cost-effective",
+        formats,
+        lines,
+        words,
+        most,
+    )
 
 
 def _curve(psa: PSA, arrangement: str, n: int, thresholds: np.ndarray) -> np.ndarray:

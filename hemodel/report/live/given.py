@@ -187,7 +187,7 @@ def settings_sheet(inputs: Inputs, notes: list[str]) -> Sheet:
         "To change these, export the workbook again with another scenario. What can be changed here is on the sheet Inputs.",
     )
     population = settings.populations[inputs.population]
-    additions = ", ".join(labels.setting_value_label(name) for name in settings.also_counted) or "nothing"
+    additions = ", ".join(labels.counted_label(inputs, name) for name in settings.also_counted) or "nothing"
     strategies = "; ".join(strategy.label for strategy in settings.strategies)
     value = labels.setting_value_label
     clock = settings.post_progression_clock_cycles
@@ -228,9 +228,11 @@ def settings_sheet(inputs: Inputs, notes: list[str]) -> Sheet:
     rule = 'IF(time_in_state="start",1,IF(time_in_state="end",0,0.5))'
     _named(sheet, "Weight of the start of a cycle in the time in a state", "weight_of_start", rule, start, "tenths")
     for place, word in enumerate(("lower", "upper")):
+        value_now = settings.threshold_values[-place]  # of three the lowest and the highest
         new, old = (THRESHOLD_PRESETS[preset][place] for preset in ("2026", "2009"))
-        rule = f'IF(thresholds&""="2009",{old:g},{new:g})'
-        _named(sheet, f"Threshold, {word} (£ per QALY)", f"threshold_{word}", rule, settings.thresholds_gbp[place], "gbp")
+        is_preset = isinstance(settings.thresholds, str)
+        rule = f'IF(thresholds&""="2009",{old:g},{new:g})' if is_preset else f"{value_now:.12g}"
+        _named(sheet, f"Threshold, {word} ({settings.sign} per QALY)", f"threshold_{word}", rule, value_now, "money")
     if notes:
         sheet.row += 1
         sheet.line("Held as values", "heading")

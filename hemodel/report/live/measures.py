@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from hemodel.cohort import schemes
 from hemodel.cohort.model import ON_TREATMENT
-from hemodel.cohort.model.curves import by_strategy
 from hemodel.cohort.model.paths import ENTERED, LATER_LINE, RECENTLY
 from hemodel.cohort.model.treatment import BEFORE_RULES, has_no_time_rule, share_that_goes_on, stepwise_price, with_steps
 from hemodel.cohort.structures import LATER, PROGRESSED, PROGRESSION_FREE
@@ -136,15 +135,17 @@ class Measures:
             return "[treated]", treated
         return self._column(f"packs_{drug}", f"{label}: packs", f"{factor}[treated]", share * treated), share * treated
 
-    def _given(self, drug: str, upto: int | None) -> tuple[str, Array]:
-        """Givings of a drug on days of its own: all, or those of its first treatment cycles."""
+    def _given(self, drug: str, upto: int | None, scheme: str = "") -> tuple[str, Array]:
+        """Givings of a drug on days of its own: all, or those of its first treatment cycles. Those that a scheme counts have columns of
+        their own, so that the places of all others say nothing of its terms.
+        """
         before, after = self._counts(drug, upto)
-        ending, words = ("", "") if upto is None else (f"_{upto}", f" of its first {upto} cycles")
+        ending, words = ("", "") if upto is None else (f"_UPTO_{scheme or upto}", f" of its first {upto} cycles")
         label = self.settings.drugs[drug].label
         number = self._column(f"given_{drug}{ending}", f"{label}: givings{words}, for one person", "", before, "count")
-        if after.any():
+        if self._counts(drug, None)[1].any():
             heading = f"{label}: givings{words} after the response rule"
-            later = self._column(f"given_after_{drug}{ending}", heading, "", after, "count")
+            later = self._column(f"given_AFTER_{drug}{ending}", heading, "", after, "count")
             number = f"({number}+{later}*{{goes_on}})"
         factor, share = self._dispensed(drug)
         values = share * self._before_rules() * (before + after * self._goes_on())
@@ -191,8 +192,8 @@ class Measures:
         if terms.kind == "total_cost_cap":
             return [self._paid(name, terms, heading)]
         if terms.kind == "response_refund":
-            back, share = self._upto(terms.drug, f"{name}_response_by_cycle", terms.response_by_cycle or 0)
-            respond = float(by_strategy(self.engine.draws, self.engine.inputs, "p_response")[self.strategy, 0])
+            back, share = self._upto(name, terms.drug, f"{name}_response_by_cycle", terms.response_by_cycle or 0)
+            respond = self.engine.value(f"p_response_{self.name}")
             heading = f"{self.settings.drugs[terms.drug].label}: packs refunded, scheme {name}"
             lost = (1.0 - respond) * share
             key = self._column(f"refunded_{name}", heading, f"(1-p_response_{self.name})*{back}", lost)
@@ -200,16 +201,16 @@ class Measures:
         found = steps(name, terms)
         _, last, last_value = found[-1]
         formula, charged = "" if last == "0" else _times(last, packs), last_value * count
-        for (_, before, at), ((window, number), then, at_then) in pairwise(found):
-            some, inside = self._upto(terms.drug, window, number)
+        for place, ((_, before, at), ((window, number), then, at_then)) in enumerate(pairwise(found), start=1):
+            some, inside = self._upto(f"{name}_{place}", terms.drug, window, number)
             formula += _more(before, then, some)
             charged = charged + (at - at_then) * inside
         return [Quantity(self._column(f"charged_{name}", heading, formula.removeprefix("+"), charged), charged)]
 
-    def _upto(self, drug: str, window: str, number: int) -> tuple[str, Array]:
+    def _upto(self, scheme: str, drug: str, window: str, number: int) -> tuple[str, Array]:
         """Packs of the first treatment cycles, as schemes count them; `window` is their number as formulas write it."""
         if self.engine.plan.has_schedule(drug):
-            return self._given(drug, number)
+            return self._given(drug, number, scheme)
         formula, values = self._packs(drug)
         share = self.derived.values[dispensed_key(drug)][self.strategy] if drug in self.engine.plan.dispensed else None
         inside = within(self.engine.inputs, number, share)
@@ -228,7 +229,7 @@ class Measures:
         first = self._column(f"given_{drug}", f"{label}: givings, for one person", "", before, "count")
         later = ""
         if after.any():
-            later = self._column(f"given_after_{drug}", f"{label}: givings after the response rule", "", after, "count")
+            later = self._column(f"given_AFTER_{drug}", f"{label}: givings after the response rule", "", after, "count")
         had = np.concatenate([[0.0], np.cumsum(before + after)[:-1]])
         self._column(f"had_{drug}", f"{label}: givings before, for one person", "", had, "count")
         number, paid = (self._paid_by_chance if self._dispensed(drug)[0] else self._paid_for_sure)(

@@ -75,7 +75,7 @@ def live_program(
         notes_sheet(inputs),
     ]
     cover = cover_sheet(engine, sheets, (icers, failures, verdict))
-    return Program((cover, *sheets))
+    return Program((cover, *sheets), inputs.settings)
 
 
 def _refuse_twice(inputs: Inputs) -> None:
@@ -155,13 +155,13 @@ def cover_sheet(engine: Engine, sheets: Sequence[Sheet], places: tuple[Sequence[
     if confidential := announced(inputs):
         _entry(sheet, "Confidential", confidential, "warning")
     sheet.row += 1
-    sheet.line("The answer now (£/QALY, against the comparator)", "heading")
+    sheet.line(f"The answer now ({settings.sign}/QALY, against the comparator)", "heading")
     sheet.header(("", *(labels.arrangement_short(settings, a) for a in settings.price_arrangements)))
     values, k = [_value_at(sheets, place) for place in icers], 0
     for name in tables.interventions(settings):
         sheet.put(sheet.row, 0, labels.strategy_label(settings, name), "text")
         for column in range(len(settings.price_arrangements)):
-            sheet.calc(sheet.row, 1 + column, icers[k], values[k], "gbp")
+            sheet.calc(sheet.row, 1 + column, icers[k], values[k], "money")
             k += 1
         sheet.row += 1
     sheet.row += 1

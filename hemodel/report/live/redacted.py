@@ -50,6 +50,11 @@ def redacted_program(inputs: Inputs) -> Program:
     secret = {place for name in names for place in _row_of(program, name)}
     for other in others:  # what is shown was not worked out with their terms: a rounding error at the end of it says nothing
         values = _values(other)
+        if values.keys() != _layout(program):
+            problem = (
+                "the workbook has other cells under other terms of a confidential scheme, which would say something of its own"
+            )
+            raise InputError("confidential", problem, "Leave the scheme out of price_arrangements")
         secret |= {place for cell in program.cells if cell.distance(values.get(place := _place(cell))) > TOLERANCE}
     for other in _others(shown, names):
         values = _values(other)
@@ -60,7 +65,11 @@ def redacted_program(inputs: Inputs) -> Program:
         cells = [_public(cell, secret) for cell in cells]
         sheets.append(replace(sheet, cells=cells, names={}, choices=[], bounds=[]))
     _refuse_told(sheets, hidden)
-    return Program(tuple(sheets))
+    return Program(tuple(sheets), program.settings)
+
+
+def _layout(program: Program) -> set[tuple[str, int, int]]:
+    return {_place(cell) for cell in program.cells}
 
 
 def _values(inputs: Inputs) -> dict[tuple[str, int, int], Value]:

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
+from hemodel.evidence.settings import Settings
 from hemodel.evidence.uploaded import PRICE_ARRANGEMENT
 from hemodel.report import labels, tables
 from hemodel.report.live.cells import TOLERANCE, Cell, Sheet, Value, address
@@ -62,8 +63,8 @@ def totals_sheet(engine: Engine, traces: Sequence[Trace], places: Sequence[Place
     totals = Totals(sheet, {})
     for a in settings.price_arrangements:
         costs: list[Part] = [(c, inputs.component_labels[c], [t.keys("cost", c, a) for t in traces]) for c in outcomes.costs[a]]
-        title = f"Costs (£). {labels.arrangement_label(settings, a)}"
-        _block(engine, totals, places, (title, a, "gbp"), costs, (plain.costs[a], outcomes.costs[a]))
+        title = f"Costs ({settings.sign}). {labels.arrangement_label(settings, a)}"
+        _block(engine, totals, places, (title, a, "money"), costs, (plain.costs[a], outcomes.costs[a]))
     states: list[Part] = [(s, labels.state_label(s), [[_YEARS[s]] for _ in traces]) for s in outcomes.life_years]
     _block(engine, totals, places, ("Life years", "life_years", "qalys"), states, (plain.life_years, outcomes.life_years))
     parts: list[Part] = [(s, inputs.qaly_labels[s], [t.keys("qaly", s) for t in traces]) for s in outcomes.qalys]
@@ -167,7 +168,7 @@ class _Analysis:
 
 _BY_COST = ("label", "place", "costs", "years", "qalys", "dominated", "extended", "status")
 _BEFORE = ("costs_before", "years_before", "qalys_before", "step_costs", "step_years", "step_qalys")
-_STYLES = ("gbp", "qalys", "qalys")  # of costs, life years, QALYs
+_STYLES = ("money", "qalys", "qalys")  # of costs, life years, QALYs
 
 
 def incremental_sheet(engine: Engine, totals: Totals, arrangement: str) -> Sorted:
@@ -183,14 +184,21 @@ def incremental_sheet(engine: Engine, totals: Totals, arrangement: str) -> Sorte
     heads = (
         "By increasing cost",
         "Place in the settings",
-        "Costs (£)",
+        f"Costs ({engine.inputs.settings.sign})",
         "Life years",
         "QALYs",
         "Dominated",
         "Extendedly",
         "Status",
     )
-    more = ("Costs before", "Life years before", "QALYs before", "Incremental costs (£)", "Incremental LYG", "Incremental QALYs")
+    more = (
+        "Costs before",
+        "Life years before",
+        "QALYs before",
+        f"Incremental costs ({engine.inputs.settings.sign})",
+        "Incremental LYG",
+        "Incremental QALYs",
+    )
     sheet.header((*heads, *more))
     top, previous = sheet.row, found.order[0]
     for r, (i, status) in enumerate(zip(found.order, found.statuses, strict=True)):
@@ -206,12 +214,14 @@ def incremental_sheet(engine: Engine, totals: Totals, arrangement: str) -> Sorte
 def _in_the_order_of_the_settings(engine: Engine, totals: Totals, sheet: Sheet, found: _Analysis) -> int:
     """The strategies with their places by cost; returns the first row."""
     strategies = engine.inputs.settings.strategies
-    sheet.header(("In the order of the settings", "Costs (£)", "Life years", "QALYs", "Place by cost"))
+    sheet.header(
+        ("In the order of the settings", f"Costs ({engine.inputs.settings.sign})", "Life years", "QALYs", "Place by cost")
+    )
     first = sheet.row
     for i, own in enumerate(strategies):
         row, (costs, years, qalys) = first + i, found.amounts(i)
         sheet.put(row, 0, own.label, "text")
-        sheet.calc(row, 1, shown(engine, partial(totals.total, strategy=i)), costs, "gbp")
+        sheet.calc(row, 1, shown(engine, partial(totals.total, strategy=i)), costs, "money")
         sheet.calc(row, 2, totals.total("life_years", i, discounted=False), years, "qalys")
         sheet.calc(row, 3, totals.total("qalys", i), qalys, "qalys")
         earlier = [_before(first, j, i) for j in range(len(strategies)) if j != i]
@@ -271,11 +281,11 @@ def _extended(top: int, r: int, n: int) -> str:
     return f"IF(AND(F{own}=0,OR({','.join(tests)})),1,0)" if tests else "0*F" + str(own)
 
 
-def icer_formula(cost: str, other_cost: str, qaly: str, other_qaly: str) -> str:
+def icer_formula(cost: str, other_cost: str, qaly: str, other_qaly: str, settings: Settings) -> str:
     """ICER of one against another where a ratio is the price of a QALY gained; words where a number would mislead."""
     money = f"IF(ABS({cost}-{other_cost})<=1E-12*MAX(ABS({cost}),ABS({other_cost})),0,{cost}-{other_cost})"
     health = f"IF(ABS({qaly}-{other_qaly})<=1E-12*MAX(ABS({qaly}),ABS({other_qaly})),0,{qaly}-{other_qaly})"
-    saved = f'"£"&TEXT(({money})/({health}),"#,##0")&" saved per QALY forgone (south-west)"'
+    saved = f'"{labels.before_amount(settings)}"&TEXT(({money})/({health}),"#,##0")&" saved per QALY forgone (south-west)"'
     cheaper = f'IF({health}<0,{saved},"dominant")'
     level = f'IF({health}=0,"undefined (no difference in QALYs or costs)",IF({health}>0,"dominant","dominated"))'
     return f'IF({money}>0,IF({health}>0,({money})/({health}),"dominated"),IF({money}=0,{level},{cheaper}))'
@@ -300,7 +310,7 @@ def results_sheet(engine: Engine, totals: Totals, ordered: Sorted, arrangement: 
     sheet.row += 1
     sheet.line("Base-case results", "heading")
     frame = tables.base_case_table(base, arrangement)
-    sheet.header(tables.BASE_CASE_COLUMNS)
+    sheet.header(tables.base_case_columns(engine.inputs.settings))
     for r, found in enumerate(frame.itertuples(index=False, name=None)):
         _base_row(sheet, engine, ordered, r, [number(x) for x in found], (reference, totals))
     sheet.line(tables.BASE_CASE_FOOTER)
@@ -316,22 +326,22 @@ def _base_row(sheet: Sheet, engine: Engine, ordered: Sorted, r: int, values: lis
     row = sheet.row
     sheet.calc(row, 0, ordered.at("label", r), values[0], "text")
     for column, what in ((1, "costs"), (2, "years"), (3, "qalys")):
-        sheet.calc(row, column, ordered.at(what, r), values[column], "gbp" if column == 1 else "qalys")
+        sheet.calc(row, column, ordered.at(what, r), values[column], "money" if column == 1 else "qalys")
     for column, what in ((4, "step_costs"), (5, "step_years"), (6, "step_qalys")):
-        style = "gbp" if column == 4 else "qalys"
+        style = "money" if column == 4 else "qalys"
         if r:
             sheet.calc(row, column, ordered.at(what, r), values[column], style)
         else:
             sheet.put(row, column, None, style)
     other = (shown(engine, lambda a: totals.total(a, reference)), totals.total("qalys", reference))
     own = (ordered.at("costs", r), ordered.at("qalys", r))
-    ratio = icer_formula(own[0], other[0], own[1], other[1])
-    sheet.calc(row, 7, f'IF({ordered.at("place", r)}={reference + 1},"",{ratio})', values[7], "gbp")
+    ratio = icer_formula(own[0], other[0], own[1], other[1], engine.inputs.settings)
+    sheet.calc(row, 7, f'IF({ordered.at("place", r)}={reference + 1},"",{ratio})', values[7], "money")
     if r:
         status, steps = ordered.at("status", r), (ordered.at("step_costs", r), ordered.at("step_qalys", r))
-        sheet.calc(row, 8, f'IF({status}="on frontier",{steps[0]}/{steps[1]},{status})', values[8], "gbp")
+        sheet.calc(row, 8, f'IF({status}="on frontier",{steps[0]}/{steps[1]},{status})', values[8], "money")
     else:
-        sheet.put(row, 8, None, "gbp")
+        sheet.put(row, 8, None, "money")
     sheet.row += 1
 
 
@@ -340,7 +350,7 @@ def _benefit(sheet: Sheet, engine: Engine, totals: Totals, ordered: Sorted, arra
     settings = engine.inputs.settings
     reference = settings.strategy_names.index(settings.comparator)
     sheet.line("Net health benefit", "heading")
-    heads = ("Total costs (£)", "Total QALYs", "Incremental costs (£)", "Incremental QALYs")
+    heads = (f"Total costs ({settings.sign})", "Total QALYs", f"Incremental costs ({settings.sign})", "Incremental QALYs")
     words = [f"{what} at the {end} threshold" for what in ("NHB", "Incremental NHB") for end in ("lower", "upper")]
     sheet.header((tables.TECHNOLOGIES, *heads, *words))
     frame = tables.net_health_benefit_table(engine.base, arrangement)
@@ -350,18 +360,18 @@ def _benefit(sheet: Sheet, engine: Engine, totals: Totals, ordered: Sorted, arra
         costs, qalys = ordered.at("costs", r), ordered.at("qalys", r)
         is_reference = f"{ordered.at('place', r)}={reference + 1}"
         sheet.calc(row, 0, ordered.at("label", r), values[0], "text")
-        sheet.calc(row, 1, costs, values[1], "gbp")
+        sheet.calc(row, 1, costs, values[1], "money")
         sheet.calc(row, 2, qalys, values[2], "qalys")
-        sheet.calc(row, 3, f'IF({is_reference},"",{costs}-{other[0]})', values[3], "gbp")
+        sheet.calc(row, 3, f'IF({is_reference},"",{costs}-{other[0]})', values[3], "money")
         sheet.calc(row, 4, f'IF({is_reference},"",{qalys}-{other[1]})', values[4], "qalys")
         for k, end in enumerate(("lower", "upper")):
             sheet.calc(row, 5 + k, f"{qalys}-{costs}/threshold_{end}", values[5 + k], "qalys")
             step = f"{qalys}-{other[1]}-({costs}-{other[0]})/threshold_{end}"
             sheet.calc(row, 7 + k, f'IF({is_reference},"",{step})', values[7 + k], "qalys")
         sheet.row += 1
-    sheet.put(sheet.row, 0, "Thresholds (£ per QALY): lower and upper", "text")
+    sheet.put(sheet.row, 0, f"Thresholds ({settings.sign} per QALY): lower and upper", "text")
     for k, end in enumerate(("lower", "upper")):
-        sheet.calc(sheet.row, 5 + k, f"threshold_{end}", settings.thresholds_gbp[k], "gbp")
+        sheet.calc(sheet.row, 5 + k, f"threshold_{end}", settings.threshold_values[-k], "money")
     sheet.row += 1
     sheet.line(tables.NET_HEALTH_BENEFIT_FOOTER)
     sheet.row += 1
@@ -371,7 +381,7 @@ def _impact(sheet: Sheet, engine: Engine, totals: Totals) -> list[str]:
     """ICER against the comparator under every price arrangement."""
     settings, base = engine.inputs.settings, engine.base
     reference = settings.strategy_names.index(settings.comparator)
-    sheet.line("ICER under each price arrangement (£/QALY)", "heading")
+    sheet.line(f"ICER under each price arrangement ({settings.sign}/QALY)", "heading")
     sheet.header((tables.TECHNOLOGIES, *(labels.arrangement_short(settings, a) for a in settings.price_arrangements)))
     places, rows = [], {a: by_strategy(base, a) for a in settings.price_arrangements}
     for i, name in enumerate(settings.strategy_names):
@@ -380,8 +390,8 @@ def _impact(sheet: Sheet, engine: Engine, totals: Totals) -> list[str]:
         sheet.put(sheet.row, 0, labels.strategy_label(settings, name), "text")
         for k, a in enumerate(settings.price_arrangements):
             pairs = [(totals.total(what, i), totals.total(what, reference)) for what in (a, "qalys")]
-            formula = icer_formula(*pairs[0], *pairs[1])
-            places.append(sheet.calc(sheet.row, 1 + k, formula, number(icer_cell(rows[a][name])), "gbp"))
+            formula = icer_formula(*pairs[0], *pairs[1], settings)
+            places.append(sheet.calc(sheet.row, 1 + k, formula, number(icer_cell(rows[a][name], settings)), "money"))
         sheet.row += 1
     sheet.line(tables.PAS_IMPACT_FOOTER)
     sheet.row += 1
@@ -432,8 +442,8 @@ def _tables_of(engine: Engine, totals: Totals, arrangement: str, strategy: str, 
     of_states = tables.costs_by_state_table(base, arrangement, **choice)
     qalys, years = tables.qalys_by_state_table(base, **choice), tables.life_years_by_state_table(base, **choice)
     return [
-        ("Costs by category", by_component, [costs([c]) for c in components], "gbp"),
-        ("Costs by health state", of_states, [costs(parts) for parts in by_state.values()], "gbp"),
+        ("Costs by category", by_component, [costs([c]) for c in components], "money"),
+        ("Costs by health state", of_states, [costs(parts) for parts in by_state.values()], "money"),
         ("QALYs by health state", qalys, [of("qalys", part) for part in base.outcomes.qalys], "qalys"),
         ("Life years by health state", years, [of("life_years", state) for state in base.outcomes.life_years], "qalys"),
     ]

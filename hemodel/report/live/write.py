@@ -12,13 +12,14 @@ from xlsxwriter.worksheet import Worksheet
 from hemodel.analyses.scenarios import Scenarios
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.settings import Settings
 from hemodel.report.live.cells import Cell, Chart, Program, Sheet
 from hemodel.report.workbook import results
 from hemodel.report.workbook.analyses import Analyses, information_sheets, sensitivity_sheets
 from hemodel.report.workbook.native import axes, insert
-from hemodel.report.workbook.pages import FONT, NUMBER_FORMATS, Book, Page, formats_of, set_properties
+from hemodel.report.workbook.pages import FONT, Book, Page, formats_of, money_format, number_formats, set_properties
 
-_MORE = {"six": "0.000000", "eight": "0.00000000", "pence": "£#,##0.00;-£#,##0.00", "small": "0.0E+00", "count left": "#,##0"}
+_MORE = {"six": "0.000000", "eight": "0.00000000", "small": "0.0E+00", "count left": "#,##0"}
 _ONE_LINE = ("text total", "overflow")
 _INPUT = {"font_color": "#0000FF", "bg_color": "#FFF9DB", "locked": False}
 _HELD = {"font_color": "#6B7780", "italic": True}
@@ -48,8 +49,8 @@ def written(
     with Workbook(content, {"in_memory": True, **safe}) as workbook:
         workbook.worksheet_class = _PlainFormulas
         set_properties(workbook, record, _COMMENTS)
-        formats = formats_of(workbook) | _formats(workbook)
-        book = Book(workbook, formats, f"Run {record['hash'][:12]}")
+        formats = formats_of(workbook, program.settings) | _formats(workbook, program.settings)
+        book = Book(workbook, program.settings, formats, f"Run {record['hash'][:12]}")
         for sheet in program.sheets:
             _write(book, sheet)
         for sheet in program.sheets:
@@ -69,15 +70,16 @@ def _values(book: Book, inputs: Inputs, scenarios: Scenarios | None, analyses: A
     results.sources_sheet(book, inputs)
 
 
-def _formats(workbook: Any) -> dict[str, Any]:
+def _formats(workbook: Any, settings: Settings) -> dict[str, Any]:
     """Formats beyond those of the values workbook: inputs in blue on yellow, held values in grey."""
     number = {"font_name": FONT, "font_size": 10, "align": "right", "valign": "vcenter", "bottom": 1, "bottom_color": "#D8DDE0"}
-    kinds = NUMBER_FORMATS | _MORE
-    made = {kind: number | {"num_format": code} for kind, code in _MORE.items()}
+    more = _MORE | {"pence": money_format(settings).replace("#,##0", "#,##0.00")}
+    kinds = number_formats(settings) | more
+    made = {kind: number | {"num_format": code} for kind, code in more.items()}
     made["count left"] |= {"align": "left", "bottom": 0}
     made |= {
         f"{kind} total": number | {"num_format": code, "bold": True, "top": 1, "top_color": "#425563"}
-        for kind, code in _MORE.items()
+        for kind, code in more.items()
     }
     made |= {f"input {kind}": number | _INPUT | {"num_format": code} for kind, code in kinds.items()}
     made |= {f"held {kind}": number | _HELD | {"num_format": code} for kind, code in kinds.items()}
@@ -159,5 +161,5 @@ def _draw(book: Book, sheet: Sheet, chart: Chart) -> None:
     limits = [{} if most is None else {"max": most} for most in chart.most]
     across = {"name": chart.across, "num_format": chart.formats[0], "min": 0} | limits[0]
     axes(made, chart.title, across, {"name": chart.up, "num_format": chart.formats[1], "min": 0} | limits[1])
-    page = Page(book.workbook.get_worksheet_by_name(sheet.name), sheet.name, tuple(sheet.widths), book.formats)
+    page = Page(book.workbook.get_worksheet_by_name(sheet.name), sheet.name, tuple(sheet.widths), book.settings, book.formats)
     insert(page, made, chart.column, chart.words, row=chart.row, size=(560, 400))

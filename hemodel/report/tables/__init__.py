@@ -9,7 +9,6 @@ from hemodel.report.tables.cells import DISCOUNTING_NOTE, NAN, TECHNOLOGIES, TOT
 from hemodel.report.tables.plain_words import in_words
 from hemodel.report.tables.results import (
     AGAINST_SOURCE_FOOTER,
-    BASE_CASE_COLUMNS,
     BASE_CASE_FOOTER,
     DISAGGREGATED_FOOTER,
     NET_HEALTH_BENEFIT_FOOTER,
@@ -20,6 +19,7 @@ from hemodel.report.tables.results import (
     SHARE_OF_INCREMENT,
     TRACE_FOOTER,
     against_source_table,
+    base_case_columns,
     base_case_table,
     charging,
     costs_by_component_table,
@@ -73,7 +73,6 @@ from hemodel.report.tables.verification import VERIFICATION_FOOTER, verification
 
 __all__ = [
     "AGAINST_SOURCE_FOOTER",
-    "BASE_CASE_COLUMNS",
     "BASE_CASE_FOOTER",
     "BUDGET_FOOTER",
     "COMPARISON_FOOTER",
@@ -104,6 +103,7 @@ __all__ = [
     "TRACE_FOOTER",
     "VERIFICATION_FOOTER",
     "against_source_table",
+    "base_case_columns",
     "base_case_table",
     "budget_table",
     "charging",

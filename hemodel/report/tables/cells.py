@@ -29,15 +29,15 @@ def by_strategy(base: BaseCase | PSA, arrangement: str) -> dict[str, dict[str, A
     return {row["strategy"]: {str(k): v for k, v in row.items()} for row in rows if row["price_arrangement"] == arrangement}
 
 
-def icer_cell(row: Mapping[Any, Any]) -> object:
+def icer_cell(row: Mapping[Any, Any], settings: Settings) -> object:
     """ICER of a result's row: a number where it is the price of a QALY gained (or there is nothing to say), else words."""
     value, reading = float(row["icer"]), str(row["reading"])
-    return value if "QALY gained" in reading or reading == "comparator" else labels.icer_text(value, reading)
+    return value if "QALY gained" in reading or reading == "comparator" else labels.icer_text(value, reading, settings)
 
 
-def per_qaly(threshold: float) -> str:
+def per_qaly(threshold: float, settings: Settings) -> str:
     """A threshold as it stands in a heading."""
-    return f"{labels.gbp(threshold)}/QALY"
+    return f"{labels.money(threshold, settings)}/QALY"
 
 
 def drop_lone_technology(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from hemodel.cohort.model import ON_TREATMENT, names_read
 from hemodel.decision.incremental import DOMINATED, EXTENDEDLY_DOMINATED
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import STATUSES
-from hemodel.evidence.settings import Settings
+from hemodel.evidence.settings import Scheme, Settings
 from hemodel.report import labels
 from hemodel.report.tables.cells import (
     DISCOUNTING_NOTE,
@@ -29,17 +29,6 @@ from hemodel.report.tables.cells import (
     per_qaly,
 )
 
-BASE_CASE_COLUMNS = (
-    TECHNOLOGIES,
-    "Total costs (£)",
-    "Total LYG",
-    "Total QALYs",
-    "Incremental costs (£)",
-    "Incremental LYG",
-    "Incremental QALYs",
-    "ICER versus baseline (£/QALY)",
-    "ICER incremental (£/QALY)",
-)
 SHARE_OF_INCREMENT = "% absolute increment"
 NOT_APPLICABLE = "not applicable"
 ROUNDING_NOTE = "Discrepancies in sums due to rounding: totals are calculated on unrounded numbers."
@@ -62,9 +51,24 @@ AGAINST_SOURCE_FOOTER = (
     "derived to meet, agree by construction: that shows the arithmetic to be right and validates nothing."
 )
 TRACE_FOOTER = (
-    "Share of the cohort at the start of each cycle of 28 days; the last row is the end of the horizon. Packs are bought at the "
+    "Share of the cohort at the start of each cycle; the last row is the end of the horizon. Packs are bought at the "
     "start of a cycle by those on treatment then."
 )
+
+
+def base_case_columns(settings: Settings) -> tuple[str, ...]:
+    """NICE's columns of base-case results."""
+    return (
+        TECHNOLOGIES,
+        f"Total costs ({settings.sign})",
+        "Total LYG",
+        "Total QALYs",
+        f"Incremental costs ({settings.sign})",
+        "Incremental LYG",
+        "Incremental QALYs",
+        f"ICER versus baseline ({settings.sign}/QALY)",
+        f"ICER incremental ({settings.sign}/QALY)",
+    )
 
 
 def base_case_table(base: BaseCase | PSA, price_arrangement: str) -> pd.DataFrame:
@@ -88,19 +92,19 @@ def base_case_table(base: BaseCase | PSA, price_arrangement: str) -> pd.DataFram
                 step["incremental_costs"],
                 NAN if dominated or previous is None else life_years - pairs[previous]["life_years"],
                 step["incremental_effects"],
-                icer_cell(pairs[name]),
+                icer_cell(pairs[name], base.inputs.settings),
                 step["status"] if dominated else step["icer"],
             )
         )
         previous = previous if dominated else name
-    return framed(BASE_CASE_COLUMNS, rows)
+    return framed(base_case_columns(base.inputs.settings), rows)
 
 
 def net_health_benefit_table(base: BaseCase, price_arrangement: str) -> pd.DataFrame:
-    """Net health benefit (QALYs) at both thresholds, total and against the comparator, by increasing cost."""
+    """Net health benefit (QALYs) at each threshold, total and against the comparator, by increasing cost."""
     settings = base.inputs.settings
     benefit = base.net_benefit(price_arrangement).set_index("strategy").to_dict("index")
-    names = [f"net_health_benefit_{threshold:.0f}" for threshold in settings.thresholds_gbp]
+    names = [f"net_health_benefit_{threshold:.0f}" for threshold in settings.threshold_values]
     rows = []
     for strategy, row in by_strategy(base, price_arrangement).items():
         totals = [benefit[strategy][name] for name in names]
@@ -108,10 +112,16 @@ def net_health_benefit_table(base: BaseCase, price_arrangement: str) -> pd.DataF
         steps = [NAN if strategy == settings.comparator else x - y for x, y in zip(totals, others, strict=True)]
         money = [row[name] for name in ("costs", "qalys", "incremental_costs", "incremental_qalys")]
         rows.append((labels.strategy_label(settings, strategy), *money, *totals, *steps))
-    headings = [f"NHB at {per_qaly(threshold)}" for threshold in settings.thresholds_gbp]
-    columns = (TECHNOLOGIES, "Total costs (£)", "Total QALYs", "Incremental costs (£)", "Incremental QALYs")
+    headings = [f"NHB at {per_qaly(threshold, settings)}" for threshold in settings.threshold_values]
+    columns = (
+        TECHNOLOGIES,
+        f"Total costs ({settings.sign})",
+        "Total QALYs",
+        f"Incremental costs ({settings.sign})",
+        "Incremental QALYs",
+    )
     frame = framed((*columns, *headings, *(f"Incremental {heading}" for heading in headings)), rows)
-    return frame.sort_values("Total costs (£)", kind="stable", ignore_index=True)
+    return frame.sort_values(f"Total costs ({settings.sign})", kind="stable", ignore_index=True)
 
 
 def pas_impact_table(base: BaseCase, scenarios: Scenarios | None = None) -> pd.DataFrame:
@@ -130,12 +140,12 @@ def pas_impact_table(base: BaseCase, scenarios: Scenarios | None = None) -> pd.D
 def _impact_heading(settings: Settings, arrangement: str) -> str:
     kind = "without PAS" if arrangement == "list" else f"with {labels.arrangement_short(settings, arrangement)}"
     priced = labels.priced(settings, arrangement)
-    return f"ICER {priced if priced.startswith('if ') else kind} (£/QALY)"
+    return f"ICER {priced if priced.startswith('if ') else kind} ({settings.sign}/QALY)"
 
 
 def _icer_of(result: BaseCase, arrangement: str, strategy: str) -> object:
     found = by_strategy(result, arrangement)
-    return icer_cell(found[strategy]) if strategy in found else NOT_APPLICABLE
+    return icer_cell(found[strategy], result.inputs.settings) if strategy in found else NOT_APPLICABLE
 
 
 def _other_results(scenarios: Scenarios | None) -> tuple[BaseCase, ...]:
@@ -228,17 +238,18 @@ def status_counts(inputs: Inputs) -> pd.DataFrame:
     return framed(("Status", "Meaning", "Parameters", "Used in this run"), rows)
 
 
-def settings_table(settings: Settings) -> pd.DataFrame:
+def settings_table(inputs: Inputs) -> pd.DataFrame:
     """The choices about the model that a reader needs in order to judge a result."""
+    settings = inputs.settings
     years, value = f"{settings.horizon_years:g} years", labels.setting_value_label
     rows = [
         ("Comparator", labels.strategy_label(settings, settings.comparator)),
         ("Structure", value(settings.structure)),
-        ("Horizon", f"{years} ({settings.n_cycles} cycles of 28 days)"),
+        ("Horizon", f"{years} ({settings.n_cycles} cycles of {labels.cycle(settings)})"),
         ("Discount rate, costs", f"{100 * settings.discount_rate_costs:g}% a year"),
         ("Discount rate, life years and QALYs", f"{100 * settings.discount_rate_effects:g}% a year"),
         ("Treatment", value(settings.treatment_until)),
-        *_where_set(settings),
+        *_where_set(inputs),
         ("Curves", f"PFS {value(settings.pfs_curve)}; overall survival {value(settings.os_curve)}"),
         ("Utilities", value(settings.utility_age_adjustment)),
         ("Dose", value(settings.dose)),
@@ -248,19 +259,30 @@ def settings_table(settings: Settings) -> pd.DataFrame:
         ("General-population mortality", settings.life_table),
         ("Time in a state", value(settings.time_in_state)),
         ("The scheme counts", value(settings.scheme_counts)),
-        ("Thresholds", " and ".join(per_qaly(t) for t in settings.thresholds_gbp)),
+        ("Thresholds", labels.listed([per_qaly(t, settings) for t in settings.threshold_values])),
         ("Price year", settings.price_year),
     ]
     return framed(("Setting", "Choice"), rows)
 
 
-def _where_set(settings: Settings) -> list[tuple[str, str]]:
+def _where_set(inputs: Inputs) -> list[tuple[str, str]]:
     """Choices that have a row only where they are made."""
+    settings = inputs.settings
     rows = [
         (f"Fixed duration, {strategy.label}", f"{strategy.treatment_cycles} cycles")
         for strategy in settings.strategies
         if strategy.treatment_cycles is not None
     ]
+    for option in settings.strategies:
+        if option.treatment_days is not None:
+            rows.append((f"Fixed duration, {option.label}", f"{option.treatment_days:g} days"))
+        if option.treatment_until is not None:
+            rows.append((f"Treatment, {option.label}", labels.setting_value_label(option.treatment_until)))
+        if (rule := option.stop_at_response) is not None:
+            who = "with" if rule.stops == "responders" else "without"
+            rows.append((f"Stops by response, {option.label}", f"those {who} a response, on day {rule.day:g}"))
+    if settings.discounting == "by_year":
+        rows.append(("Discounting", "by whole years"))
     if settings.stop_at_response_cycle is not None:
         rows.append(("Responders stop", f"at cycle {settings.stop_at_response_cycle}"))
     if settings.intervention_survival != "median":
@@ -277,7 +299,7 @@ def _where_set(settings: Settings) -> list[tuple[str, str]]:
         family = labels.setting_value_label(terms.family)
         rows.append((f"Fitted {curve.upper()}, {labels.strategy_label(settings, strategy)}", family))
     if settings.also_counted:
-        rows.append(("Also counted", "; ".join(labels.setting_value_label(name) for name in settings.also_counted)))
+        rows.append(("Also counted", "; ".join(labels.counted_label(inputs, name) for name in settings.also_counted)))
     return rows
 
 
@@ -300,27 +322,31 @@ def against_source_table(base: BaseCase) -> pd.DataFrame:
 
 
 def trace_table(base: BaseCase, strategy: str) -> pd.DataFrame:
-    """Shares of the cohort at every cycle start, and for a strategy with lenalidomide what a scheme does to the packs."""
+    """Shares of the cohort at every cycle start, and what the schemes do to the packs of its drugs."""
     settings, place = base.inputs.settings, base.outcomes.strategies.index(strategy)
     names = sorted(base.trace, key=lambda name: name == ON_TREATMENT)  # states first
     shares = {labels.state_label(name): base.trace[name][:, place] for name in names}
     n_rows = len(next(iter(shares.values())))
     cycles = np.arange(n_rows)
     frame = pd.DataFrame({"Cycle": cycles, "Time (years)": cycles * base.inputs.settings.cycle_years} | shares)
-    if "lenalidomide" in next(s.drugs for s in settings.strategies if s.name == strategy):
-        for name in settings.price_arrangements:
-            if name != "list":
-                heading = f"Lenalidomide, {labels.arrangement_short(settings, name)}"
-                frame[heading] = [*(charging(settings, name, cycle) for cycle in range(n_rows - 1)), ""]
+    given = next(s for s in settings.strategies if s.name == strategy)
+    for name in settings.price_arrangements:
+        for drug, scheme in settings.schemes_in(name).items():
+            if drug in given.drugs and drug not in given.schedules:  # a schedule counts cycles of its own
+                heading = f"{settings.drugs[drug].label}, {labels.arrangement_short(settings, name)}"
+                dispensed = settings.scheme_counts == "dispensed"
+                frame[heading] = [*(charging(scheme, cycle, dispensed=dispensed) for cycle in range(n_rows - 1)), ""]
     return frame
 
 
-def charging(settings: Settings, price_arrangement: str, cycle: int) -> str:
-    """Whether the packs of a treatment cycle (0-based) are charged or free under a price arrangement, in words."""
-    if price_arrangement == "list":
-        return "charged"
-    scheme, dispensed = settings.schemes[price_arrangement], settings.scheme_counts == "dispensed"
+def charging(scheme: Scheme, cycle: int, *, dispensed: bool = False) -> str:
+    """Whether the packs of a treatment cycle (0-based) are charged or free under a scheme, in words; `dispensed`: it counts packs."""
     match scheme.kind:
+        case "tiered_discount":
+            off = [tier.price_discount for tier in scheme.tiers or () if tier.from_cycle <= cycle + 1]
+            return f"charged less {labels.percent(off[-1])}" if off else "charged"
+        case "total_cost_cap":
+            return "charged up to the most paid for one person"
         case "price_discount":
             return f"charged less {labels.percent(scheme.price_discount or 0.0)}"
         case "response_refund":

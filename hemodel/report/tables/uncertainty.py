@@ -14,7 +14,7 @@ from hemodel.analyses.global_sensitivity import Sensitivity
 from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
-from hemodel.analyses.thresholds import PACK_PRICE, Threshold
+from hemodel.analyses.thresholds import Threshold, drug_of_price
 from hemodel.decision.net_benefit import net_health_benefit
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import Settings
@@ -31,7 +31,7 @@ from hemodel.report.tables.cells import (
     icer_cell,
     per_qaly,
 )
-from hemodel.report.tables.results import BASE_CASE_COLUMNS, NOT_APPLICABLE
+from hemodel.report.tables.results import NOT_APPLICABLE, base_case_columns
 
 PSA_FOOTER = (
     f"{labels.abbreviations('ICER', 'LYG', 'PSA', 'QALYs')} {DISCOUNTING_NOTE} Increments against the comparator, draw by draw. "
@@ -77,7 +77,7 @@ COMPARISON_FOOTER = (
 ARRANGEMENT = "Price arrangement"
 OFF = "Off the list price"
 MOST_ACROSS = 8
-"""Columns of a grid of pounds that fit on a small screen and on paper."""
+"""Columns of a grid of money that fit on a small screen and on paper."""
 _QUANTITIES = ("costs", "life_years", "qalys")
 
 
@@ -93,19 +93,19 @@ def psa_table(psa: PSA, price_arrangement: str, base: BaseCase | None = None) ->
         if base is not None:
             rows.append((label, "Deterministic", *_deterministic_cells(base, price_arrangement, row["strategy"])))
         rows += [(label, *cells) for cells in _probabilistic_cells(psa, price_arrangement, row)]
-    chances = [f"Probability cost-effective at {per_qaly(t)}" for t in psa.inputs.settings.thresholds_gbp]
-    return framed((TECHNOLOGIES, "Analysis", *BASE_CASE_COLUMNS[1:8], *chances), rows)
+    chances = [f"Probability cost-effective at {per_qaly(t, psa.inputs.settings)}" for t in psa.inputs.settings.threshold_values]
+    return framed((TECHNOLOGIES, "Analysis", *base_case_columns(psa.inputs.settings)[1:8], *chances), rows)
 
 
 def _deterministic_cells(base: BaseCase, arrangement: str, strategy: str) -> list[object]:
     row = by_strategy(base, arrangement)[strategy]
     cells = [row[name] for name in (*_QUANTITIES, *(f"incremental_{q}" for q in _QUANTITIES))]
-    return [*cells, icer_cell(row), NAN, NAN]
+    return [*cells, icer_cell(row, base.inputs.settings), *[NAN] * len(base.inputs.settings.threshold_values)]
 
 
 def _probabilistic_cells(psa: PSA, arrangement: str, row: Mapping[Any, Any]) -> list[tuple[object, ...]]:
     """Mean, Monte Carlo error and the ends of the interval, for one strategy; a cell per column from the total costs on."""
-    thresholds = [f"{t:.0f}" for t in psa.inputs.settings.thresholds_gbp]
+    thresholds = [f"{t:.0f}" for t in psa.inputs.settings.threshold_values]
     place = psa.strategies.index(str(row["strategy"]))
     steps = [f"incremental_{q}" for q in _QUANTITIES]
     mean = [row[name] for name in (*_QUANTITIES, *steps)]
@@ -113,18 +113,18 @@ def _probabilistic_cells(psa: PSA, arrangement: str, row: Mapping[Any, Any]) -> 
     chance = [row[f"probability_cost_effective_{t}"] for t in thresholds]
     chance_error = [row[f"se_probability_{t}"] for t in thresholds]
     found = [
-        ("Probabilistic: mean", *mean, icer_cell(row), *chance),
+        ("Probabilistic: mean", *mean, icer_cell(row, psa.inputs.settings), *chance),
         ("Probabilistic: Monte Carlo error", *error, row["se_icer"], *chance_error),
     ]
     for words, end, share in (("lower", "low", 0.025), ("upper", "high", 0.975)):
         totals = [np.quantile(x[place], share) for x in (psa.costs[arrangement], psa.life_years, psa.qalys)]
         cells = [row[f"{name}_{end}"] for name in steps]
-        found.append((f"Probabilistic: 95% interval, {words}", *totals, *cells, NAN, NAN, NAN))
+        found.append((f"Probabilistic: 95% interval, {words}", *totals, *cells, NAN, *[NAN] * len(thresholds)))
     return found
 
 
 def probability_table(psa: PSA) -> pd.DataFrame:
-    """Probability of being cost-effective at both thresholds, by price arrangement and strategy."""
+    """Probability of being cost-effective at each threshold, by price arrangement and strategy."""
     settings, found = psa.inputs.settings, psa.table
     frame = pd.DataFrame(
         {
@@ -132,9 +132,9 @@ def probability_table(psa: PSA) -> pd.DataFrame:
             ARRANGEMENT: [labels.arrangement_short(settings, str(name)) for name in found["price_arrangement"]],
         }
     )
-    for threshold in settings.thresholds_gbp:
+    for threshold in settings.threshold_values:
         chance = found[f"probability_cost_effective_{threshold:.0f}"]
-        frame[f"Probability cost-effective at {per_qaly(threshold)}"] = chance.to_numpy()
+        frame[f"Probability cost-effective at {per_qaly(threshold, settings)}"] = chance.to_numpy()
     return frame
 
 
@@ -142,8 +142,8 @@ def evpi_table(psa: PSA) -> pd.DataFrame:
     """The choice by expected net benefit and what perfect information would be worth, by price arrangement and threshold."""
     settings, rows = psa.inputs.settings, []
     for arrangement in psa.price_arrangements:
-        frontier = psa.acceptability_frontier(arrangement, settings.thresholds_gbp)
-        for threshold in settings.thresholds_gbp:
+        frontier = psa.acceptability_frontier(arrangement, settings.threshold_values)
+        for threshold in settings.threshold_values:
             value, choice = psa.evpi(arrangement, threshold), frontier.loc[threshold]
             rows.append(
                 (
@@ -158,10 +158,10 @@ def evpi_table(psa: PSA) -> pd.DataFrame:
     columns = (
         ARRANGEMENT,
         "Highest expected net benefit",
-        "Threshold (£/QALY)",
+        f"Threshold ({settings.sign}/QALY)",
         "Probability cost-effective of that choice",
-        "EVPI per person (£)",
-        "Monte Carlo error of the EVPI (£)",
+        f"EVPI per person ({settings.sign})",
+        f"Monte Carlo error of the EVPI ({settings.sign})",
     )
     return framed(columns, rows)
 
@@ -176,8 +176,8 @@ def scenario_table(scenarios: Scenarios, price_arrangement: str) -> pd.DataFrame
     table = table[table["price_arrangement"] == price_arrangement]
     frame = _increments_and_icer(table, settings)
     frame.insert(0, "Scenario", table["label"].to_list())
-    for threshold in settings.thresholds_gbp:
-        frame[f"Incremental NHB at {per_qaly(threshold)}"] = net_health_benefit(
+    for threshold in settings.threshold_values:
+        frame[f"Incremental NHB at {per_qaly(threshold, settings)}"] = net_health_benefit(
             table["incremental_costs"].to_numpy(), table["incremental_qalys"].to_numpy(), threshold
         )
     frame["Why"] = table["why"].to_list()
@@ -201,9 +201,13 @@ def scenario_prices_table(scenarios: Scenarios, strategy: str) -> pd.DataFrame:
         short |= {name: "scheme" for name in names if name != "list"}
     for name in names:
         of_price = whole[(table["price_arrangement"] == name).to_numpy()]
-        for column in ("Incremental costs (£)", "ICER (£/QALY)", "Change in ICER (£/QALY)"):
+        for column in (
+            f"Incremental costs ({settings.sign})",
+            f"ICER ({settings.sign}/QALY)",
+            f"Change in ICER ({settings.sign}/QALY)",
+        ):
             cells = of_price[column].reindex(frame.index).astype(object)
-            heading = "Change in ICER (£)" if column.startswith("Change") else column
+            heading = f"Change in ICER ({settings.sign})" if column.startswith("Change") else column
             frame[f"{heading}, {short[name]}"] = [
                 cell if scenario in of_price.index else NOT_APPLICABLE for scenario, cell in cells.items()
             ]
@@ -231,11 +235,11 @@ def _increments_and_icer(table: pd.DataFrame, settings: Settings) -> pd.DataFram
     return pd.DataFrame(
         {
             TECHNOLOGIES: [labels.strategy_label(settings, str(name)) for name in table["strategy"]],
-            "Incremental costs (£)": table["incremental_costs"].to_numpy(),
+            f"Incremental costs ({settings.sign})": table["incremental_costs"].to_numpy(),
             "Incremental LYG": table["incremental_life_years"].to_numpy(),
             "Incremental QALYs": table["incremental_qalys"].to_numpy(),
-            "ICER (£/QALY)": column_of(icer_cell(row) for row in table.to_dict("records")),
-            "Change in ICER (£/QALY)": (icers - base).to_numpy(dtype=np.float64),
+            f"ICER ({settings.sign}/QALY)": column_of(icer_cell(row, settings) for row in table.to_dict("records")),
+            f"Change in ICER ({settings.sign}/QALY)": (icers - base).to_numpy(dtype=np.float64),
         }
     )
 
@@ -250,12 +254,12 @@ def tornado_table(one_way: OneWay, outcome: str = readings.NET_BENEFIT, *, top: 
     """
     found = one_way.tornado(outcome, top)
     comparable = readings.can_be_compared(found, outcome)
-    heading, rows = labels.INCREMENTS[outcome], []
+    heading, rows = labels.increment(outcome, one_way.inputs.settings), []
     for row, has_swing in zip(found.to_dict("records"), comparable, strict=True):
         ends = [row[f"{outcome}_low"], row[f"{outcome}_high"]]
         if outcome == "icer":
             ends = [
-                icer_cell({"icer": end, "reading": row[f"reading_{side}"]})
+                icer_cell({"icer": end, "reading": row[f"reading_{side}"]}, one_way.inputs.settings)
                 for end, side in zip(ends, ("low", "high"), strict=True)
             ]
         rows.append((row["label"], row["unit"], row["low"], row["high"], *ends, row["swing"] if has_swing else "not comparable"))
@@ -274,7 +278,7 @@ def two_way_table(table: pd.DataFrame, inputs: Inputs, *, whole: bool = False) -
     grid = table.pivot_table(index=first, columns=second, values=readings.NET_BENEFIT)
     step = _every(table, whole)
     grid = grid.iloc[::step, ::step]
-    columns = [f"{text} (£)" for text in _told_apart(grid.columns.to_numpy(dtype=np.float64))]
+    columns = [f"{text} ({inputs.settings.sign})" for text in _told_apart(grid.columns.to_numpy(dtype=np.float64))]
     label = inputs.parameters[first].label
     frame = framed(columns, grid.to_numpy().tolist())
     frame.insert(0, f"{label}, {labels.in_words(inputs.parameters[first].unit)}", grid.index.to_numpy())
@@ -282,7 +286,7 @@ def two_way_table(table: pd.DataFrame, inputs: Inputs, *, whole: bool = False) -
 
 
 def _told_apart(values: NDArray[np.float64]) -> list[str]:
-    """Numbers with three significant digits, or as many more as keep them apart; whole pounds and years are never cut short.
+    """Numbers with three significant digits, or as many more as keep them apart; whole units of money and years are never cut short.
 
     >>> _told_apart(np.array([0.0, 1_023.75, 2_047.5])), _told_apart(np.array([0.25, 0.5]))
     (['0', '1,024', '2,048'], ['0.25', '0.5'])
@@ -332,27 +336,38 @@ def threshold_table(thresholds: Sequence[Threshold], inputs: Inputs) -> pd.DataF
     """
     rows = [
         (
-            labels.TURNED.get(found.what) or inputs.parameters[found.what].label,
+            labels.turned(inputs, found.what),
             found.unit,
             found.base_value,
             found.value if found.found else "none",
-            _off(found),
+            _off(found, inputs),
             found.low,
             found.high,
             found.threshold,
-            labels.in_pounds(found.reading),
+            labels.with_sign(found.reading, inputs.settings),
         )
         for found in thresholds
     ]
     frame = framed(
-        ("What", "Unit", "Now", "Threshold value", OFF, "Searched from", "Searched to", "Threshold (£/QALY)", "Result"), rows
+        (
+            "What",
+            "Unit",
+            "Now",
+            "Threshold value",
+            OFF,
+            "Searched from",
+            "Searched to",
+            f"Threshold ({inputs.settings.sign}/QALY)",
+            "Result",
+        ),
+        rows,
     )
     return frame if any(frame[OFF] != "") else frame.drop(columns=OFF)
 
 
-def _off(found: Threshold) -> str:
+def _off(found: Threshold, inputs: Inputs) -> str:
     """The discount that brings the list price of the pack to the price found; nothing for what is no pack price, or where none was."""
-    if found.what != PACK_PRICE or not found.found:
+    if drug_of_price(inputs, found.what) is None or not found.found:
         return ""
     return labels.percent(1 - found.value / found.base_value, 2) if found.value < found.base_value else "none needed"
 
@@ -362,14 +377,14 @@ def price_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     found = table[table["strategy"] != settings.comparator]
     frame = pd.DataFrame(
         {
-            "Price of the pack (£)": found["pack_price"].to_numpy(),
+            f"Price of the pack ({settings.sign})": found["pack_price"].to_numpy(),
             TECHNOLOGIES: [labels.strategy_label(settings, str(name)) for name in found["strategy"]],
-            "Mean costs (£)": found["mean_costs"].to_numpy(),
+            f"Mean costs ({settings.sign})": found["mean_costs"].to_numpy(),
         }
     )
-    for threshold in settings.thresholds_gbp:
+    for threshold in settings.threshold_values:
         chance = found[f"probability_cost_effective_{threshold:.0f}"]
-        frame[f"Probability cost-effective at {per_qaly(threshold)}"] = chance.to_numpy()
+        frame[f"Probability cost-effective at {per_qaly(threshold, settings)}"] = chance.to_numpy()
     return drop_lone_technology(frame, settings)
 
 
@@ -379,7 +394,9 @@ def global_table(sensitivity: Sensitivity, inputs: Inputs) -> pd.DataFrame:
     frame = pd.DataFrame({"Parameter": [labels.parameters_label(inputs.parameters, members) for members in table["members"]]})
     money = sensitivity.method == "morris" and sensitivity.outcome != "incremental_qalys"
     for name in table.columns[2:]:
-        frame[labels.INDICES[str(name)] + (" (£)" if money else "")] = table[name].to_numpy(dtype=np.float64)
+        frame[labels.INDICES[str(name)] + (f" ({inputs.settings.sign})" if money else "")] = table[name].to_numpy(
+            dtype=np.float64
+        )
     return frame
 
 
@@ -390,56 +407,59 @@ def evpi_curve_table(curves: Mapping[str, pd.DataFrame], settings: Settings) -> 
     """EVPI per person with its Monte Carlo error by threshold, for each price arrangement: arrangement -> curve."""
     parts = [
         frame.set_index("threshold")[["evpi", "standard_error"]].set_axis(
-            [f"{what} (£), {labels.arrangement_short(settings, name)}" for what in ("EVPI per person", "Monte Carlo error")],
+            [
+                f"{what} ({settings.sign}), {labels.arrangement_short(settings, name)}"
+                for what in ("EVPI per person", "Monte Carlo error")
+            ],
             axis=1,
         )
         for name, frame in curves.items()
     ]
-    return pd.concat(parts, axis=1).rename_axis("Threshold (£/QALY)").reset_index()
+    return pd.concat(parts, axis=1).rename_axis(f"Threshold ({settings.sign}/QALY)").reset_index()
 
 
 def evppi_table(table: pd.DataFrame, inputs: Inputs, evpi: float | None = None) -> pd.DataFrame:
-    """What it would be worth to know each parameter or group, the most first, and as a share of `evpi` (GBP per person)."""
+    """What it would be worth to know each parameter or group, the most first, and as a share of `evpi` (money per person)."""
     found = table.sort_values("evppi", ascending=False, kind="stable")
     frame = pd.DataFrame(
         {
             "Parameters known": [labels.parameters_label(inputs.parameters, names) for names in found["parameters"]],
-            "EVPPI per person (£)": found["evppi"].to_numpy(dtype=np.float64),
-            "Standard error (£)": found["standard_error"].to_numpy(dtype=np.float64),
+            f"EVPPI per person ({inputs.settings.sign})": found["evppi"].to_numpy(dtype=np.float64),
+            f"Standard error ({inputs.settings.sign})": found["standard_error"].to_numpy(dtype=np.float64),
         }
     )
     if evpi:
-        frame["% of the EVPI"] = frame["EVPPI per person (£)"] / evpi
+        frame["% of the EVPI"] = frame[f"EVPPI per person ({inputs.settings.sign})"] / evpi
     if "population_evppi" in found:
-        frame["EVPPI for the population (£)"] = found["population_evppi"].to_numpy(dtype=np.float64)
+        frame[f"EVPPI for the population ({inputs.settings.sign})"] = found["population_evppi"].to_numpy(dtype=np.float64)
     return frame
 
 
-def evsi_table(table: pd.DataFrame) -> pd.DataFrame:
+def evsi_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """What a study would be worth by its size, what it costs and what is left; `table`: as the analysis returns it."""
     columns = {
         "n": "People in each group",
-        "evsi": "EVSI per person (£)",
-        "standard_error": "Standard error (£)",
-        "evppi": "EVPPI per person (£)",
-        "population_evsi": "EVSI for the population (£)",
-        "study_cost": "Cost of the study (£)",
-        "expected_net_benefit": "Expected net benefit of sampling (£)",
+        "evsi": f"EVSI per person ({settings.sign})",
+        "standard_error": f"Standard error ({settings.sign})",
+        "evppi": f"EVPPI per person ({settings.sign})",
+        "population_evsi": f"EVSI for the population ({settings.sign})",
+        "study_cost": f"Cost of the study ({settings.sign})",
+        "expected_net_benefit": f"Expected net benefit of sampling ({settings.sign})",
     }
     return table[list(columns)].rename(columns=columns)
 
 
-def convergence_table(table: pd.DataFrame) -> pd.DataFrame:
+def convergence_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Running results by number of draws; `table`: as `running_means` returns it. The interval is of the mean."""
     columns = {
         "draws": "Draws",
-        readings.NET_BENEFIT: labels.INCREMENTS[readings.NET_BENEFIT],
-        "standard_error": "Monte Carlo error (£)",
-        "low": "95% low (£)",
-        "high": "95% high (£)",
-        "icer": "ICER (£/QALY)",
+        readings.NET_BENEFIT: labels.increment(readings.NET_BENEFIT, settings),
+        "standard_error": f"Monte Carlo error ({settings.sign})",
+        "low": f"95% low ({settings.sign})",
+        "high": f"95% high ({settings.sign})",
+        "icer": f"ICER ({settings.sign}/QALY)",
         "probability_cost_effective": "Probability cost-effective",
-        "evpi": "EVPI per person (£)",
+        "evpi": f"EVPI per person ({settings.sign})",
     }
     return readings.banded(table, readings.NET_BENEFIT)[list(columns)].rename(columns=columns)
 
@@ -450,16 +470,18 @@ def convergence_table(table: pd.DataFrame) -> pd.DataFrame:
 def budget_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """People and money by price arrangement and year, with a row of totals over all years for each arrangement.
 
-    `table`: as `run_budget` has it, GBP of each year, undiscounted.
+    `table`: as `run_budget` has it, money of each year, undiscounted.
     """
     columns = {
         "eligible": "People eligible",
         "treated": "People starting treatment",
-        "cost_without": "Cost without (£)",
-        "cost_with": "Cost with (£)",
-        "budget_impact": "Budget impact (£)",
-        "lenalidomide": "Of the cost with: lenalidomide (£)",
+        "cost_without": f"Cost without ({settings.sign})",
+        "cost_with": f"Cost with ({settings.sign})",
+        "budget_impact": f"Budget impact ({settings.sign})",
     }
+    for name in (name for name in table if str(name).startswith("spend_")):
+        drug = labels.in_sentence(settings.drugs[str(name).removeprefix("spend_")].label)
+        columns[str(name)] = f"Of the cost with: {drug} ({settings.sign})"
     rows: list[tuple[object, ...]] = []
     for arrangement, found in table.groupby("price_arrangement", sort=False):
         name, values = labels.arrangement_short(settings, str(arrangement)), found[list(columns)]

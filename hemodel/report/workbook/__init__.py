@@ -60,7 +60,7 @@ def workbook_bytes(
     safe = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with Workbook(content, {"in_memory": True, **safe}) as workbook:
         set_properties(workbook, record)
-        book = Book(workbook, formats_of(workbook), f"Run {record['hash'][:12]}")
+        book = Book(workbook, base.inputs.settings, formats_of(workbook, base.inputs.settings), f"Run {record['hash'][:12]}")
         summary = book.page("Summary", (44, *[WIDTH] * 8))
         for arrangement in base.outcomes.price_arrangements:
             results.results_sheet(book, base, arrangement)

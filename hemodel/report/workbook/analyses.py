@@ -13,10 +13,11 @@ from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.thresholds import Threshold
 from hemodel.analyses.verification import Verification
 from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.settings import Settings
 from hemodel.report import labels, readings, tables
 from hemodel.report.colours import COMPARATOR_COLOUR, intervention_colour, tint
 from hemodel.report.workbook.native import Block, axes, insert
-from hemodel.report.workbook.pages import NUMBER_FORMATS, WIDTH, Book, Page
+from hemodel.report.workbook.pages import WIDTH, Book, Page, money_format, number_formats
 
 MOST_BARS = 15
 _UNCERTAINTY = "NICE company submission, section 3.11"
@@ -120,7 +121,10 @@ def _convergence(book: Book, inputs: Inputs, analyses: Analyses, table: pd.DataF
     page = book.page("Convergence", (14, *[18] * 7))
     page.title("Are there enough draws?", _UNCERTAINTY)
     sentence = readings.convergence(table, inputs, **analyses.asked)
-    at, lines = _chart_above(page, sentence), _long(page, tables.convergence_table(table), tables.CONVERGENCE_FOOTER)
+    at, lines = (
+        _chart_above(page, sentence),
+        _long(page, tables.convergence_table(table, inputs.settings), tables.CONVERGENCE_FOOTER),
+    )
     chart = book.workbook.add_chart({"type": "scatter", "subtype": "straight"})
     colour = intervention_colour(inputs.settings)
     for column, line in ((1, {"color": colour, "width": _LINE}), (3, _thin("dash")), (4, _thin("dash"))):
@@ -128,8 +132,8 @@ def _convergence(book: Book, inputs: Inputs, analyses: Analyses, table: pd.DataF
     axes(
         chart,
         "Running mean of the incremental net monetary benefit",
-        {"name": "Draws", "num_format": NUMBER_FORMATS["count"], "min": 0, "max": int(table["draws"].iloc[-1])},
-        _money("Mean, and 95% interval of the mean (£)"),
+        {"name": "Draws", "num_format": number_formats(inputs.settings)["count"], "min": 0, "max": int(table["draws"].iloc[-1])},
+        _money("Mean, and 95% interval of the mean", inputs.settings),
     )
     insert(page, chart, 0, sentence, row=at, size=(980, 460))
 
@@ -156,8 +160,11 @@ def _one_way(book: Book, one_way: OneWay) -> None:
             }
         )
     base = one_way.base[readings.NET_BENEFIT]
-    title = f"The {min(MOST_BARS, len(one_way.table))} parameters that move it most, from the base case {labels.gbp(base)}"
-    axes(chart, title, _below(_money("Incremental net monetary benefit (£)") | {"crossing": base}), _DOWNWARDS)
+    start = labels.money(base, one_way.inputs.settings)
+    title = f"The {min(MOST_BARS, len(one_way.table))} parameters that move it most, from the base case {start}"
+    axes(
+        chart, title, _below(_money("Incremental net monetary benefit", one_way.inputs.settings) | {"crossing": base}), _DOWNWARDS
+    )
     insert(page, chart, 0, sentence, row=at, size=(1060, 520))
 
 
@@ -205,8 +212,13 @@ def _evpi(book: Book, inputs: Inputs, curves: Mapping[str, pd.DataFrame]) -> Non
     for place in range(len(curves)):
         dash = ("solid", "dash", "round_dot")[place % 3]
         _add_line(chart, lines, 0, 1 + 2 * place, {"color": colour, "width": _LINE, "dash_type": dash})
-    across = {"name": "Threshold (£/QALY)", "num_format": NUMBER_FORMATS["gbp"], "min": 0}
-    axes(chart, "EVPI by threshold", across | {"max": float(frame.iloc[:, 0].max())}, _money("EVPI per person (£)") | {"min": 0})
+    across = {"name": f"Threshold ({inputs.settings.sign}/QALY)", "num_format": money_format(inputs.settings), "min": 0}
+    axes(
+        chart,
+        "EVPI by threshold",
+        across | {"max": float(frame.iloc[:, 0].max())},
+        _money("EVPI per person", inputs.settings) | {"min": 0},
+    )
     insert(page, chart, 0, sentence, row=at, size=(800, 460))
 
 
@@ -219,7 +231,7 @@ def _evppi(book: Book, inputs: Inputs, analyses: Analyses, table: pd.DataFrame) 
     at, rows = _chart_above(page, sentence), _long(page, frame, tables.EVPPI_FOOTER)
     chart = book.workbook.add_chart({"type": "bar"})
     shown = max(1, min(MOST_BARS, int((table["evppi"] >= readings.LEAST_WORTH).sum())))
-    found = frame["Standard error (£)"].head(shown).to_list()
+    found = frame[f"Standard error ({inputs.settings.sign})"].head(shown).to_list()
     errors = {"type": "custom", "plus_values": found, "minus_values": found}
     chart.add_series(
         {
@@ -232,7 +244,7 @@ def _evppi(book: Book, inputs: Inputs, analyses: Analyses, table: pd.DataFrame) 
         }
     )
     title = "EVPPI, the highest first; lines: one standard error either side"
-    axes(chart, title, _below(_money("EVPPI per person (£)") | {"min": 0}), _DOWNWARDS)
+    axes(chart, title, _below(_money("EVPPI per person", inputs.settings) | {"min": 0}), _DOWNWARDS)
     chart.set_legend({"none": True})
     insert(page, chart, 0, sentence, row=at, size=(980, 500))
 
@@ -240,7 +252,7 @@ def _evppi(book: Book, inputs: Inputs, analyses: Analyses, table: pd.DataFrame) 
 def _evpi_asked(inputs: Inputs, analyses: Analyses) -> float | None:
     """EVPI under the price arrangement and threshold of the EVPPI, if its curve is there and reaches the threshold."""
     arrangement = analyses.price_arrangement or inputs.settings.price_arrangements[-1]
-    threshold = inputs.settings.thresholds_gbp[1] if analyses.threshold is None else analyses.threshold
+    threshold = inputs.settings.threshold_values[-1] if analyses.threshold is None else analyses.threshold
     found = readings.evpi_at(analyses.evpi[arrangement], threshold) if arrangement in analyses.evpi else float("nan")
     return found if found == found else None
 
@@ -249,13 +261,18 @@ def _evsi(book: Book, inputs: Inputs, analyses: Analyses, table: pd.DataFrame) -
     page = book.page("EVSI", (22, *[22] * 6))
     page.title("What a study would be worth", _INFORMATION)
     sentence = readings.evsi(table, inputs, **analyses.asked)
-    at, lines = _chart_above(page, sentence), _long(page, tables.evsi_table(table), tables.EVSI_FOOTER)
+    at, lines = _chart_above(page, sentence), _long(page, tables.evsi_table(table, inputs.settings), tables.EVSI_FOOTER)
     chart = book.workbook.add_chart({"type": "scatter", "subtype": "straight_with_markers"})
     colour = intervention_colour(inputs.settings)
     for column, shade, dash in ((4, tint(colour, 0.45), "dash"), (5, _GREY, "round_dot"), (6, colour, "solid")):
         _add_line(chart, lines, 0, column, {"color": shade, "width": _LINE, "dash_type": dash}, marker=shade)
-    across = {"name": "People in each group of the study", "num_format": NUMBER_FORMATS["count"], "min": 0}
-    axes(chart, "Value, cost and what is left, by size", across | {"max": int(table["n"].max())}, _money("Whole population (£)"))
+    across = {"name": "People in each group of the study", "num_format": number_formats(inputs.settings)["count"], "min": 0}
+    axes(
+        chart,
+        "Value, cost and what is left, by size",
+        across | {"max": int(table["n"].max())},
+        _money("Whole population", inputs.settings),
+    )
     insert(page, chart, 0, sentence, row=at, size=(980, 460))
 
 
@@ -267,7 +284,7 @@ def _budget(book: Book, inputs: Inputs, table: pd.DataFrame) -> None:
     frame = tables.budget_table(table, inputs.settings)
     rows = _long(page, frame, tables.BUDGET_FOOTER, columns=2)
     chart = book.workbook.add_chart({"type": "column"})
-    colour, place = intervention_colour(inputs.settings), frame.columns.get_loc("Budget impact (£)")
+    colour, place = intervention_colour(inputs.settings), frame.columns.get_loc(f"Budget impact ({inputs.settings.sign})")
     for number, (_, found) in enumerate(table.groupby("price_arrangement", sort=False)):
         first = rows.first + number * (len(found) + 1)
         last = first + len(found) - 1
@@ -280,8 +297,12 @@ def _budget(book: Book, inputs: Inputs, table: pd.DataFrame) -> None:
                 "gap": 60,
             }
         )
-    millions = {"num_format": '£#,##0,,"m"'} if table["budget_impact"].abs().max() >= 5e6 else {}
-    axes(chart, "Budget impact by year", {}, _money("Budget impact (£)") | millions)
+    millions = (
+        {"num_format": f'{money_format(inputs.settings).partition(";")[0]},,"m"'}
+        if table["budget_impact"].abs().max() >= 5e6
+        else {}
+    )
+    axes(chart, "Budget impact by year", {}, _money("Budget impact", inputs.settings) | millions)
     insert(page, chart, 0, sentence, row=at, size=(980, 460))
 
 
@@ -321,5 +342,6 @@ def _below(axis: dict[str, Any]) -> dict[str, Any]:
     return axis | {"label_position": "high"}
 
 
-def _money(name: str) -> dict[str, Any]:
-    return {"name": name, "num_format": NUMBER_FORMATS["gbp"]}
+def _money(what: str, settings: Settings) -> dict[str, Any]:
+    """An axis of money, with its unit."""
+    return {"name": f"{what} ({settings.sign})", "num_format": money_format(settings)}

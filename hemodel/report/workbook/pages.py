@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from hemodel.errors import InputError
-from hemodel.report import tables
+from hemodel.evidence.settings import Settings
+from hemodel.report import labels, tables
 from hemodel.report.colours import INTERVENTION_COLOURS
 
 _NO_DATE = datetime.datetime(1980, 1, 1)  # a fixed date, so that the same run gives the same bytes
-NUMBER_FORMATS = {
-    "gbp": "£#,##0;-£#,##0",
+_NUMBER_FORMATS = {
     "qalys": "0.000",
     "thousandths": "0.000",
     "tenths": "0.0",
@@ -39,11 +39,24 @@ FONT, _SIZE = "Arial", 10.0
 _CHARACTERS_PER_WIDTH = 1.3  # of this font, in a column one unit wide; bold text takes a tenth more
 
 
+def money_format(settings: Settings) -> str:
+    """Excel's format of whole amounts: £#,##0, or "PLN "#,##0."""
+    sign = labels.before_amount(settings)
+    sign = sign if sign in ("£", "€", "$") else f'"{sign.replace(chr(34), "")}"'
+    return f"{sign}#,##0;-{sign}#,##0"
+
+
+def number_formats(settings: Settings) -> dict[str, str]:
+    """Excel's formats by kind of number."""
+    return {"money": money_format(settings), **_NUMBER_FORMATS}
+
+
 @dataclass(frozen=True)
 class Book:
     """The workbook with its cell formats and the names of its sheets so far."""
 
     workbook: Any
+    settings: Settings
     formats: Mapping[str, Any]
     mark: str
     names: list[str] = field(default_factory=list)
@@ -61,7 +74,7 @@ class Book:
         sheet.set_margins(left=0.5, right=0.5, top=0.6, bottom=0.7)
         sheet.fit_to_pages(1, 0)  # one page wide, as long as it takes
         sheet.set_footer(f"&L&F – &A&C{self.mark}&RPage &P of &N")
-        return Page(sheet, name, tuple(widths), self.formats)
+        return Page(sheet, name, tuple(widths), self.settings, self.formats)
 
 
 @dataclass
@@ -71,6 +84,7 @@ class Page:
     sheet: Any
     name: str
     widths: tuple[float, ...]
+    settings: Settings
     formats: Mapping[str, Any]
     row: int = 0
     heights: dict[int, float] = field(default_factory=dict)
@@ -128,7 +142,7 @@ class Page:
         if title:
             self.line(title, "heading")
         headings = [str(heading) for heading in frame.columns]
-        kinds = kinds or [tables.kind_of(heading, headings) for heading in headings]
+        kinds = kinds or [tables.kind_of(heading, self.settings, headings) for heading in headings]
         numeric = [any(isinstance(cell, (int, float)) for cell in frame.iloc[:, place]) for place in range(len(headings))]
         widths = [*self.widths[at:], *[WIDTH] * len(headings)]
         for place, heading in enumerate(headings):
@@ -178,8 +192,9 @@ def _style(value: object, heading: str, kind: str, *, numeric: bool, first: bool
     return f"plain, {'hundreds' if size >= 100 else 'ones' if size >= 1 else 'thousandths' if size >= 1e-4 else 'less'}"
 
 
-def formats_of(workbook: Any) -> dict[str, Any]:
+def formats_of(workbook: Any, settings: Settings) -> dict[str, Any]:
     """All cell formats. Text has a quote prefix: it stays text when somebody edits the cell."""
+    numbers = number_formats(settings)
     text = {"quote_prefix": True, "text_wrap": True, "valign": "top", "font_name": FONT, "font_size": _SIZE}
     middle = {"valign": "vcenter"}
     number = middle | {"font_name": FONT, "font_size": _SIZE, "align": "right"}
@@ -202,8 +217,8 @@ def formats_of(workbook: Any) -> dict[str, Any]:
         "words": text | line | middle | {"align": "right"},
     }
     made |= {status: made["text aside"] | {"bg_color": colour} for status, colour in _STATUS_FILLS.items()}
-    made |= {kind: number | line | {"num_format": code} for kind, code in NUMBER_FORMATS.items()}
-    made |= {f"{name} total": made[name] | bold for name in ("text", "text aside", "words", *NUMBER_FORMATS)}
+    made |= {kind: number | line | {"num_format": code} for kind, code in numbers.items()}
+    made |= {f"{name} total": made[name] | bold for name in ("text", "text aside", "words", *numbers)}
     return {name: workbook.add_format(properties) for name, properties in made.items()}
 
 

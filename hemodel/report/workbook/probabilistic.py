@@ -13,11 +13,12 @@ from hemodel.analyses.psa import CURVE_THRESHOLDS, PSA
 from hemodel.report import labels, tables
 from hemodel.report.colours import strategy_colours
 from hemodel.report.workbook.native import Block, axes, block, insert
-from hemodel.report.workbook.pages import NUMBER_FORMATS, WIDTH, Book
+from hemodel.report.workbook.pages import WIDTH, Book, money_format
 
 MOST_DRAWS = 10_000
 MOST_POINTS = 2_000  # in a chart: more hide the lines and one another
 _ROWS_PRINTED = 26  # of the draws
+_DASHES = ("dash", "solid", "round_dot")  # of the thresholds, the lowest first
 
 
 def probabilistic_sheets(book: Book, psa: PSA, base: BaseCase) -> None:
@@ -47,12 +48,14 @@ def _in_words(psa: PSA, arrangement: str) -> str:
     settings, parts = psa.inputs.settings, []
     for row in psa.table.to_dict("records"):
         if row["price_arrangement"] == arrangement and row["strategy"] != settings.comparator:
-            chances = [(row[f"probability_cost_effective_{t:.0f}"], t) for t in settings.thresholds_gbp]
+            chances = [(row[f"probability_cost_effective_{t:.0f}"], t) for t in settings.threshold_values]
             parts.append(
                 f"{labels.strategy_label(settings, row['strategy'])} against the comparator: on average "
-                f"{labels.gbp(row['incremental_costs'])} and {labels.qalys(row['incremental_qalys'])} QALYs more; "
+                f"{labels.money(row['incremental_costs'], settings)} and {labels.qalys(row['incremental_qalys'])} QALYs more; "
                 "cost-effective in "
-                + " and ".join(f"{labels.percent(chance)} of draws at {labels.gbp(t)} per QALY" for chance, t in chances)
+                + " and ".join(
+                    f"{labels.percent(chance)} of draws at {labels.money(t, settings)} per QALY" for chance, t in chances
+                )
                 + "."
             )
     return " ".join(parts)
@@ -67,7 +70,7 @@ def _draws(book: Book, psa: PSA) -> Block:
         place, label = psa.strategies.index(name), labels.strategy_label(settings, name)
         columns[name] = (f"{label}: incremental QALYs", psa.qalys[place, :n] - psa.qalys[comparator, :n])
         for arrangement, costs in psa.costs.items():
-            heading = f"{label}: incremental costs (£), {labels.arrangement_short(settings, arrangement)}"
+            heading = f"{label}: incremental costs ({settings.sign}), {labels.arrangement_short(settings, arrangement)}"
             columns[name, arrangement] = (heading, costs[place, :n] - costs[comparator, :n])
     page = book.page("PSA draws", (10, *[24] * (len(columns) - 1)))
     shown = (
@@ -78,31 +81,31 @@ def _draws(book: Book, psa: PSA) -> Block:
     page.sheet.print_area(0, 0, page.row + min(n, _ROWS_PRINTED), len(columns) - 1)
     frame = pd.DataFrame({place: values for place, (_, values) in enumerate(columns.values())})
     frame.columns = pd.Index([heading for heading, _ in columns.values()])
-    kinds = ["count" if key == "draw" else "gbp" if isinstance(key, tuple) else "qalys" for key in columns]
+    kinds = ["count" if key == "draw" else "money" if isinstance(key, tuple) else "qalys" for key in columns]
     return block(page, frame, list(columns), kinds)
 
 
 def _curves(book: Book, psa: PSA) -> dict[str, Block]:
     """The acceptability curves, and beside them the mean increments and the lines of the thresholds."""
-    settings, thresholds = psa.inputs.settings, psa.inputs.settings.thresholds_gbp
-    gbp = ["gbp"] * len(thresholds)
+    settings, thresholds = psa.inputs.settings, psa.inputs.settings.threshold_values
+    money = ["money"] * len(thresholds)
     frame = _curve_frame(psa)
     page = book.page("PSA curves", (12, *[17] * (len(frame.columns) + len(psa.costs) + 2 * len(thresholds) + 6)))
     page.title("What the charts are drawn from", "Acceptability: share of draws in which a strategy has the highest net benefit.")
     page.frozen(below=1)
     keys: list[object] = ["threshold", *((a, s) for a in psa.price_arrangements for s in psa.strategies)]
-    blocks = {"curve": block(page, frame, keys, ["gbp", *["share"] * (len(keys) - 1)])}
+    blocks = {"curve": block(page, frame, keys, ["money", *["share"] * (len(keys) - 1)])}
     means, at = _mean_increments(psa), len(keys) + 1
-    kinds = ["plain", "qalys", *["gbp"] * len(psa.costs)]
+    kinds = ["plain", "qalys", *["money"] * len(psa.costs)]
     blocks["means"] = block(page, means, ["name", None, *psa.price_arrangements], kinds, at)
     at += len(means.columns) + 1
     steps = psa.qalys - psa.qalys[psa.strategies.index(settings.comparator)]
     ends = np.array([min(float(steps.min()), 0.0), max(float(steps.max()), 0.0)])
-    lines = {"Incremental QALYs": ends} | {f"{labels.gbp(t)}/QALY": t * ends for t in thresholds}
-    blocks["lines"] = block(page, pd.DataFrame(lines), [None, *thresholds], ["qalys", *gbp], at)
+    lines = {"Incremental QALYs": ends} | {f"{labels.money(t, settings)}/QALY": t * ends for t in thresholds}
+    blocks["lines"] = block(page, pd.DataFrame(lines), [None, *thresholds], ["qalys", *money], at)
     at += len(lines) + 1
-    uprights = {"Height": np.array([0.0, 1.0])} | {f"{labels.gbp(t)}/QALY": np.full(2, t) for t in thresholds}
-    blocks["uprights"] = block(page, pd.DataFrame(uprights), [None, *thresholds], ["share", *gbp], at)
+    uprights = {"Height": np.array([0.0, 1.0])} | {f"{labels.money(t, settings)}/QALY": np.full(2, t) for t in thresholds}
+    blocks["uprights"] = block(page, pd.DataFrame(uprights), [None, *thresholds], ["share", *money], at)
     return blocks
 
 
@@ -113,7 +116,7 @@ def _curve_frame(psa: PSA) -> pd.DataFrame:
         curve, short = psa.acceptability_curve(arrangement), labels.arrangement_short(settings, arrangement)
         curve.columns = pd.Index([f"{labels.strategy_label(settings, name)}, {short}" for name in psa.strategies])
         parts.append(curve)
-    return pd.concat(parts, axis=1).rename_axis("Threshold (£/QALY)").reset_index()
+    return pd.concat(parts, axis=1).rename_axis(f"Threshold ({settings.sign}/QALY)").reset_index()
 
 
 def _mean_increments(psa: PSA) -> pd.DataFrame:
@@ -124,7 +127,7 @@ def _mean_increments(psa: PSA) -> pd.DataFrame:
     columns: dict[str, object] = {tables.TECHNOLOGIES: [labels.strategy_label(settings, name) for name in names]}
     columns["Mean incremental QALYs"] = (psa.qalys[places] - psa.qalys[comparator]).mean(axis=1)
     for arrangement, costs in psa.costs.items():
-        heading = f"Mean incremental costs (£), {labels.arrangement_short(settings, arrangement)}"
+        heading = f"Mean incremental costs ({settings.sign}), {labels.arrangement_short(settings, arrangement)}"
         columns[heading] = (costs[places] - costs[comparator]).mean(axis=1)
     return pd.DataFrame(columns)
 
@@ -151,7 +154,7 @@ def _plane(book: Book, psa: PSA, arrangement: str, draws: Block, blocks: Mapping
             "marker": {"type": "diamond", "size": 10, "fill": {"color": "#FFB81C"}, "border": {"color": "#000000"}},
         }
     )
-    for threshold, dash in zip(psa.inputs.settings.thresholds_gbp, ("dash", "solid"), strict=True):
+    for threshold, dash in zip(psa.inputs.settings.threshold_values, _DASHES, strict=False):
         lines = blocks["lines"]
         line = {"color": "#425563", "width": 1.5, "dash_type": dash}
         chart.add_series(
@@ -163,14 +166,14 @@ def _plane(book: Book, psa: PSA, arrangement: str, draws: Block, blocks: Mapping
                 "line": line,
             }
         )
-    costs = {"name": "Incremental costs (£)", "num_format": NUMBER_FORMATS["gbp"]}
+    costs = {"name": f"Incremental costs ({psa.inputs.settings.sign})", "num_format": money_format(psa.inputs.settings)}
     title = "Cost-effectiveness plane" + (f" (first {MOST_POINTS:,} draws)" if psa.n_draws > MOST_POINTS else "")
     axes(chart, title, {"name": "Incremental QALYs", "num_format": "0.0"}, costs)
     return chart
 
 
 def _acceptability(book: Book, psa: PSA, arrangement: str, blocks: Mapping[str, Block]) -> Any:
-    """Acceptability curves on a numeric axis of thresholds, with the two thresholds as uprights."""
+    """Acceptability curves on a numeric axis of thresholds, with the thresholds as uprights."""
     chart = book.workbook.add_chart({"type": "scatter", "subtype": "straight"})
     curve, uprights = blocks["curve"], blocks["uprights"]
     for strategy in psa.strategies:
@@ -182,7 +185,7 @@ def _acceptability(book: Book, psa: PSA, arrangement: str, blocks: Mapping[str, 
                 "line": {"color": strategy_colours(psa.inputs.settings)[strategy], "width": 2.25},
             }
         )
-    for threshold, dash in zip(psa.inputs.settings.thresholds_gbp, ("dash", "solid"), strict=True):
+    for threshold, dash in zip(psa.inputs.settings.threshold_values, _DASHES, strict=False):
         chart.add_series(
             {
                 "name": uprights.heading(threshold),
@@ -191,6 +194,11 @@ def _acceptability(book: Book, psa: PSA, arrangement: str, blocks: Mapping[str, 
                 "line": {"color": "#8A9BA8", "width": 1, "dash_type": dash},
             }
         )
-    across = {"name": "Threshold (£/QALY)", "num_format": NUMBER_FORMATS["gbp"], "min": 0, "max": CURVE_THRESHOLDS[-1]}
+    across = {
+        "name": f"Threshold ({psa.inputs.settings.sign}/QALY)",
+        "num_format": money_format(psa.inputs.settings),
+        "min": 0,
+        "max": CURVE_THRESHOLDS[-1],
+    }
     axes(chart, "Acceptability curves", across, {"name": "Probability cost-effective", "num_format": "0%", "min": 0, "max": 1})
     return chart

@@ -58,13 +58,13 @@ def _identity(page: Page, base: BaseCase) -> None:
     page.entry("Comparator", labels.strategy_label(settings, settings.comparator))
     page.entry(
         "Model",
-        f"{labels.setting_value_label(settings.structure)}, {settings.horizon_years:g} years in cycles of 28 days; "
+        f"{labels.setting_value_label(settings.structure)}, {settings.horizon_years:g} years in cycles of {labels.cycle(settings)}; "
         f"discounting {100 * settings.discount_rate_costs:g}% (costs) and {100 * settings.discount_rate_effects:g}% (QALYs)",
     )
     page.entry("Price year", settings.price_year)
     for _, row in base.table.iterrows():
         if row["strategy"] != settings.comparator:
-            words = labels.in_pounds(str(row["reading"]))
+            words = labels.with_sign(str(row["reading"]), settings)
             name = labels.arrangement_label(settings, str(row["price_arrangement"]))
             page.entry(f"ICER, {labels.strategy_label(settings, str(row['strategy']))}", f"{words}. {name}")
 
@@ -194,4 +194,4 @@ def manifest_sheet(book: Book, base: BaseCase, record: dict[str, Any]) -> None:
         page.cell(page.row, 1, value, "wide")
         page.row += 1
     page.row += 1
-    page.table(tables.settings_table(base.inputs.settings), "Settings")
+    page.table(tables.settings_table(base.inputs), "Settings")
