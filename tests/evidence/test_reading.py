@@ -802,7 +802,7 @@ def test_a_life_table_that_is_not_among_them_is_refused(folder: Path, name: str)
         ("horizon_years = 30.0", "horizon_years = 30.0\nhorison = 3", "(horison): is not a known setting. Did you mean horizon_years?"),
         ('structure = "state_transition"', 'structure = "markov"', "(structure): 'markov' is not a choice. Valid: partitioned_survival, state_transition."),
         ('structure = "state_transition"', 'structure = "state_transitions"', "(structure): 'state_transitions' is not a choice. Did you mean state_transition?"),
-        ('thresholds = "2026"', "thresholds = 2026", "(thresholds): 2026 is not a choice. Write one of '2026', '2009', with its quotation marks."),
+        ('thresholds = "2026"', "thresholds = 2026", '(thresholds): 2026 is neither a preset nor thresholds. Give "2026", "2009", or one to three numbers, each at least 1 above the one before, such as [20000, 80000].'),
         ('population = "two_or_more_prior"', 'population = "two_or_more"', "(populations): the population of the base case, 'two_or_more', is not among them. Did you mean two_or_more_prior?"),
         ('comparator = "dexamethasone"', 'comparator = "dexa"', "(comparator): 'dexa' is not one of the strategies. Valid: dexamethasone, lenalidomide_dexamethasone."),
         ('comparator = "dexamethasone"', 'comparator = ""', "(comparator): is empty. Write some text."),
