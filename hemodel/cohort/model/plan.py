@@ -46,8 +46,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Giving:
-    """One giving of a drug: the cycle of the model in which its day falls and how far into it (0 to 1), the treatment cycle of the drug, and
-    whether its day is on or after that of the response rule.
+    """One giving of a drug: the cycle of the model in which its day falls and how far into it (0 to 1), the treatment cycle of the drug,
+    and whether its day is on or after that of the response rule.
     """
 
     model_cycle: int
@@ -107,13 +107,14 @@ class Plan:
             stops = math.inf if rule is None else rule[0]
             for day, cycle in givings(self.phases(strategy, drug), min(horizon, strategy.last_day(settings.cycle_days))):
                 boundary = math.floor(day / settings.cycle_days + 1e-9)  # a day that is a boundary but for rounding is one
-                part = max(day / settings.cycle_days - boundary, 0.0)
+                part = day / settings.cycle_days - boundary
+                part = part if part > 1e-9 else 0.0
                 own.append(Giving(min(boundary, settings.n_cycles - 1), part, cycle, day >= stops))
         return found
 
     def counts(self, drug: str, upto: int | None = None) -> tuple[Array, Array, Array, Array]:
-        """Givings of a drug in each cycle of the model, (cycle, strategy): those counted of who is there at the start of the cycle, and at its
-        end, each before and after the day of the response rule; all, or those of its treatment cycles before `upto`.
+        """Givings of a drug in each cycle of the model, (cycle, strategy): those counted of who is there at the start of the cycle, and
+        at its end, each before and after the day of the response rule; all, or those of its treatment cycles before `upto`.
 
         A giving on a day within a cycle is that of who is there then, on a line from start to end: its part of the cycle counts of the end.
         """
