@@ -199,7 +199,6 @@ def _given_on_days(start_before: Array, start_after: Array, end_before: Array, e
 
 def _paid(by_strategy: list[list[Giving]], goes_on: Array, price: Array, most: float, dispensed: Array | float) -> Factor:
     """Sum over the packs of a cycle of the share of each that is paid; of those after the response rule times who goes on."""
-
     of_cycle: dict[int, list[tuple[int, int, Giving]]] = {}
     for i, own in enumerate(by_strategy):
         for n, giving in enumerate(own):

@@ -45,8 +45,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Giving:
-    """One giving of a drug: the cycle of the model in which its day falls and how far into it (0 to 1), the treatment cycle of the drug, and
-    whether its day is on or after that of the response rule.
+    """One giving of a drug: the cycle of the model in which its day falls and how far into it (0 to 1), the treatment cycle of the drug,
+    and whether its day is on or after that of the response rule.
     """
 
     model_cycle: int
@@ -124,8 +124,8 @@ class Plan:
         return found
 
     def counts(self, drug: str, upto: int | None = None) -> tuple[Array, Array, Array, Array]:
-        """Givings of a drug in each cycle of the model, (cycle, strategy): those counted of who is there at the start of the cycle, and at its
-        end, each before and after the day of the response rule; all, or those of its treatment cycles before `upto`.
+        """Givings of a drug in each cycle of the model, (cycle, strategy): those counted of who is there at the start of the cycle, and
+        at its end, each before and after the day of the response rule; all, or those of its treatment cycles before `upto`.
 
         A giving on a day within a cycle is that of who is there then, on a line from start to end: its part of the cycle counts of the end.
         """
