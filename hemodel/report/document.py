@@ -57,11 +57,14 @@ def assumptions(inputs: Inputs) -> list[tuple[str, str]]:
         found.append(
             (f"Time in a state is its {labels.setting_value_label(settings.time_in_state)}.", "A choice of these settings.")
         )
+    if packs or not scheduled:
+        what = "Packs are bought at the start of a cycle by those on treatment then, without half-cycle correction."
+        found.append((what, "A pack is dispensed whole."))
+    if scheduled:
+        drugs = labels.drugs_label(settings, sorted(scheduled))
+        what = f"Drugs with days of their own ({drugs}) are given to those on treatment on the day."
+        found.append((what, "Those who leave within a cycle are taken to do so evenly over its days."))
     found += [
-        (
-            "Packs are bought at the start of a cycle by those on treatment then, without half-cycle correction.",
-            "A pack is dispensed whole.",
-        ),
         (
             "No hazard of death falls below the general population's at the attained age and sex.",
             "Extrapolated curves would let it.",
