@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemodel.cohort import schemes
+from hemodel.cohort.model import curves
 from hemodel.cohort.model.treatment import response_rules
 from hemodel.errors import InputError
 from hemodel.evidence import amounts
@@ -67,21 +68,8 @@ class Plan:
 
     @classmethod
     def of(cls, inputs: Inputs) -> Plan:
-        """The plan of these inputs; raises `InputError` where a row or a drug needs parameters that are not there, with their names."""
-        _refuse_missing(inputs)
-        settings = inputs.settings
-        drugs = settings.drugs
-        return cls(
-            inputs,
-            tuple(_row(payoff, inputs) for payoff in inputs.payoffs if payoff.is_active(settings)),
-            {name: _of_takers(name, price, inputs) for name in drugs if (price := inputs.price_of(name)) is not None},
-            {
-                name: _of_takers(name, amounts.parse(drug.dispensed), inputs)
-                for name, drug in drugs.items()
-                if drug.dispensed is not None
-            },
-            {a: {drug: scheme_of(terms) for drug, terms in settings.schemes_in(a).items()} for a in settings.price_arrangements},
-        )
+        """The plan of these inputs, made once; raises `InputError` where a row or a drug needs parameters that are not there, by name."""
+        return inputs.once(_plan)
 
     def scheme(self, arrangement: str, drug: str) -> schemes.Scheme:
         """What is charged of a drug under a price arrangement."""
@@ -160,6 +148,25 @@ class Plan:
     def caps_on_money(self, drug: str) -> list[float]:
         """The most paid for one person, of each scheme of a drug that caps it."""
         return sorted({t.most_paid for t in self.inputs.settings.schemes.values() if t.drug == drug and t.most_paid is not None})
+
+
+def _plan(inputs: Inputs) -> Plan:
+    curves.refuse_partial(inputs)
+    _refuse_missing(inputs)
+    curves.refuse_misfits(inputs)
+    settings = inputs.settings
+    drugs = settings.drugs
+    return Plan(
+        inputs,
+        tuple(_row(payoff, inputs) for payoff in inputs.payoffs if payoff.is_active(settings)),
+        {name: _of_takers(name, price, inputs) for name in drugs if (price := inputs.price_of(name)) is not None},
+        {
+            name: _of_takers(name, amounts.parse(drug.dispensed), inputs)
+            for name, drug in drugs.items()
+            if drug.dispensed is not None
+        },
+        {a: {drug: scheme_of(terms) for drug, terms in settings.schemes_in(a).items()} for a in settings.price_arrangements},
+    )
 
 
 def scheme_of(terms: SchemeTerms) -> schemes.Scheme:
