@@ -7,7 +7,7 @@ such rows. A row's amount is arithmetic over parameters (`evidence.amounts`), it
     start mid-cycle             everyone, once, in the middle of the first cycle
     cycle on treatment [a-b]    on treatment at the start of a cycle; of treatment cycles a to b, counted from one
     year on treatment           a year on treatment, of those on it at the start of each cycle, at mid-cycle
-    pack [a-b]                  a pack (or giving) of the drug, at the start of the cycle
+    pack [a-b]                  a pack of the drug, of those there at the start of the cycle, or a giving, of those there on its day
     charged pack                the same, of those that the price arrangement leaves to be paid for
     year in <state>             a year in a state
     cycle in <state>            the same in cycles

@@ -168,14 +168,19 @@ def vials_opened(dose: float, mean: float, spread: float) -> float:
     return sum(sizes.sf(3.5 * n / dose) for n in range(20))
 
 
+def there(share: np.ndarray, day: int) -> float:
+    """Share progression-free on a day, on a straight line over its cycle of the model."""
+    return float(np.interp(day / CYCLE_DAYS, np.arange(len(share)), share))
+
+
 def cost_of_givings(inputs: Inputs, price: float, *, days: list[int] = DAYS, responding: float | None = None) -> float:
-    """A giving is had by those on treatment at the start of its cycle of the model, and from day 84 on by responders only."""
+    """A giving is had by those on treatment on its day, from day 84 on responders only, and discounted to the start of its cycle."""
     share = progression_free(inputs)
     goes_on = value(f"p_response_{B}", inputs) if responding is None else responding
     total = 0.0
     for day in days:
-        cycle = day // CYCLE_DAYS
-        total += price * share[cycle] * (goes_on if day >= 84 else 1.0) * discounted(cycle * CYCLE_DAYS)
+        start = day // CYCLE_DAYS * CYCLE_DAYS
+        total += price * there(share, day) * (goes_on if day >= 84 else 1.0) * discounted(start)
     return total
 
 
@@ -201,7 +206,7 @@ def test_shared_vials_cost_what_the_dose_takes_of_them() -> None:
 
 def test_the_refund_is_what_non_responders_of_all_had_in_four_cycles_on_the_day_they_end() -> None:
     price, share = VIAL * vials_opened(1.3, 1.8, 0.2), progression_free()
-    had = sum(price * share[day // CYCLE_DAYS] for day in DAYS if day < 84)
+    had = sum(price * there(share, day) for day in DAYS if day < 84)
     refund = (1 - 107 / 315) * had * discounted(84)
     for arrangement in ("bortezomib_refund", "both"):
         found = component(RESULT, "list", B, B) - component(RESULT, arrangement, B, B)

@@ -458,8 +458,14 @@ def givings(p, s, strategy, drug, lived, by_day):
                 at = begins + day - 1
                 if at < min(last, n * days):
                     c = floor(at / days + 1e-9)
-                    yield c, k, lived["otherwise"][c] * (1.0 if at < stop else share)
+                    yield c, k, on_day(lived["otherwise"], at / days) * (1.0 if at < stop else share)
             begins, k, done = begins + phase["cycle_days"], k + 1, done + 1
+
+
+def on_day(boundaries, cycles):
+    """Share on a day, so many cycles from the start, on a straight line between the boundaries of its cycle."""
+    c = min(floor(cycles), len(boundaries) - 2)
+    return (c + 1 - cycles) * boundaries[c] + (cycles - c) * boundaries[c + 1]
 
 
 def phases(s, strategy, drug):

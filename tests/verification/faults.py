@@ -581,6 +581,10 @@ def a_week_late(original):
     return lambda *given: ((day + 7.0, cycle) for day, cycle in original(*given))
 
 
+def at_the_start_of_the_cycle(original):
+    return lambda *given: [[dataclasses.replace(g, part=0.0) for g in own] for own in original(*given)]
+
+
 def the_other_way_round(original):
     def share(drawn, inputs):
         found = original(drawn, inputs)
@@ -673,6 +677,13 @@ FAULTS = {
     # drugs
     "givings_a_week_late": Fault(
         "A drug is given a week late", "drugs", wrapped(plan, "givings", a_week_late), ("R28",), problem="two_drugs"
+    ),
+    "givings_at_the_start": Fault(
+        "A drug is given to those there at the start of the cycle of the model, not on its day",
+        "drugs",
+        wrapped(plan.Plan, "givings_of", at_the_start_of_the_cycle),
+        ("R28",),
+        problem="one_prior",
     ),
     "the_wrong_ones_stop": Fault(
         "By response the others stop",

@@ -251,7 +251,9 @@ def given(ledger: Ledger, drug: str, i: int, *, by_day: bool) -> tuple[Index, In
             k, day = k + 1, day + phase.cycle_days
     days = np.array([at for at, _ in found if at < last])
     cycle = np.floor(days / settings.cycle_days + 1e-9).astype(np.intp)
-    people = ledger.trace["before_rules"][cycle, i] * np.where(days[:, None] < stop, 1.0, go_on(ledger, who))
+    there = ledger.trace["before_rules"][:, i]
+    gone = (days / settings.cycle_days - cycle)[:, None]  # part of the cycle: who left in it did so evenly
+    people = (there[cycle] + gone * np.diff(there, axis=0)[cycle]) * np.where(days[:, None] < stop, 1.0, go_on(ledger, who))
     return cycle, np.array([k for at, k in found if at < last], dtype=np.intp), people
 
 
