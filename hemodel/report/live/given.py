@@ -7,7 +7,7 @@ import numpy as np
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import TIME_UNITS, Parameter
 from hemodel.evidence.settings import THRESHOLD_PRESETS, Settings
-from hemodel.evidence.uploaded import HASH_LABEL, PRICE_ARRANGEMENT, SHEET, Choice, choices
+from hemodel.evidence.uploaded import HASH_LABEL, PRICE_ARRANGEMENT, SHEET, Choice, choices, threshold_names
 from hemodel.report import labels, tables
 from hemodel.report.live.cells import Sheet
 
@@ -227,10 +227,11 @@ def settings_sheet(inputs: Inputs, notes: list[str]) -> Sheet:
     start = {"life_table": 0.5, "start": 1.0, "end": 0.0}[settings.time_in_state]
     rule = 'IF(time_in_state="start",1,IF(time_in_state="end",0,0.5))'
     _named(sheet, "Weight of the start of a cycle in the time in a state", "weight_of_start", rule, start, "tenths")
-    for place, word in enumerate(("lower", "upper")):
-        new, old = (THRESHOLD_PRESETS[preset][place] for preset in ("2026", "2009"))
-        rule = f'IF(thresholds&""="2009",{old:g},{new:g})'
-        _named(sheet, f"Threshold, {word} (£ per QALY)", f"threshold_{word}", rule, settings.threshold_values[place], "money")
+    if isinstance(settings.thresholds, str):
+        for place, (name, words) in enumerate(threshold_names(settings).items()):
+            new, old = (THRESHOLD_PRESETS[preset][place] for preset in ("2026", "2009"))
+            rule, label = f'IF(thresholds&""="2009",{old:g},{new:g})', labels.in_money(words, settings, "QALY")
+            _named(sheet, labels.words(label), name, rule, settings.threshold_values[place], "money")
     if notes:
         sheet.row += 1
         sheet.line("Held as values", "heading")

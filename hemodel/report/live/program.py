@@ -155,7 +155,7 @@ def cover_sheet(engine: Engine, sheets: Sequence[Sheet], places: tuple[Sequence[
     if confidential := announced(inputs):
         _entry(sheet, "Confidential", confidential, "warning")
     sheet.row += 1
-    sheet.line("The answer now (£/QALY, against the comparator)", "heading")
+    sheet.line(f"The answer now ({settings.sign}/QALY, against the comparator)", "heading")
     sheet.header(("", *(labels.arrangement_short(settings, a) for a in settings.price_arrangements)))
     values, k = [_value_at(sheets, place) for place in icers], 0
     for name in tables.interventions(settings):
