@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 import hemodel as hm
+from hemodel.evidence.folder import problem_titles
 from hemodel.report import labels, tables
 
 ROOT = Path(__file__).parent.parent
@@ -45,7 +46,7 @@ def answer():
 def problems():
     """The answers of the other decision problems: their incremental analysis under both price arrangements."""
     parts = []
-    for problem in ("maintenance", "first_line"):
+    for problem in list(problem_titles())[1:]:
         base = hm.run_base_case(hm.load_inputs(problem))
         settings, rows = base.inputs.settings, []
         for arrangement in base.outcomes.price_arrangements:
@@ -82,7 +83,7 @@ def scenarios():
 def choices():
     """Every scenario of every problem with its reason and its effect."""
     parts = []
-    for problem in ("relapsed", "maintenance", "first_line"):
+    for problem in problem_titles():
         wide, settings = _icers(problem), hm.load_inputs(problem).settings
         shown = pd.DataFrame({"Choice": wide["label"]})
         if len(settings.strategies) > 2:

@@ -648,6 +648,7 @@ label = "The offer"
 why = "What was offered."
 [settings.schemes.pas]
 label = "A cap of 19 cycles"
+drug = "lenalidomide"
 kind = "drug_cost_cap"
 drug_cost_cap_cycles = 19
 """

@@ -4,17 +4,20 @@ names what only this session has, a refused zip that changes something, threshol
 
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import hemodel as hm
-from hemodel.app import choices, sharing
+from hemodel.app import choices, front, sharing
 from hemodel.app.sidebar import OWN_FOLDER
 from hemodel.evidence.inputs import inputs_of
 from hemodel.evidence.zipped import unzipped
 from tests.evidence.test_currency import folder
 from tests.evidence.test_zipped import members, packed
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def shown(app):
@@ -29,24 +32,20 @@ def mine():
 
 
 def test_a_zip_is_one_more_problem_of_the_session_with_its_own_numbers_and_thresholds(mine):
-    app = AppTest.from_file("app.py", default_timeout=120).run()
-    app.switch_page("hemodel/app/screens/scenarios.py").run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    app.switch_page(str(front.path_of("Scenarios"))).run()
     assert not app.exception
     app.session_state["scenarios_tab"] = "Save, load and share"
     app.run()
-    terms = packed(
-        [
-            (
-                name,
-                text.replace('thresholds = "2026" ', "thresholds = [20000, 80000]\n#").replace(
-                    "horizon_years = 30.0", "horizon_years = 9.0"
-                ),
-            )
-            for name, text in members("relapsed")
-        ]
-    )
-    uploader = next(u for u in app.get("file_uploader") if "load_folder" in str(u.proto.id))
-    uploader.set_value(("mine.zip", terms, "application/zip")).run()
+    new = {'thresholds = "2026" ': "thresholds = [20000, 80000]\n#", "horizon_years = 30.0": "horizon_years = 9.0"}
+    found = []
+    for name, text in members("relapsed"):
+        for old, other in new.items():
+            text = text.replace(old, other)
+        found.append((name, text))
+    uploader = next(u for u in app.file_uploader if u.key.startswith("load_folder"))
+    uploader.upload("mine.zip", packed(found), "application/zip")
+    app.run()
     assert not app.exception
     now = shown(app)
     assert (now.settings.horizon_years, now.settings.threshold_values) == (9.0, (20_000.0, 80_000.0))

@@ -69,7 +69,9 @@ def poisoned(program: Program) -> Program:
     def spoilt(cell: Cell) -> Cell:
         return replace(cell, value=cell.value + 999 if isinstance(cell.value, float) else "poison") if cell.formula else cell
 
-    return replace(program, sheets=tuple(replace(sheet, cells=[spoilt(cell) for cell in sheet.cells]) for sheet in program.sheets))
+    return replace(
+        program, sheets=tuple(replace(sheet, cells=[spoilt(cell) for cell in sheet.cells]) for sheet in program.sheets)
+    )
 
 
 def disagreements(formulas: Sequence[Cell], found: Mapping[Place, object]) -> list[tuple[str, object, object]]:

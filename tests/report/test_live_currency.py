@@ -58,9 +58,12 @@ def test_every_formula_has_the_engines_number_with_the_thresholds_of_the_folder(
     shown = [cell for cell in program.inputs if cell.sheet == "Inputs" and cell.value in thresholds]
     assert [cell.value for cell in shown] == list(thresholds)
     heads = [cell.value for cell in program.cells if cell.sheet == "Results" and str(cell.value).startswith("NHB at the")]
-    assert heads == {3: [f"NHB at the {w} threshold" for w in ("lowest", "middle", "highest")], 1: ["NHB at the threshold"]}[
-        len(thresholds)
-    ]
+    assert (
+        heads
+        == {3: [f"NHB at the {w} threshold" for w in ("lowest", "middle", "highest")], 1: ["NHB at the threshold"]}[
+            len(thresholds)
+        ]
+    )
 
 
 @BOTH

@@ -65,7 +65,7 @@ def redacted_program(inputs: Inputs) -> Program:
         cells = [_public(cell, secret) for cell in cells]
         sheets.append(replace(sheet, cells=cells, names={}, choices=[], bounds=[]))
     _refuse_told(sheets, hidden)
-    return Program(tuple(sheets), inputs.settings)
+    return Program(tuple(sheets), program.settings)
 
 
 def _layout(program: Program) -> set[tuple[str, int, int]]:
