@@ -22,7 +22,7 @@ from tests.report import recalculate
 
 THREE, ONE = (20_000.0, 50_000.0, 80_000.0), (30_000.0,)
 BOTH = pytest.mark.parametrize("thresholds", [THREE, ONE])
-WORSE = {"r_death_progressed_dexamethasone": 0.05, "c_lenalidomide_25mg_pack": 1.0, "c_clinic_visit_follow_up": 900.0}
+WORSE = {"r_death_progressed_dexamethasone": 0.05, "c_lenalidomide_25mg_pack": 1.0, "n_blood_tests_dexamethasone": 900.0}
 
 
 @cache
