@@ -36,6 +36,7 @@ bench: found-bench .venv/installed  ## time it beside its peers, and write bench
 
 docs: found-test .venv/installed  ## write the numbers in README.md and docs/ anew
 	$(BIN)/python -m tests.readme_numbers --write
+	$(BIN)/python -m tests.your_own_appraisal --write
 	$(BIN)/python -m tests.verification_page --write
 
 tidy: .venv/installed  ## put code in order

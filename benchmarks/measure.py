@@ -13,14 +13,16 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import peers
+from fused import fused
 from numpy.typing import NDArray
-from stripped import CYCLE_YEARS, Job, job_from, one_draw, stripped, stripped_fast
+from stripped import Job, job_from, one_draw, stripped, stripped_fast
 
 import hemodel as hm
 from hemodel.cohort import model
@@ -40,17 +42,20 @@ def one_thread(draws: int, rounds: int) -> dict[str, Any]:
     sampled = prepared.block(0, draws)
     one = {name: values[:1] for name, values in sampled.items()}
     job = job_from(sampled, inputs)
-    agreement = disagreement(job)
+    in_c = fused()
+    agreement = disagreement(job, in_c)
     seconds = in_turn(
         {
             "evaluate": lambda: model.evaluate(sampled, inputs),
             "stripped": lambda: stripped(job),
             "stripped_fast": lambda: stripped_fast(job),
-            "exponentials": exponentials(job),
+            "fused": lambda: in_c(job),
             "evaluate_one_draw": lambda: model.evaluate(one, inputs),
-            "prepare_sampler": lambda: sampler(inputs, seed=SEED, names=names),
+            "names_read": lambda: model.names_read(replace(inputs)),
+            "prepare_sampler": lambda: sampler(replace(inputs), seed=SEED, names=names),
             "sample": lambda: prepared.block(0, draws),
-            "run_psa": lambda: hm.run_psa(inputs, draws, threads=1),
+            "run_psa": lambda: hm.run_psa(replace(inputs), draws, threads=1),  # a copy, of which nothing is prepared
+            "run_psa_again": lambda: hm.run_psa(inputs, draws, threads=1),
             "base_case": lambda: hm.run_base_case(hm.load_inputs("relapsed")),
         },
         rounds,
@@ -203,29 +208,10 @@ def in_turn(cases: dict[str, Callable[[], object]], rounds: int, *, warm_up: boo
     return seconds
 
 
-def exponentials(job: Job) -> Callable[[], None]:
-    """The exponentials that the model cannot do without, and nothing else, into arrays that are there already.
-
-    In each cycle t^shape = exp(shape ln t), (draw,), which the strategies share; and for each strategy the probability to stay
-    progression-free, exp(-hazard), (strategy, draw): three arrays of draws a cycle with two strategies. Their arguments are those
-    of a cycle after five years. The probability to stay progressed is constant and costs one exponential a run: not counted.
-    """
-    power = job.shape * np.log(5.0)
-    hazard = -job.progression_rate * (5.0**job.shape - (5.0 - CYCLE_YEARS) ** job.shape)
-    powers, stays = np.empty_like(power), np.empty_like(hazard)
-
-    def run() -> None:
-        for _ in range(job.n_cycles):
-            np.exp(power, out=powers)
-            np.exp(hazard, out=stays)
-
-    return run
-
-
-def disagreement(job: Job) -> float:
-    """Greatest relative difference between the three versions of the stripped job; refused above 1e-12."""
+def disagreement(job: Job, in_c: Callable[[Job], tuple[Array, Array]]) -> float:
+    """Greatest relative difference between the four versions of the stripped job; refused above 1e-12."""
     plain, fast = stripped(job), stripped_fast(job)
-    worst = max(relative(a, b) for a, b in zip(fast, plain, strict=True))
+    worst = max(relative(a, b) for other in (fast, in_c(job)) for a, b in zip(other, plain, strict=True))
     for strategy in range(len(job.progression_rate)):
         for draw in range(min(job.n_draws, 20)):
             expected = one_draw(job, strategy, draw)

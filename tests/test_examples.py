@@ -55,7 +55,8 @@ def test_an_example_is_run_from_anywhere_with_all_its_scenarios_and_populations(
     assert {row["price_arrangement"] for row in json.loads(done.stdout)["results"]} > {"list"}
     done = hemodel("validate", EXAMPLES / name, "--json", cwd=tmp_path)
     told = json.loads(done.stdout)
-    assert (told["faults"], told["populations"], told["scenarios"], told["analyses_left_out"]) == (0, 2, 3, {})
+    assert (told["faults"], told["populations"], told["analyses_left_out"]) == (0, 2, {})
+    assert told["scenarios"] == len(list((EXAMPLES / name / "scenarios").glob("*.toml"))) >= 3
 
 
 def test_the_people_of_the_infusion_are_those_of_their_seed():

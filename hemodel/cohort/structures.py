@@ -42,6 +42,7 @@ def state_transition(
     negative is refused, with the names of the parameters that are `behind` the curves of that row.
     """
     survive_floor = np.exp(-floor)
+    lowest = survive_floor.min(axis=1).tolist()
     progression, leaving, stay, floored = (np.empty_like(progression_share) for _ in range(4))
     constant = stay_progressed = np.empty(0)
     highest_stay = np.inf
@@ -53,8 +54,9 @@ def state_transition(
         if change is not constant:
             constant, stay_progressed = change, np.exp(change)
             highest_stay = float(stay_progressed.max())
-        survive = survive_floor[cycle]
-        return np.minimum(stay_progressed, survive, out=floored) if survive.min() < highest_stay else stay_progressed
+        return (
+            stay_progressed if lowest[cycle] >= highest_stay else np.minimum(stay_progressed, survive_floor[cycle], out=floored)
+        )
 
     def moves_of(cycle: int) -> Moves:
         change = pfs(cycle)

@@ -52,23 +52,29 @@ class CycleSums:
     def __init__(self, rates: Iterable[float], calendar: Calendar, *, cuts: Sequence[int] = ()) -> None:
         self.calendar, self.n_cycles = calendar, calendar.n_cycles
         self.cuts = sorted({min(cut, self.n_cycles) for cut in cuts})
-        self.weights = {rate: calendar.discounted(rate, calendar.starts) for rate in rates}
-        self.parts: dict[float, list[Array]] = {rate: [] for rate in self.weights}
+        self._factors = {
+            rate: calendar.discounted(rate, calendar.starts).tolist() for rate in rates
+        }  # numbers: faster one by one
+        self.parts: dict[float, list[Array]] = {rate: [] for rate in self._factors}
         self._new_parts = Counter([0, *self.cuts])  # how many parts begin with a cycle
         self.first = self.last = self._weighted = np.empty(0)
-        by_year = [rate for rate in self.weights if rate and calendar.by_year]
+        by_year = [rate for rate in self._factors if rate and calendar.by_year]
         self._middle = {rate: calendar.discounted(rate, calendar.middles) for rate in by_year}
-        self._at_middle: dict[float, tuple[Array, Array]] = {}  # of starts and of ends, where they do not follow from the starts
+        self._at_middle: dict[
+            float, tuple[Array, Array]
+        ] = {}  # sums of starts and of ends; those by year are added up in the loop
 
     def add(self, cycle: int, shares: Array) -> None:
         """Add the occupancy at the start of `cycle`."""
         if cycle == 0:
             self.first, self._weighted = shares.copy(), np.empty_like(shares)
             self._at_middle = {rate: (np.zeros_like(shares), np.zeros_like(shares)) for rate in self._middle}
-        for rate, parts in self.parts.items():
-            for _ in range(self._new_parts.get(cycle, 0)):
+        for _ in range(self._new_parts.get(cycle, 0)):
+            for parts in self.parts.values():
                 parts.append(np.zeros_like(shares))
-            parts[-1] += shares if rate == 0 else np.multiply(shares, self.weights[rate][cycle], out=self._weighted)
+        for rate, parts in self.parts.items():
+            weighted = np.multiply(shares, self._factors[rate][cycle], out=self._weighted) if rate else shares
+            np.add(parts[-1], weighted, out=parts[-1])
         for rate, (starts, ends) in self._at_middle.items():
             starts += self._middle[rate][cycle] * shares
             if cycle:
@@ -100,8 +106,11 @@ class CycleSums:
 
     def _at_mid_cycle(self, rate: float) -> tuple[Array, Array]:
         """Sums of the occupancy at the starts and at the ends of cycles, both discounted at mid-cycle."""
-        if rate in self._at_middle:
-            return self._at_middle[rate]
+        if rate not in self._at_middle:
+            self._at_middle[rate] = self._shifted(rate)
+        return self._at_middle[rate]
+
+    def _shifted(self, rate: float) -> tuple[Array, Array]:
         cycle, half = (float(payoffs.discount_factors(rate, part * self.calendar.cycle_years)) for part in (1.0, 0.5))
         starts = self.at_starts(rate)
         ends = payoffs.sums_at_ends(starts, self.first, self.last, cycle_factor=cycle, n_cycles=self.n_cycles)

@@ -229,7 +229,10 @@ def _log_gamma(shape: Array, _scale: Array) -> tuple[Array, Array, Array]:
 def _logit_beta(alpha: Array, beta: Array) -> tuple[Array, Array, Array]:
     """Logit of a beta quantile and its first two derivatives in z, each (distribution, node)."""
     x = _from_nearer_tail(lambda p: special.betaincinv(alpha, beta, p), lambda q: special.betainccinv(alpha, beta, q))
-    y = _from_nearer_tail(lambda p: special.betainccinv(beta, alpha, p), lambda q: special.betaincinv(beta, alpha, q))
+    y, z = 1.0 - x, np.broadcast_to(_Z, x.shape)
+    for at, inverse in (((x > 0.5) & (z < 0), special.betainccinv), ((x > 0.5) & (z >= 0), special.betaincinv)):
+        a, b = (np.broadcast_to(shape, x.shape)[at] for shape in (alpha, beta))  # where the difference would lose digits
+        y[at] = inverse(b, a, special.ndtr(-np.abs(z[at])))
     log_x = _log_or_tail(x, alpha, special.log_ndtr(_Z) + np.log(alpha) + special.betaln(alpha, beta))
     log_y = _log_or_tail(y, beta, special.log_ndtr(-_Z) + np.log(beta) + special.betaln(alpha, beta))
     slope = np.exp(_log_normal_density() - (alpha * log_x + beta * log_y - special.betaln(alpha, beta)))

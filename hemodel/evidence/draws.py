@@ -129,16 +129,22 @@ def sampler(
         raise InputError.together(
             Fault("names", f"there is no parameter {shown(name)}", nearest(name, inputs.parameters)) for name in unknown
         )
+    return Sampler(int(seed), *inputs.once(_prepared, frozenset(wanted)), design, n_draws)
+
+
+def _prepared(
+    inputs: Inputs, names: frozenset[str]
+) -> tuple[tuple[Parameter, ...], tuple[Distribution, ...], Array, tuple[str, ...], tuple[str, ...], Array]:
+    """What of a sampler does not depend on its seed and design: parameters to `cholesky`."""
     parts = _parts_of_what_is_left([p for p in inputs.parameters.values() if p.distribution == "dirichlet"])
-    if wanted & set(parts):
-        wanted |= set(parts)
+    wanted = names | set(parts) if names & set(parts) else names
     parameters = tuple(p for name, p in inputs.parameters.items() if name in wanted)
     distributions = tuple(parts.get(p.name) or p.uncertainty for p in parameters)
     correlated, matrix = latent_correlations(inputs)
     cholesky = np.linalg.cholesky(matrix).astype(np.float64) if correlated else matrix
     tables = quantile_tables(list(distributions))
     shares = tuple(name for name in parts if name in wanted)
-    return Sampler(int(seed), parameters, distributions, tables, shares, tuple(correlated), cholesky, design, n_draws)
+    return parameters, distributions, tables, shares, tuple(correlated), cholesky
 
 
 def _parts_of_what_is_left(shares: Sequence[Parameter]) -> dict[str, Distribution]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,9 @@ SHARES_PUBLISHED = tuple(
 PUBLISHED_OUTCOMES = ("median_pfs", "median_ttp", "median_os", "median_exposure", *SHARES_PUBLISHED)
 LIFE_TABLE_COLUMNS = ("age", "qx_male", "qx_female")
 LAST_AGE = 100  # the last that a life table must have
+
+Made = TypeVar("Made")
+Terms = TypeVarTuple("Terms")
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,24 @@ class Inputs:
             "utility_norm": self.utility_norm.model_dump(),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def once(self, make: Callable[[Inputs, *Terms], Made], *terms: *Terms) -> Made:
+        """What a function of the package makes of these inputs and hashable terms: made when first asked for, and kept with these inputs.
+
+        They are frozen, so it stays what it was; inputs changed in any way are others, which begin with nothing.
+        """
+        key = (make, *terms)
+        if key not in self._made:
+            self._made[key] = make(self, *terms)
+        return cast("Made", self._made[key])
+
+    @cached_property
+    def _made(self) -> dict[Hashable, object]:
+        return {}
+
+    def __getstate__(self) -> dict[str, object]:
+        """What goes to another process: not what was made of it here."""
+        return {name: value for name, value in vars(self).items() if name != "_made"}
 
     @property
     def component_labels(self) -> dict[str, str]:

@@ -43,6 +43,20 @@ _WIDEST_PICTURE, _WHOLE_PAGE = 20.0, 14.5  # cm, at most
 _LONGEST_WHOLE = 24  # rows of a table that is not cut between pages
 
 
+def _on_their_days(settings: Settings) -> list[tuple[str, str]]:
+    """The assumption about drugs that are given on days of a cycle of their own, where there are such."""
+    names = dict.fromkeys(drug for strategy in settings.strategies for drug in strategy.schedules)
+    if not names:
+        return []
+    what = labels.listed([settings.drugs[name].label for name in names])
+    return [
+        (
+            f"{what}: given on days of a cycle of its own, to those on treatment on the day, on a line between the ends of the cycle.",
+            "Counted at the start of the cycle, those who stop within it would still be given it.",
+        )
+    ]
+
+
 def assumptions(inputs: Inputs) -> list[tuple[str, str]]:
     """What the model assumes on these inputs, each with its justification."""
     settings, cycle = inputs.settings, labels.cycle(inputs.settings)
@@ -62,6 +76,7 @@ def assumptions(inputs: Inputs) -> list[tuple[str, str]]:
             "Packs are bought at the start of a cycle by those on treatment then, without half-cycle correction.",
             "A pack is dispensed whole.",
         ),
+        *_on_their_days(settings),
         (
             "No hazard of death falls below the general population's at the attained age and sex.",
             "Extrapolated curves would let it.",

@@ -155,6 +155,7 @@ def _settings(problem: str, appraisal: NewAppraisal) -> str:
         cycle_days=float(appraisal.cycle_days),
         horizon_years=float(appraisal.horizon_years),
         currency=appraisal.currency,
+        thresholds=_THRESHOLDS if appraisal.currency == "GBP" else _NO_THRESHOLDS,
         first=first,
     )
     blocks = [f'[drugs.{name}]\nlabel = {_quoted(s.drug)}\nprice = "c_{name}_pack"' for name, s in drugs.items()] or ["[drugs]"]
@@ -215,6 +216,8 @@ def _table(columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> str:
     return text.getvalue()
 
 
+_THRESHOLDS = '"2026"             # GBP 25,000 and 35,000 per QALY; or numbers, such as [20000, 30000]'
+_NO_THRESHOLDS = "[20000.0, 50000.0]   # per QALY: an example, put those of your country here"
 _SETTINGS = """# Choices about the model. Numbers are in parameters.csv, costs and QALYs in payoffs.csv.
 problem = "{problem}"
 question = "{question}"
@@ -229,7 +232,7 @@ horizon_years = {horizon_years:.15g}
 discount_rate_costs = 0.035
 discount_rate_effects = 0.035
 currency = "{currency}"                # every cost in parameters.csv is in it
-thresholds = "2026"
+thresholds = {thresholds}
 
 structure = "state_transition"    # or "partitioned_survival"
 time_in_state = "life_table"      # mean of start and end of the cycle; or "start", "end"

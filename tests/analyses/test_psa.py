@@ -13,7 +13,8 @@ import hemodel as hm
 from hemodel.analyses.global_sensitivity import run_given_data
 from hemodel.analyses.psa import PSA
 from hemodel.cohort import model
-from hemodel.cohort.model import evaluate, names_read
+from hemodel.cohort.model import evaluate, names_read, plan
+from hemodel.evidence import draws
 from hemodel.evidence.draws import NamedDraws, base_case_draws, sampler
 
 
@@ -117,6 +118,28 @@ def test_components_are_kept_when_asked_for_and_sum_to_the_totals(inputs):
 
 def test_only_parameters_that_are_read_are_drawn(inputs, psa):
     assert set(psa.draws().columns) == set(names_read(inputs))
+
+
+def test_a_second_run_of_the_same_inputs_prepares_nothing_and_a_change_prepares_anew(inputs, monkeypatch):
+    """The plan, the names read and the tables of the distributions are kept with the inputs they were made of."""
+    own, prepared = replace(inputs), []
+    for module, name in ((plan, "_row"), (draws, "quantile_tables"), (model, "_read_by")):
+        made = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, made=made, name=name: (prepared.append(name), made(*a))[1])
+    first = hm.run_psa(own, 50)
+    assert set(prepared) == {"_row", "quantile_tables", "_read_by"}
+    prepared.clear()
+    again = hm.run_psa(own, 50, seed=1)
+    assert prepared == [] and not np.array_equal(first.qalys, again.qalys)
+    changed = hm.run_psa(own.with_values(u_progressed=0.1), 50)
+    assert set(prepared) == {"_row", "quantile_tables", "_read_by"} and (changed.qalys < first.qalys).all()
+
+
+def test_what_goes_to_another_process_is_the_inputs_without_what_was_made_of_them(inputs):
+    own = replace(inputs)
+    before = own.__getstate__()
+    hm.run_psa(own, 50)
+    assert own.once(model.names_read) and own.__getstate__().keys() - {"hash"} == before.keys() - {"hash"}
 
 
 def test_progress_counts_every_draw_once(inputs):

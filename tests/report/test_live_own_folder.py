@@ -141,6 +141,11 @@ def variants(folder):
         "stop_at_response": {"day": 84.0, "stops": "non_responders"},
     }
     on_days = [lists[0].model_dump() | regimen, lists[1].model_dump() | {"treatment_until": "progression_or_toxicity"}]
+    tablets = {"schedules": {"tablet": [{"cycle_days": 10.0}]}, "stop_at_response": {"day": 45.0, "stops": "responders"}}
+    by_chance = [on_days[0], lists[1].model_dump() | tablets]
+    schemes = {name: terms.model_dump() for name, terms in own.settings.schemes.items()}
+    schemes["antibody_cap"] |= {"most_paid": 3500.0}  # reached in the tenth giving, after the response rule
+    schemes["tablet_tiers"] |= {"kind": "total_cost_cap", "most_paid": 2000.0, "tiers": None}
     return own, {
         "as it is": own,
         "discounted by whole years, utilities by age": own.with_settings(
@@ -148,6 +153,10 @@ def variants(folder):
         ),
         "packs counted as dispensed": own.with_settings(scheme_counts="dispensed", price_arrangements=["list", "pas", "both"]),
         "weekly, on days of its own, stopped without a response": own.with_settings(cycle_days=7.0, strategies=on_days),
+        "on days within the cycles of the model": own.with_settings(strategies=on_days, schemes=schemes),
+        "tablets on days within the cycles, dispensed by chance, with a cap on money": own.with_settings(
+            strategies=by_chance, schemes=schemes, cycle_days=30.4375
+        ),
         "months, dose by steps": own.with_settings(cycle_days=30.4375, dose="stepwise", time_in_state="end"),
         "a later line": own.with_settings(also_counted=["later_lenalidomide"], price_arrangements=["list", "pas", "both"]),
     }
@@ -217,6 +226,20 @@ def test_an_edited_sheet_of_a_made_up_folder_comes_back_changed_and_checked(tmp_
     assert again.parameters["c_tablet_box"].value == 500.0
     fresh = compare_with_engine(live_workbook(own), own)
     assert fresh["agrees"].all() and fresh.attrs["disagree"] == []
+
+
+def test_givings_within_a_cycle_are_of_those_there_on_their_day(tmp_path):
+    """Days 1 and 8 of 21 in cycles of 28: days 0, 7, 21 fall in the first, 0, a quarter and three quarters into it."""
+    _, found = variants(tmp_path)
+    program = live_program(found["on days within the cycles of the model"])
+    trace = [cell for cell in program.cells if cell.sheet == "Trace_1"]
+    held = {}
+    for place in ("start", "end"):
+        heading = f"Antibody: givings, for one person there at the {place}"
+        column = next(cell.column for cell in trace if cell.value == heading)
+        held[place] = [cell.value for cell in trace if cell.column == column and cell.style == "held six"][:2]
+    assert held == {"start": [2.0, 1.75], "end": [1.0, 1.25]}  # the second cycle: days 28, 42 and 49
+    assert not any("at the end" in str(cell.value) for cell in live_program(found["as it is"]).cells if cell.sheet == "Trace_1")
 
 
 def test_what_formulas_hold_as_numbers_cannot_be_changed_on_the_sheet_inputs(tmp_path):

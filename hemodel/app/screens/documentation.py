@@ -75,7 +75,11 @@ def _method(inputs: Inputs) -> str:
     bought = (
         f"Where {drugs} is part of a strategy, a pack of it is bought at the start of each cycle by those still on treatment. "
     )
-    own = "Drugs with days of their own are bought on those days. " if scheduled & set(inputs.priced_drugs) else ""
+    own = (
+        "Drugs with days of their own are bought by those on treatment on each day. "
+        if scheduled & set(inputs.priced_drugs)
+        else ""
+    )
     schemes = [scheme for name in settings.price_arrangements for scheme in settings.schemes_in(name).values()]
     under = plain(labels.drugs_label(settings, dict.fromkeys(scheme.drug for scheme in schemes)) or "the drugs")
     return f"""

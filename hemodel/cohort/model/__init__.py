@@ -66,10 +66,9 @@ def evaluate(draws: Draws, inputs: Inputs) -> Outcomes:
 
 def live(draws: Draws, inputs: Inputs) -> Lives:
     """Let the cohorts live through the horizon once; what they cost and yield with or without discounting follows from that."""
-    curves.refuse_partial(inputs)
     plan = Plan.of(inputs)
     paths = Paths(draws, plan)
-    crossings = follow(draws, inputs, paths.record, plan)
+    crossings = follow(draws, inputs, paths.record)
     if inputs.settings.utility_age_adjustment != "none":
         norm = inputs.utility_norm.at(draws["age_start"], draws["p_male"])
         nobody = np.zeros((len(inputs.settings.strategies), len(draws["age_start"])))
@@ -104,20 +103,20 @@ class Lives:
         return {state: self.paths.years(state, rate, settings.time_in_state) for state in (PROGRESSION_FREE, PROGRESSED)}
 
 
-def follow(draws: Draws, inputs: Inputs, record: Record, plan: Plan | None = None) -> dict[str, Array]:
+def follow(draws: Draws, inputs: Inputs, record: Record) -> dict[str, Array]:
     """Let the cohorts live through the horizon. `record(cycle, occupancy)` sees shares in progression_free, progressed and
     on_treatment at every cycle start and at the end, shape (strategy, draw); the arrays are reused: copy what is to be kept.
 
     Returns how often and by how much a documented rule for crossing curves was applied, rule -> (strategy, draw).
     """
-    curves.refuse_misfits(inputs)
+    plan = Plan.of(inputs)
     crossings: dict[str, Array] = {}
     record = with_treatment(draws, inputs, record, crossings)
     floor = background_hazards(draws, inputs)
     shape = (len(inputs.settings.strategies), len(draws["age_start"]))
     if inputs.settings.structure == "state_transition":
         occupancy = {PROGRESSION_FREE: np.ones(shape), PROGRESSED: np.zeros(shape)}
-        moves = _with_clocks(draws, plan or Plan.of(inputs), floor, transitions(draws, inputs, floor), occupancy)
+        moves = _with_clocks(draws, plan, floor, transitions(draws, inputs, floor), occupancy)
         step_through(occupancy, moves, inputs.settings.n_cycles, record if len(occupancy) == 2 else _joined(record))
         return crossings
     above = crossings["cycles in which the PFS curve exceeded the OS curve"] = np.zeros(shape)
@@ -144,6 +143,10 @@ def trace(draws: Draws, inputs: Inputs) -> dict[str, Array]:
 
 def names_read(inputs: Inputs) -> frozenset[str]:
     """Names of the parameters that a run with these settings reads; the others change nothing in it."""
+    return inputs.once(_names_read)
+
+
+def _names_read(inputs: Inputs) -> frozenset[str]:
     return frozenset(_read_by(lambda draws: evaluate(draws, inputs), inputs))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemodel.cohort import schemes
-from hemodel.cohort.model.plan import Plan, cycle_start, value
+from hemodel.cohort.model.plan import Giving, Plan, cycle_start, value
 from hemodel.cohort.model.treatment import (
     BEFORE_RULES,
     ON_TREATMENT,
@@ -28,8 +28,8 @@ from hemodel.evidence.draws import Draws
 Array = NDArray[np.float64]
 Packet = tuple[str, int | float | None]
 """A drug with the first K treatment cycles (an integer), the most paid for one person (a float), or all of its packs (None)."""
-Factor = Callable[[int], Array]
-"""Cycle -> packs, (strategy, draw), for each person on treatment; asked for cycles 0, 1, 2, ... in this order."""
+Factor = Callable[[int], tuple[Array, Array]]
+"""Cycle -> packs, (strategy, draw or 1), for each person on treatment at its start, and for each at its end."""
 ENTERED = "entered_"
 """Beginning of the name of those who have ever entered a state; kept where a row asks for entries."""
 RECENTLY = "recently_"
@@ -73,6 +73,7 @@ class Paths:
         self.dispensed = {drug: value(amount, draws, plan.inputs) for drug, amount in plan.dispensed.items()}
         self._factors = {**self._dispensed_factors(), **self._scheduled_factors(draws), **self._paid_factors(draws)}
         self.within = {key: sums() for key in self._factors}
+        self._begun: dict[Packet, Array] = {}  # of the cycle under way, what is counted of who was there at its start
         self.valued = self._valued(draws) if settings.utility_age_adjustment == "general_population" else None
 
     def _cuts(self) -> list[int]:
@@ -104,10 +105,9 @@ class Paths:
         found: dict[Packet, Factor] = {}
         for drug, price in self.plan.prices.items():
             for most in self.plan.caps_on_money(drug):
-                before, after = self.plan.counts(drug)
                 goes_on = share_that_goes_on(draws, self.plan.inputs)
-                q = self.dispensed.get(drug, 1.0)
-                found[drug, most] = _paid(before, after, goes_on, value(price, draws, self.plan.inputs), most, q)
+                q, worth = self.dispensed.get(drug, 1.0), value(price, draws, self.plan.inputs)
+                found[drug, most] = _paid(self.plan.givings_of(drug), goes_on, worth, most, q)
         return found
 
     def _valued(self, draws: Draws) -> dict[tuple[str, float], WeightedYears]:
@@ -133,10 +133,13 @@ class Paths:
             else:
                 self.of[name].add(cycle, occupancy[name])
         for key, sums in self.within.items():
+            people = occupancy[self._counted_from(key)]
+            if cycle:
+                sums.add(cycle - 1, self._begun[key] + people * self._factors[key](cycle - 1)[1])
             if is_end:
-                sums.close(np.zeros_like(occupancy[ON_TREATMENT]))
+                sums.close(np.zeros_like(people))
             else:
-                sums.add(cycle, occupancy[self._counted_from(key)] * self._factors[key](cycle))
+                self._begun[key] = people * self._factors[key](cycle)[0]
         for (state_name, _), years in (self.valued or {}).items():
             years.add(cycle, occupancy[state_name])
 
@@ -171,32 +174,46 @@ class Paths:
 
 
 def _counting(dispensed: Array, window: int) -> Factor:
+    """The chance that the pack of a cycle is among the first `window` dispensed, worked out once a cycle in their order."""
     state: tuple[Array, Array] | None = None
+    known: tuple[int, Array] = (-1, dispensed)
+    nothing = np.zeros((1, 1))
 
-    def chance(cycle: int) -> Array:
-        nonlocal state
-        found, state = schemes.share_within(cycle, dispensed, window, state)
-        return found
+    def chance(cycle: int) -> tuple[Array, Array]:
+        nonlocal state, known
+        if cycle != known[0]:
+            found, state = schemes.share_within(cycle, dispensed, window, state)
+            known = cycle, found
+        return known[1], nothing
 
     return chance
 
 
-def _given_on_days(before: Array, after: Array, goes_on: Array) -> Factor:
-    return lambda cycle: before[cycle][:, None] + after[cycle][:, None] * goes_on
+def _given_on_days(start_before: Array, start_after: Array, end_before: Array, end_after: Array, goes_on: Array) -> Factor:
+    def factor(cycle: int) -> tuple[Array, Array]:
+        at_start = start_before[cycle][:, None] + start_after[cycle][:, None] * goes_on
+        return at_start, end_before[cycle][:, None] + end_after[cycle][:, None] * goes_on
+
+    return factor
 
 
-def _paid(before: Array, after: Array, goes_on: Array, price: Array, most: float, dispensed: Array | float) -> Factor:
+def _paid(by_strategy: list[list[Giving]], goes_on: Array, price: Array, most: float, dispensed: Array | float) -> Factor:
     """Sum over the packs of a cycle of the share of each that is paid; of those after the response rule times who goes on."""
-    had = np.concatenate([np.zeros((1, before.shape[1])), np.cumsum(before + after, axis=0)])
+    of_cycle: dict[int, list[tuple[int, int, Giving]]] = {}
+    for i, own in enumerate(by_strategy):
+        for n, giving in enumerate(own):
+            of_cycle.setdefault(giving.model_cycle, []).append((i, n, giving))
 
-    def factor(cycle: int) -> Array:
-        total = np.zeros_like(goes_on)
-        for k in range(int((before[cycle] + after[cycle]).max())):
-            share = schemes.share_paid((had[cycle] + k)[:, None], price, most, dispensed)
-            of_before = (k < before[cycle]).astype(np.float64)
-            of_after = (k < before[cycle] + after[cycle]).astype(np.float64) - of_before
-            total = total + share * (of_before[:, None] + of_after[:, None] * goes_on)
-        return total
+    def factor(cycle: int) -> tuple[Array, Array]:
+        at_start, at_end = np.zeros_like(goes_on), np.zeros_like(goes_on)
+        for i, n, giving in of_cycle.get(cycle, ()):
+            worth, q = (x[i] if isinstance(x, np.ndarray) and x.ndim == 2 else x for x in (price, dispensed))
+            share = schemes.share_paid(np.array([float(n)]), np.asarray(worth), most, q) * (
+                goes_on[i] if giving.is_after else 1.0
+            )
+            at_start[i] += (1.0 - giving.part) * share
+            at_end[i] += giving.part * share
+        return at_start, at_end
 
     return factor
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemodel.cohort import schemes
+from hemodel.cohort.model import curves
 from hemodel.cohort.model.treatment import response_rules
 from hemodel.errors import InputError
 from hemodel.evidence import amounts
@@ -44,6 +45,18 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Giving:
+    """One giving of a drug: the cycle of the model in which its day falls and how far into it (0 to 1), the treatment cycle of the drug,
+    and whether its day is on or after that of the response rule.
+    """
+
+    model_cycle: int
+    part: float
+    cycle: int
+    is_after: bool
+
+
+@dataclass(frozen=True)
 class Plan:
     """The rows that count, the list price of each drug, and the schemes of each price arrangement."""
 
@@ -55,21 +68,8 @@ class Plan:
 
     @classmethod
     def of(cls, inputs: Inputs) -> Plan:
-        """The plan of these inputs; raises `InputError` where a row or a drug needs parameters that are not there, with their names."""
-        _refuse_missing(inputs)
-        settings = inputs.settings
-        drugs = settings.drugs
-        return cls(
-            inputs,
-            tuple(_row(payoff, inputs) for payoff in inputs.payoffs if payoff.is_active(settings)),
-            {name: _of_takers(name, price, inputs) for name in drugs if (price := inputs.price_of(name)) is not None},
-            {
-                name: _of_takers(name, amounts.parse(drug.dispensed), inputs)
-                for name, drug in drugs.items()
-                if drug.dispensed is not None
-            },
-            {a: {drug: scheme_of(terms) for drug, terms in settings.schemes_in(a).items()} for a in settings.price_arrangements},
-        )
+        """The plan of these inputs, made once; raises `InputError` where a row or a drug needs parameters that are not there, by name."""
+        return inputs.once(_plan)
 
     def scheme(self, arrangement: str, drug: str) -> schemes.Scheme:
         """What is charged of a drug under a price arrangement."""
@@ -94,22 +94,39 @@ class Plan:
         """When a strategy gives a drug: on the first day of each cycle of the model where nothing else is said."""
         return strategy.schedules.get(drug) or [Phase(cycle_days=self.inputs.settings.cycle_days)]
 
-    def counts(self, drug: str, upto: int | None = None) -> tuple[Array, Array]:
-        """Givings of a drug in each cycle of the model, (cycle, strategy), before and after the day of the response rule: all, or those of
-        its treatment cycles before `upto`. In strategies without the drug there are none.
-        """
+    def givings_of(self, drug: str) -> list[list[Giving]]:
+        """Givings of a drug within the horizon, one list a strategy, in their order; in strategies without the drug there are none."""
         settings = self.inputs.settings
-        before, after = (np.zeros((settings.n_cycles, len(settings.strategies))) for _ in range(2))
+        found: list[list[Giving]] = []
         horizon = settings.n_cycles * settings.cycle_days
-        for i, (strategy, rule) in enumerate(zip(settings.strategies, response_rules(self.inputs), strict=True)):
+        for strategy, rule in zip(settings.strategies, response_rules(self.inputs), strict=True):
+            own: list[Giving] = []
+            found.append(own)
             if drug not in strategy.drugs:
                 continue
             stops = math.inf if rule is None else rule[0]
             for day, cycle in givings(self.phases(strategy, drug), min(horizon, strategy.last_day(settings.cycle_days))):
-                if upto is None or cycle < upto:
-                    place = math.floor(day / settings.cycle_days + 1e-9)  # a day that is a boundary but for rounding is one
-                    (before if day < stops else after)[min(place, settings.n_cycles - 1), i] += 1.0
-        return before, after
+                boundary = math.floor(day / settings.cycle_days + 1e-9)  # a day that is a boundary but for rounding is one
+                part = day / settings.cycle_days - boundary
+                part = part if part > 1e-9 else 0.0
+                own.append(Giving(min(boundary, settings.n_cycles - 1), part, cycle, day >= stops))
+        return found
+
+    def counts(self, drug: str, upto: int | None = None) -> tuple[Array, Array, Array, Array]:
+        """Givings of a drug in each cycle of the model, (cycle, strategy): those counted of who is there at the start of the cycle, and
+        at its end, each before and after the day of the response rule; all, or those of its treatment cycles before `upto`.
+
+        A giving on a day within a cycle is that of who is there then, on a line from start to end: its part of the cycle counts of the end.
+        """
+        settings = self.inputs.settings
+        found = np.zeros((4, settings.n_cycles, len(settings.strategies)))
+        for i, own in enumerate(self.givings_of(drug)):
+            for giving in own:
+                if upto is None or giving.cycle < upto:
+                    found[int(giving.is_after), giving.model_cycle, i] += 1.0 - giving.part
+                    found[2 + int(giving.is_after), giving.model_cycle, i] += giving.part
+        start_before, start_after, end_before, end_after = found
+        return start_before, start_after, end_before, end_after
 
     @property
     def entered(self) -> tuple[str, ...]:
@@ -132,6 +149,25 @@ class Plan:
     def caps_on_money(self, drug: str) -> list[float]:
         """The most paid for one person, of each scheme of a drug that caps it."""
         return sorted({t.most_paid for t in self.inputs.settings.schemes.values() if t.drug == drug and t.most_paid is not None})
+
+
+def _plan(inputs: Inputs) -> Plan:
+    curves.refuse_partial(inputs)
+    _refuse_missing(inputs)
+    curves.refuse_misfits(inputs)
+    settings = inputs.settings
+    drugs = settings.drugs
+    return Plan(
+        inputs,
+        tuple(_row(payoff, inputs) for payoff in inputs.payoffs if payoff.is_active(settings)),
+        {name: _of_takers(name, price, inputs) for name in drugs if (price := inputs.price_of(name)) is not None},
+        {
+            name: _of_takers(name, amounts.parse(drug.dispensed), inputs)
+            for name, drug in drugs.items()
+            if drug.dispensed is not None
+        },
+        {a: {drug: scheme_of(terms) for drug, terms in settings.schemes_in(a).items()} for a in settings.price_arrangements},
+    )
 
 
 def scheme_of(terms: SchemeTerms) -> schemes.Scheme:

@@ -66,7 +66,7 @@ def run_engine(inputs: Inputs) -> Engine:
             seen.setdefault(name, []).append(shares[:, 0].copy())
 
     plan = Plan.of(inputs)
-    model.follow(draws, inputs, record, plan)
+    model.follow(draws, inputs, record)
     floor = model.background_hazards(draws, inputs)
     lasting = replace(inputs, settings=settings.model_copy(update={"effect_waning": None}))
     found = {"pfs": curves.pfs_steps(draws, lasting), "pfs_waned": curves.pfs_steps(draws, inputs)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, islice, pairwise
+from operator import attrgetter
 from typing import Literal
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from hemodel.cohort import schemes
 from hemodel.cohort.model import ON_TREATMENT
 from hemodel.cohort.model.paths import ENTERED, LATER_LINE, RECENTLY
+from hemodel.cohort.model.plan import Giving
 from hemodel.cohort.model.treatment import BEFORE_RULES, has_no_time_rule, share_that_goes_on, stepwise_price, with_steps
 from hemodel.cohort.structures import LATER, PROGRESSED, PROGRESSION_FREE
 from hemodel.errors import InputError
@@ -24,6 +27,8 @@ from hemodel.report.live.derived import Derived
 from hemodel.report.live.engine import Engine, age_factor, within
 
 Array = NDArray[np.float64]
+Counts = tuple[Array, ...]
+"""Givings in each cycle, of those there at its start, before and after the day of the response rule, and of those at its end, likewise."""
 _SHORT = {PROGRESSION_FREE: "free", PROGRESSED: "progressed"}
 _TERMS = {"drug_cost_cap": "drug_cost_cap_cycles", "free_start": "free_cycles", "response_refund": "response_by_cycle"}
 
@@ -139,25 +144,34 @@ class Measures:
         """Givings of a drug on days of its own: all, or those of its first treatment cycles. Those that a scheme counts have columns of
         their own, so that the places of all others say nothing of its terms.
         """
-        before, after = self._counts(drug, upto)
         ending, words = ("", "") if upto is None else (f"_UPTO_{scheme or upto}", f" of its first {upto} cycles")
-        label = self.settings.drugs[drug].label
-        number = self._column(f"given_{drug}{ending}", f"{label}: givings{words}, for one person", "", before, "count")
-        if self._counts(drug, None)[1].any():
-            heading = f"{label}: givings{words} after the response rule"
-            later = self._column(f"given_AFTER_{drug}{ending}", heading, "", after, "count")
-            number = f"({number}+{later}*{{goes_on}})"
+        label = f"{self.settings.drugs[drug].label}: givings{words}"
+        people, count = self._people(f"{drug}{ending}", label, self._counts(drug, upto), self._counts(drug, None))
         factor, share = self._dispensed(drug)
-        values = share * self._before_rules() * (before + after * self._goes_on())
-        formula = f"{factor}[{before_key(self.engine, self.strategy)}]*{number}"
-        return self._column(f"packs_{drug}{ending}", f"{label}: givings{words}", formula, values), values
+        return self._column(f"packs_{drug}{ending}", label, f"{factor}({people})", share * count), share * count
 
-    def _counts(self, drug: str, upto: int | None) -> tuple[Array, Array]:
-        before, after = self.engine.plan.counts(drug, upto)
-        return before[:, self.strategy], after[:, self.strategy]
+    def _counts(self, drug: str, upto: int | None) -> Counts:
+        return tuple(count[:, self.strategy] for count in self.engine.plan.counts(drug, upto))
 
-    def _before_rules(self) -> Array:
-        return self.seen(BEFORE_RULES)[:-1]
+    def _people(self, key: str, label: str, counts: Counts, shown: Counts) -> tuple[str, Array]:
+        """People given what is counted, in each cycle: of those there at its start and at its end, each before and after the response rule.
+
+        The counts are held in columns; those of which nothing in `shown` is counted have none, but for the first.
+        """
+        there, goes_on = self.seen(BEFORE_RULES), self._goes_on()
+        texts, total = [], np.zeros(self.engine.n_cycles)
+        for end, (place, people) in enumerate((("start", there[:-1]), ("end", there[1:]))):
+            own, numbers = counts[2 * end : 2 * end + 2], list[str]()
+            for after, count in enumerate(own):
+                if shown[2 * end + after].any() or not (end or after):
+                    name = f"given{'_END' * end}{'_AFTER' * after}_{key}"
+                    heading = f"{label}, for one person there at the {place}{', after the response rule' * after}"
+                    numbers.append(self._column(name, heading, "", count, "six") + "*{goes_on}" * after)
+            if numbers:
+                number = numbers[0] if len(numbers) == 1 else f"({'+'.join(numbers)})"
+                texts.append(f"[{before_key(self.engine, self.strategy)}{'+1' * end}]*{number}")
+            total = total + people * (own[0] + own[1] * goes_on)
+        return "+".join(texts), total
 
     def _packs_in(self, drug: str, measure: Measure) -> Quantity:
         """Packs of the treatment cycles of a row."""
@@ -222,58 +236,37 @@ class Measures:
                 beyond = chance
         return f"{formula}*IF([cycle]<{window},1,{beyond})", values * inside
 
-    def _paid(self, name: str, terms: Scheme, heading: str) -> Quantity:
+    def _paid(self, name: str, terms: Scheme, heading_of_charged: str) -> Quantity:
         """Packs paid for under a cap on the total for one person."""
         drug, label = terms.drug, self.settings.drugs[terms.drug].label
-        before, after = self._counts(drug, None)
-        first = self._column(f"given_{drug}", f"{label}: givings, for one person", "", before, "count")
-        later = ""
-        if after.any():
-            later = self._column(f"given_AFTER_{drug}", f"{label}: givings after the response rule", "", after, "count")
-        had = np.concatenate([[0.0], np.cumsum(before + after)[:-1]])
+        given, n_cycles = self.engine.plan.givings_of(drug)[self.strategy], self.engine.n_cycles
+        in_cycle = np.bincount([giving.model_cycle for giving in given], minlength=n_cycles)
+        had = np.concatenate([[0.0], np.cumsum(in_cycle)[:-1]])
         self._column(f"had_{drug}", f"{label}: givings before, for one person", "", had, "count")
-        number, paid = (self._paid_by_chance if self._dispensed(drug)[0] else self._paid_for_sure)(
-            name, terms, (first, later), had
-        )
-        factor, share = self._dispensed(drug)
-        values = share * self._before_rules() * paid
-        formula = f"{factor}[{before_key(self.engine, self.strategy)}]*({number})"
-        return Quantity(self._column(f"charged_{name}", heading, formula, values), values)
+        price, (factor, q) = self.derived.values[price_key(drug)][self.strategy], self._dispensed(drug)
+        texts, charged = [], np.zeros(n_cycles)
+        for k in range(int(in_cycle.max())):
+            share = schemes.share_paid(had + k, np.array(price), float(terms.most_paid or 0.0), q)
+            heading = f"Share of giving {k + 1} of a cycle that is paid, scheme {name}"
+            still = self._column(f"still_{k}_{name}", heading, self._still_paid(name, drug, k), share)
+            counts = _of_giving(k, given, n_cycles)
+            people, count = self._people(f"{k}_{drug}", f"{label}: giving {k + 1} of a cycle", counts, counts)
+            texts.append(f"{still}*({people})")
+            charged = charged + q * share * count
+        formula = f"{factor}({'+'.join(texts) or '0'})"
+        return Quantity(self._column(f"charged_{name}", heading_of_charged, formula, charged), charged)
 
     def _goes_on(self) -> float:
         return float(share_that_goes_on(self.engine.draws, self.engine.inputs)[self.strategy, 0])
 
-    def _paid_for_sure(self, name: str, terms: Scheme, given: tuple[str, str], had: Array) -> tuple[str, Array]:
-        """Givings of a cycle that are paid, all of which are dispensed: before and after the day of the response rule."""
-        before, after = self._counts(terms.drug, None)
-        most, (first, later) = self.derived.values[f"paid_{name}"][self.strategy], given
-        own, start = f"{{paid_{name}}}", f"[had_{terms.drug}]"
-        number = f"MIN({start}+{first},{own})-MIN({start},{own})"
-        paid = np.minimum(had + before, most) - np.minimum(had, most)
-        if later:
-            number += f"+(MIN({start}+{first}+{later},{own})-MIN({start}+{first},{own}))*{{goes_on}}"
-            paid = paid + (np.minimum(had + before + after, most) - np.minimum(had + before, most)) * self._goes_on()
-        return number, paid
-
-    def _paid_by_chance(self, name: str, terms: Scheme, given: tuple[str, str], had: Array) -> tuple[str, Array]:
-        """The same of packs that are dispensed by chance: of each giving the expected share that is still paid (binomial)."""
-        before, after = self._counts(terms.drug, None)
-        key, (first, later) = dispensed_key(terms.drug), given
-        q, price = self.derived.values[key][self.strategy], self.derived.values[price_key(terms.drug)][self.strategy]
-        most, texts, paid = float(terms.most_paid or 0.0), [], np.zeros_like(before)
-        for k in range(int((before + after).max())):
-            n, whole = f"([had_{terms.drug}]+{k})", f"INT({{paid_{name}}})"
-            fewer, as_many = (
-                f"IF({n}<={most_of},1,BINOMDIST({most_of},{n},{{{key}}},TRUE))" for most_of in (f"{whole}-1", whole)
-            )
-            formula = f"(1-{{paid_{name}}}+{whole})*IF({whole}<1,0,{fewer})+({{paid_{name}}}-{whole})*{as_many}"
-            share = schemes.share_paid(had + k, np.array(price), most, q)
-            heading = f"Share of giving {k + 1} of a cycle that is paid, scheme {name}"
-            still = self._column(f"still_{k}_{name}", heading, formula, share)
-            rest = f"IF({k}<{first}+{later},{{goes_on}},0)" if later else "0"
-            texts.append(f"{still}*IF({k}<{first},1,{rest})")
-            paid = paid + share * np.where(k < before, 1.0, np.where(k < before + after, self._goes_on(), 0.0))
-        return "+".join(texts), paid
+    def _still_paid(self, name: str, drug: str, k: int) -> str:
+        """Expected share of giving k (from 0) of a cycle that is still paid; where packs are dispensed by chance, by the binomial."""
+        n, most, key = f"([had_{drug}]+{k})", f"{{paid_{name}}}", dispensed_key(drug)
+        if drug not in self.engine.plan.dispensed:
+            return f"MIN({n}+1,{most})-MIN({n},{most})"
+        whole = f"INT({most})"
+        fewer, as_many = (f"IF({n}<={m},1,BINOMDIST({m},{n},{{{key}}},TRUE))" for m in (f"{whole}-1", whole))
+        return f"(1-{most}+{whole})*IF({whole}<1,0,{fewer})+({most}-{whole})*{as_many}"
 
     # --- the later line ------------------------------------------------------------------------------------------------------
 
@@ -359,6 +352,16 @@ def _windowed(formula: str, values: Array, measure: Measure) -> Quantity:
     else:
         condition = f"AND([cycle]>={first},[cycle]<{last})" if first else f"[cycle]<{last}"
     return Quantity(formula, values * inside, condition=condition)
+
+
+def _of_giving(k: int, given: Sequence[Giving], n_cycles: int) -> Counts:
+    """Of giving k (from 0) of each cycle alone: how much of it counts of the start and of the end, before and after the response rule."""
+    found = np.zeros((4, n_cycles))
+    for _, own in groupby(given, attrgetter("model_cycle")):
+        for giving in islice(own, k, k + 1):
+            found[int(giving.is_after), giving.model_cycle] = 1.0 - giving.part
+            found[2 + int(giving.is_after), giving.model_cycle] = giving.part
+    return tuple(found)
 
 
 def before_key(engine: Engine, strategy: int) -> str:

@@ -94,7 +94,7 @@ def held(inputs: Inputs) -> list[str]:
         for name, terms in settings.fitted_curves.items()
     ]
     counted = [
-        f"{drug.label} is given on days of its own: how often in each cycle is held as numbers."
+        f"{drug.label} is given on days of its own: how often, of those there at the start and the end of each cycle, is held as numbers."
         for name, drug in settings.drugs.items()
         if any(name in strategy.schedules for strategy in settings.strategies)
     ]
@@ -262,6 +262,8 @@ _NOTES = (
     "Time in a state: mean of start and end of the cycle (or as the choice on the sheet Inputs says), valued and discounted at mid-cycle.",
     "Cycles on treatment and packs are counted at the start of a cycle, by those on treatment then: no half-cycle correction. Treatment "
     "cycles in a measure are counted from one, cycles on the sheets from 0.",
+    "A drug with days of its own is given to those on treatment on the day: on a line between the start and the end of the cycle in which "
+    "it falls, so that a day a quarter into it counts three quarters of the start and one of the end. It is discounted from the start.",
     "What falls at the start stands in cycle 0; what falls at the start mid-cycle is discounted from the middle of cycle 0; deaths and "
     "entries to a state count at mid-cycle of their cycle.",
     "A scheme touches the price of its drug and nothing else. Under a cap of K cycles, cycles 0 to K - 1 are charged, cycle K is free.",

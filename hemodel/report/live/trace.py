@@ -71,8 +71,8 @@ def write_trace(engine: Engine, strategy: int, grid: Grid, trace: Trace, derived
     sheet = Sheet(trace_name(strategy), (7, 8, *[12] * (len(trace.columns) - 2)))
     sheet.line(f"Trace: {settings.strategies[strategy].label}", "title", last=12)
     sheet.line(
-        f"Each row is a cycle of {settings.cycle_days:g} days; shares are of everybody who began. What is bought in a cycle is bought at "
-        "its start.",
+        f"Each row is a cycle of {settings.cycle_days:g} days; shares are of everybody who began. What is bought in a cycle is discounted "
+        "from its start.",
         last=12,
     )
     sheet.line("Totals: the columns below added up, and with the discount factors of the sheet Time.", last=12)

@@ -52,7 +52,7 @@ AGAINST_SOURCE_FOOTER = (
 )
 TRACE_FOOTER = (
     "Share of the cohort at the start of each cycle; the last row is the end of the horizon. Packs are bought at the "
-    "start of a cycle by those on treatment then."
+    "start of a cycle by those on treatment then; drugs with days of their own are given to those on treatment on the day."
 )
 
 
