@@ -76,6 +76,9 @@ def choices(inputs: Inputs) -> tuple[Choice, ...]:
     if isinstance(s.thresholds, str):
         label = "Thresholds: NICE's from 2026, or of 2009"
         found.insert(2, Choice("thresholds", label, "preset", s.thresholds, allowed=tuple(THRESHOLD_PRESETS)))
+    else:
+        unit, named = f"{s.currency} per QALY", zip(threshold_names(s).items(), s.threshold_values, strict=True)
+        found[2:2] = [Choice(name, f"{words[0].upper()}{words[1:]}", unit, value, 1.0, 1e12) for (name, words), value in named]
     if s.structure == "state_transition":
         allowed = ("by_strategy", "equal")
         mortality = s.post_progression_mortality
@@ -96,6 +99,13 @@ def choices(inputs: Inputs) -> tuple[Choice, ...]:
             value = getattr(s.effect_waning, end)
             found.append(Choice(f"effect_waning_{end}", f"When the treatment effect's fading {label}", "years", value, 0, 100))
     return tuple(found)
+
+
+def threshold_names(settings: Settings) -> dict[str, str]:
+    """Names of the cells that hold the thresholds, the lowest first, and what each is called."""
+    words = {1: ("threshold",), 2: ("lower threshold", "upper threshold")}
+    several = ("lowest threshold", "middle threshold", "highest threshold")
+    return {f"threshold_{k}": word for k, word in enumerate(words.get(len(settings.threshold_values), several), start=1)}
 
 
 def schemes_in_use(settings: Settings) -> tuple[str, ...]:
@@ -125,7 +135,8 @@ def _terms(settings: Settings, name: str) -> list[Choice]:
         if value is not None and not (unit == "cycles" and fixed):
             low, high = {"cycles": (1.0, 10_000.0), "money": (0.01, 1e9)}.get(unit, (0.0, 1.0))
             label = f"Scheme ({name}): {label}"
-            found.append(Choice(f"{name}_{term}", label, unit, float(value), low, high, confidentiality=mark))
+            shown_unit = settings.currency if unit == "money" else unit
+            found.append(Choice(f"{name}_{term}", label, shown_unit, float(value), low, high, confidentiality=mark))
     for place, tier in enumerate(terms.tiers or (), start=1):
         label = f"Scheme ({name}): share of the list price taken off from cycle {tier.from_cycle}"
         choice = Choice(f"{name}_tier_{place}_price_discount", label, "probability", tier.price_discount, confidentiality=mark)
@@ -368,6 +379,7 @@ def _with_choices(inputs: Inputs, chosen: Mapping[str, float | str]) -> Inputs:
     schemes = {name: scheme.model_dump() for name, scheme in settings.schemes.items()}
     strategies = [strategy.model_dump() for strategy in settings.strategies]
     waning = settings.effect_waning.model_dump() if settings.effect_waning else {}
+    thresholds = list(settings.threshold_values)
     for name, value in chosen.items():
         number = value if isinstance(value, str) or not math.isclose(value, round(value)) else round(value)
         if name.startswith("effect_waning_"):
@@ -377,6 +389,9 @@ def _with_choices(inputs: Inputs, chosen: Mapping[str, float | str]) -> Inputs:
             strategy = next(s for s in strategies if s["name"] == name.removeprefix("treatment_cycles_"))
             strategy["treatment_cycles"] = number
             changes["strategies"] = strategies
+        elif name in threshold_names(settings):
+            thresholds[list(threshold_names(settings)).index(name)] = float(value)
+            changes["thresholds"] = thresholds
         elif name in type(settings).model_fields:
             changes[name] = float(value) if name.startswith("discount_rate") else number
         else:

@@ -64,7 +64,7 @@ def horizon(subject: Subject) -> Finding:
 
 def nobody_dies(subject: Subject) -> Finding:
     """F5: all mortality is taken away."""
-    settings = dict(PLAIN)
+    subject, settings = subject.on_medians, dict(PLAIN)
     changes = subject.no_deaths()
     seen = subject.follow(changes, subject.undying, **settings)
     found = subject.run(changes, subject.undying, **settings)
@@ -87,6 +87,7 @@ def nobody_dies(subject: Subject) -> Finding:
 
 def everybody_dies(subject: Subject) -> Finding:
     """F6: mortality is made extreme."""
+    subject = subject.on_medians
     changes = subject.medians("pfs", 1e-4) | subject.medians("os", 1e-4) | subject.all_strategies("r_death_progressed", 1e5)
     changes |= subject.all_strategies("shape_pfs", 1.0) | subject.all_strategies("shape_os", 1.0)
     settings: dict[str, Any] = {**PLAIN, "utility_age_adjustment": "none", "horizon_years": max(1.0, 3 * subject.dt)}
@@ -99,6 +100,7 @@ def everybody_dies(subject: Subject) -> Finding:
 
 def clocks(subject: Subject) -> Finding:
     """F7: those within the clock after progression, with a clock of five cycles switched on."""
+    subject = subject.on_medians
     window, inputs = 5, subject.with_clock(5)
     changes = subject.quick_lives()
     seen, later = (subject.follow(changes | {"hr_death_after_clock": ratio}, inputs) for ratio in (1.0, 50.0))
@@ -141,6 +143,7 @@ def general_population(subject: Subject) -> Finding:
 
 def without_the_disease(subject: Subject) -> Finding:
     """F9.1: the disease is taken away."""
+    subject = subject.on_medians
     changes = subject.medians("pfs", 1e30) | subject.medians("os", 1e30) | subject.all_strategies("r_death_progressed", 0.0)
     changes |= subject.all_strategies("shape_pfs", 1.0) | subject.all_strategies("shape_os", 1.0)
     settings = dict(PLAIN)

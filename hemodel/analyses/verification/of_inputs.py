@@ -121,6 +121,7 @@ def hazard_ratio(subject: Subject) -> Finding:
 
 def ratio_of_one(subject: Subject) -> Finding:
     """I4: the hazard ratio of a clock after progression, switched on where the inputs have none, is set to one and to two."""
+    subject = subject.on_medians
     inputs, lives = subject.with_clock(5), subject.quick_lives()
     plain = subject.follow(lives, inputs, post_progression_clock_cycles=None)
     same, worse = (subject.follow(lives | {"hr_death_after_clock": ratio}, inputs) for ratio in (1.0, 2.0))

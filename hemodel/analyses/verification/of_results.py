@@ -141,7 +141,7 @@ def amounts(inputs: Inputs) -> list[str]:
 
 def no_difference_in_effect(subject: Subject) -> Finding:
     """R5: every strategy gets what the comparator has."""
-    draws, inputs = twins(subject)
+    draws, inputs = twins(subject.on_medians)
     seen, found = everything_seen(draws, inputs), model.evaluate(draws, inputs)
     pairs = {s: (seen[s], seen[s][:, [subject.reference]]) for s in (*STATES, "on_treatment")}
     pairs |= {"life-years": (found.total_life_years, found.total_life_years[[subject.reference]])}
@@ -151,7 +151,7 @@ def no_difference_in_effect(subject: Subject) -> Finding:
 
 def no_difference_at_all(subject: Subject) -> Finding:
     """R6: the same, and what is said of it."""
-    found = model.evaluate(*twins(subject))
+    found = model.evaluate(*twins(subject.on_medians))
     tables = [_pairwise(subject, found, a) for a in found.price_arrangements]
     words = {str(r) for table in tables for r in table["reading"]}
     ratios = np.concatenate([table["icer"].to_numpy() for table in tables])
@@ -170,6 +170,7 @@ def _pairwise(subject: Subject, found: Outcomes, arrangement: str):  # type: ign
 
 def swapped(subject: Subject) -> Finding:
     """R7: the first strategy and the comparator exchange all their inputs."""
+    subject = subject.on_medians
     a, b = subject.names[subject.first], subject.names[subject.reference]
     before = model.evaluate(subject.base, subject.own_curves)
     after = model.evaluate(*exchanged(subject, {s: s for s in subject.names} | {a: b, b: a}))
@@ -437,6 +438,8 @@ def price_per_time(subject: Subject) -> Finding:
 
 def treatment_difference(subject: Subject) -> Finding:
     """R21: difference of treatments taken away, halved and doubled: medians by their difference, rates by that of their mean times."""
+    if subject.inputs.settings.fitted_curves:
+        return not_applicable("curves fitted to data (fitted_curves) do not follow from medians")
     gains = []
     inputs = subject.own_curves
     for by in (0.0, 0.5, 1.0, 2.0):
@@ -545,6 +548,8 @@ def better_baseline(subject: Subject) -> Finding:
     """R25: patients of better prognosis."""
     changes = {n: 1.25 * subject.base[n] for n in subject.beginning("median_")}
     changes |= {n: 0.8 * subject.base[n] for n in subject.beginning("r_death_progressed")}
+    if not changes:
+        return not_applicable("the curves of these inputs follow from no medians or rates")
     gain = subject.run(changes).total_qalys - subject.outcomes.total_qalys
     return holds(
         bool((gain > 0).all()), "more QALYs in every strategy", f"gains from {gain.min():.3f}", "strict", otherwise=REVIEW

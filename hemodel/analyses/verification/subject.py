@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
@@ -181,6 +182,20 @@ class Subject:
             name: years / float(self.inputs.years(name, np.ones(1))[0]) for name in self.all_strategies(f"median_{curve}", years)
         }
 
+    @cached_property
+    def on_medians(self) -> Subject:
+        """The same model for checks that put every curve where they want it: where curves fitted to data left medians and rates out of
+        the inputs, with others in their place.
+        """
+        if not self.inputs.settings.fitted_curves:
+            return self
+        stand_ins = dict.fromkeys(("shape_pfs", "shape_os"), (1.1, "ratio"))
+        for i, s in enumerate(self.names):
+            stand_ins |= {f"median_pfs_{s}": (1.0 + 0.3 * i, "years"), f"median_os_{s}": (2.0 + 0.7 * i, "years")}
+            stand_ins |= {f"ratio_pfs_to_ttp_{s}": (0.9, "ratio"), f"r_death_progressed_{s}": (0.5 + 0.2 * i, "per year")}
+        rows = {name: _fixed(name, *terms) for name, terms in stand_ins.items()}
+        return Subject(replace(self.inputs, parameters=MappingProxyType(rows | dict(self.inputs.parameters))), self.n_draws)
+
     @property
     def own_curves(self) -> Inputs:
         """The inputs with every strategy on its own published curve: nothing fitted, fading or taken from another."""
@@ -195,7 +210,7 @@ class Subject:
         """As `undying`, with a clock after progression, whether or not the inputs have one, and no more of the model than it needs."""
         terms = self.with_settings(self.undying, **PLAIN, structure="state_transition", treatment_until="progression")
         terms = terms.with_settings(horizon_years=max(1.0, 13 * self.dt), post_progression_clock_cycles=cycles)
-        ratio = Parameter("hr_death_after_clock", "", "ratio", 1.0, None, None, None, "fixed", "", "", "assumed", "none", "")
+        ratio = _fixed("hr_death_after_clock", 1.0, "ratio")
         return replace(terms, parameters={ratio.name: ratio} | dict(terms.parameters))
 
     def quick_lives(self) -> dict[str, float]:
@@ -214,6 +229,11 @@ class Subject:
             | self.all_strategies("r_death_progressed", 0.0)
             | self.medians("os", 1e30)
         )
+
+
+def _fixed(name: str, value: float, unit: str) -> Parameter:
+    """A parameter that a check adds."""
+    return Parameter(name, "", unit, value, None, None, None, "fixed", "", "", "assumed", "none", "")
 
 
 def nobody_dies(table: LifeTable) -> LifeTable:

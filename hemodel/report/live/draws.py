@@ -6,9 +6,11 @@ import numpy as np
 
 from hemodel.analyses.psa import CURVE_THRESHOLDS, PSA
 from hemodel.decision.acceptability import acceptability_curve
+from hemodel.evidence.uploaded import threshold_names
 from hemodel.report import labels
 from hemodel.report.colours import strategy_colours
 from hemodel.report.live.cells import Chart, Line, Sheet, letters
+from hemodel.report.workbook.pages import money_format
 
 MOST_DRAWS = 2_000
 _ROWS_PRINTED = 26
@@ -33,7 +35,7 @@ def draws_sheets(psa: PSA) -> tuple[Sheet, Sheet]:
     draws.frozen = (draws.row + 1, 1)
     heads = []
     for what, s in keys:
-        unit = "QALYs" if what == "qalys" else f"costs ({settings.sign}), {labels.arrangement_short(settings, what)}"
+        unit = "QALYs" if what == "qalys" else f"{labels.in_money('costs', settings)}, {labels.arrangement_short(settings, what)}"
         heads.append(f"{labels.strategy_label(settings, s)}: {unit}")
     draws.header(("Draw", *heads))
     first = draws.row
@@ -75,14 +77,10 @@ def _means(psa: PSA, arrangement: str, n: int, sheet: Sheet, spans: Spans, value
     settings, names, a = psa.inputs.settings, psa.strategies, arrangement
     reference = settings.comparator
     sheet.line(labels.arrangement_label(settings, a), "heading")
-    heads = (
-        f"Mean costs ({settings.sign})",
-        "Mean QALYs",
-        f"Incremental costs ({settings.sign})",
-        "Incremental QALYs",
-        f"ICER of the means ({settings.sign}/QALY)",
-    )
-    sheet.header(("Technologies", *heads, "P(best), lower threshold", "P(best), upper threshold"))
+    money = [labels.in_money(what, settings) for what in ("Mean costs", "Incremental costs")]
+    ratio_head, thresholds = labels.in_money("ICER of the means", settings, "QALY"), threshold_names(settings)
+    heads = (money[0], "Mean QALYs", money[1], "Incremental QALYs", ratio_head)
+    sheet.header(("Technologies", *heads, *(f"P(best), {words}" for words in thresholds.values())))
     for i, s in enumerate(names):
         row, costs, qalys = sheet.row, values[a, s], values["qalys", s]
         sheet.put(row, 0, labels.strategy_label(settings, s), "text")
@@ -96,9 +94,9 @@ def _means(psa: PSA, arrangement: str, n: int, sheet: Sheet, spans: Spans, value
             ratio = money / health if money > 0 and health > 0 else "no price of a QALY gained"
             formula = f'IF(AND(D{row + 1}>0,E{row + 1}>0),D{row + 1}/E{row + 1},"no price of a QALY gained")'
             sheet.calc(row, 5, formula, ratio, "money")
-        for k, end in enumerate(("lower", "upper")):
-            chance = _curve(psa, a, n, np.array([settings.threshold_values[-k]]))[0, i]
-            sheet.calc(row, 6 + k, _probability(f"threshold_{end}", a, s, names, spans, n), float(chance), "share")
+        for k, threshold in enumerate(thresholds):
+            chance = _curve(psa, a, n, np.array([settings.threshold_values[k]]))[0, i]
+            sheet.calc(row, 6 + k, _probability(threshold, a, s, names, spans, n), float(chance), "share")
         sheet.row += 1
     sheet.row += 1
 
@@ -109,7 +107,7 @@ def _acceptability(psa: PSA, n: int, sheet: Sheet, spans: Spans) -> tuple[int, i
     keys = [(a, s) for a in psa.costs for s in names]
     sheet.line("Acceptability: share of draws in which a strategy has the highest net benefit", "heading")
     curves = [f"{labels.strategy_label(settings, s)}, {labels.arrangement_short(settings, a)}" for a, s in keys]
-    sheet.header((f"Threshold ({settings.sign}/QALY)", *curves))
+    sheet.header((labels.in_money("Threshold", settings, "QALY"), *curves))
     top = sheet.row
     found = {a: _curve(psa, a, n, CURVE_THRESHOLDS) for a in psa.costs}
     for row, threshold in enumerate(CURVE_THRESHOLDS, start=top):
@@ -124,7 +122,8 @@ def _acceptability(psa: PSA, n: int, sheet: Sheet, spans: Spans) -> tuple[int, i
 
 def _chart(psa: PSA, row: int, top: int, last: int) -> Chart:
     """The chart of the acceptability curves."""
-    colours, dashes = strategy_colours(psa.inputs.settings), ("solid", "dash", "round_dot")
+    settings, dashes = psa.inputs.settings, ("solid", "dash", "round_dot")
+    colours = strategy_colours(settings)
     keys = [(a, s) for a in psa.costs for s in psa.strategies]
     arrangements = list(psa.costs)
     lines = tuple(
@@ -132,18 +131,9 @@ def _chart(psa: PSA, row: int, top: int, last: int) -> Chart:
         for c, (a, s) in enumerate(keys, start=1)
     )
     words = "Acceptability curves: probability that each strategy is cost-effective, by threshold and price arrangement"
-    most, formats = (float(CURVE_THRESHOLDS[-1]), 1.0), (f"{psa.inputs.settings.sign}#,##0", "0%")
-    return Chart(
-        row,
-        0,
-        "Acceptability curves",
-        f"Threshold ({psa.inputs.settings.sign}/QALY)",
-        "Probability cost-effective",
-        formats,
-        lines,
-        words,
-        most,
-    )
+    most, formats = (float(CURVE_THRESHOLDS[-1]), 1.0), (money_format(settings), "0%")
+    across = labels.in_money("Threshold", settings, "QALY")
+    return Chart(row, 0, "Acceptability curves", across, "Probability cost-effective", formats, lines, words, most)
 
 
 def _curve(psa: PSA, arrangement: str, n: int, thresholds: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import TIME_UNITS, Parameter
 from hemodel.evidence.settings import THRESHOLD_PRESETS, Settings
-from hemodel.evidence.uploaded import HASH_LABEL, PRICE_ARRANGEMENT, SHEET, Choice, choices
+from hemodel.evidence.uploaded import HASH_LABEL, PRICE_ARRANGEMENT, SHEET, Choice, choices, threshold_names
 from hemodel.report import labels, tables
 from hemodel.report.live.cells import Sheet
 
@@ -187,7 +187,7 @@ def settings_sheet(inputs: Inputs, notes: list[str]) -> Sheet:
         "To change these, export the workbook again with another scenario. What can be changed here is on the sheet Inputs.",
     )
     population = settings.populations[inputs.population]
-    additions = ", ".join(labels.counted_label(inputs, name) for name in settings.also_counted) or "nothing"
+    additions = ", ".join(labels.setting_value_label(name) for name in settings.also_counted) or "nothing"
     strategies = "; ".join(strategy.label for strategy in settings.strategies)
     value = labels.setting_value_label
     clock = settings.post_progression_clock_cycles
@@ -227,12 +227,11 @@ def settings_sheet(inputs: Inputs, notes: list[str]) -> Sheet:
     start = {"life_table": 0.5, "start": 1.0, "end": 0.0}[settings.time_in_state]
     rule = 'IF(time_in_state="start",1,IF(time_in_state="end",0,0.5))'
     _named(sheet, "Weight of the start of a cycle in the time in a state", "weight_of_start", rule, start, "tenths")
-    for place, word in enumerate(("lower", "upper")):
-        value_now = settings.threshold_values[-place]  # of three the lowest and the highest
-        new, old = (THRESHOLD_PRESETS[preset][place] for preset in ("2026", "2009"))
-        is_preset = isinstance(settings.thresholds, str)
-        rule = f'IF(thresholds&""="2009",{old:g},{new:g})' if is_preset else f"{value_now:.12g}"
-        _named(sheet, f"Threshold, {word} ({settings.sign} per QALY)", f"threshold_{word}", rule, value_now, "money")
+    if isinstance(settings.thresholds, str):
+        for place, (name, words) in enumerate(threshold_names(settings).items()):
+            new, old = (THRESHOLD_PRESETS[preset][place] for preset in ("2026", "2009"))
+            rule, label = f'IF(thresholds&""="2009",{old:g},{new:g})', labels.in_money(words, settings, "QALY")
+            _named(sheet, labels.words(label), name, rule, settings.threshold_values[place], "money")
     if notes:
         sheet.row += 1
         sheet.line("Held as values", "heading")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.evidence.settings import Settings
-from hemodel.evidence.uploaded import PRICE_ARRANGEMENT
+from hemodel.evidence.uploaded import PRICE_ARRANGEMENT, threshold_names
 from hemodel.report import labels, tables
 from hemodel.report.live.cells import TOLERANCE, Cell, Sheet, Value, address
 from hemodel.report.live.engine import Engine
@@ -63,7 +63,7 @@ def totals_sheet(engine: Engine, traces: Sequence[Trace], places: Sequence[Place
     totals = Totals(sheet, {})
     for a in settings.price_arrangements:
         costs: list[Part] = [(c, inputs.component_labels[c], [t.keys("cost", c, a) for t in traces]) for c in outcomes.costs[a]]
-        title = f"Costs ({settings.sign}). {labels.arrangement_label(settings, a)}"
+        title = f"{labels.in_money('Costs', settings)}. {labels.arrangement_label(settings, a)}"
         _block(engine, totals, places, (title, a, "money"), costs, (plain.costs[a], outcomes.costs[a]))
     states: list[Part] = [(s, labels.state_label(s), [[_YEARS[s]] for _ in traces]) for s in outcomes.life_years]
     _block(engine, totals, places, ("Life years", "life_years", "qalys"), states, (plain.life_years, outcomes.life_years))
@@ -180,26 +180,19 @@ def incremental_sheet(engine: Engine, totals: Totals, arrangement: str) -> Sorte
         "Under the price arrangement of the switch on the sheet Inputs. Dominated: another costs no more and yields no less. "
         "Extendedly dominated: a mixture of two others does.",
     )
-    first = _in_the_order_of_the_settings(engine, totals, sheet, found)
+    settings, first = engine.inputs.settings, _in_the_order_of_the_settings(engine, totals, sheet, found)
     heads = (
         "By increasing cost",
         "Place in the settings",
-        f"Costs ({engine.inputs.settings.sign})",
+        labels.in_money("Costs", settings),
         "Life years",
         "QALYs",
         "Dominated",
         "Extendedly",
         "Status",
     )
-    more = (
-        "Costs before",
-        "Life years before",
-        "QALYs before",
-        f"Incremental costs ({engine.inputs.settings.sign})",
-        "Incremental LYG",
-        "Incremental QALYs",
-    )
-    sheet.header((*heads, *more))
+    steps = (labels.in_money("Incremental costs", settings), "Incremental LYG", "Incremental QALYs")
+    sheet.header((*heads, "Costs before", "Life years before", "QALYs before", *steps))
     top, previous = sheet.row, found.order[0]
     for r, (i, status) in enumerate(zip(found.order, found.statuses, strict=True)):
         _by_cost(sheet, (first, top, n), r, engine.inputs.settings.strategies[i].label, found)
@@ -213,10 +206,8 @@ def incremental_sheet(engine: Engine, totals: Totals, arrangement: str) -> Sorte
 
 def _in_the_order_of_the_settings(engine: Engine, totals: Totals, sheet: Sheet, found: _Analysis) -> int:
     """The strategies with their places by cost; returns the first row."""
-    strategies = engine.inputs.settings.strategies
-    sheet.header(
-        ("In the order of the settings", f"Costs ({engine.inputs.settings.sign})", "Life years", "QALYs", "Place by cost")
-    )
+    settings, strategies = engine.inputs.settings, engine.inputs.settings.strategies
+    sheet.header(("In the order of the settings", labels.in_money("Costs", settings), "Life years", "QALYs", "Place by cost"))
     first = sheet.row
     for i, own in enumerate(strategies):
         row, (costs, years, qalys) = first + i, found.amounts(i)
@@ -282,10 +273,11 @@ def _extended(top: int, r: int, n: int) -> str:
 
 
 def icer_formula(cost: str, other_cost: str, qaly: str, other_qaly: str, settings: Settings) -> str:
-    """ICER of one against another where a ratio is the price of a QALY gained; words where a number would mislead."""
+    """ICER of one against another where a ratio is the price of a QALY gained; words where a number would mislead, as `icer_cell`."""
     money = f"IF(ABS({cost}-{other_cost})<=1E-12*MAX(ABS({cost}),ABS({other_cost})),0,{cost}-{other_cost})"
     health = f"IF(ABS({qaly}-{other_qaly})<=1E-12*MAX(ABS({qaly}),ABS({other_qaly})),0,{qaly}-{other_qaly})"
-    saved = f'"{labels.before_amount(settings)}"&TEXT(({money})/({health}),"#,##0")&" saved per QALY forgone (south-west)"'
+    sign = quoted(labels.before_amount(settings))
+    saved = f'{sign}&TEXT(({money})/({health}),"#,##0")&" saved per QALY forgone (south-west)"'
     cheaper = f'IF({health}<0,{saved},"dominant")'
     level = f'IF({health}=0,"undefined (no difference in QALYs or costs)",IF({health}>0,"dominant","dominated"))'
     return f'IF({money}>0,IF({health}>0,({money})/({health}),"dominated"),IF({money}=0,{level},{cheaper}))'
@@ -296,7 +288,7 @@ def results_sheet(engine: Engine, totals: Totals, ordered: Sorted, arrangement: 
     settings, base = engine.inputs.settings, engine.base
     names = settings.strategy_names
     reference = names.index(settings.comparator)
-    sheet = Sheet("Results", (46, *[16] * max(8, len(settings.price_arrangements))))
+    sheet = Sheet("Results", (46, *[16] * max(4 + 2 * len(settings.threshold_values), 8, len(settings.price_arrangements))))
     sheet.title(
         "Results in NICE's tables", "Costs and QALYs discounted, LYG not. The price arrangement is chosen on the sheet Inputs."
     )
@@ -346,12 +338,14 @@ def _base_row(sheet: Sheet, engine: Engine, ordered: Sorted, r: int, values: lis
 
 
 def _benefit(sheet: Sheet, engine: Engine, totals: Totals, ordered: Sorted, arrangement: str) -> None:
-    """Net health benefit at both thresholds."""
+    """Net health benefit at each threshold."""
     settings = engine.inputs.settings
     reference = settings.strategy_names.index(settings.comparator)
     sheet.line("Net health benefit", "heading")
-    heads = (f"Total costs ({settings.sign})", "Total QALYs", f"Incremental costs ({settings.sign})", "Incremental QALYs")
-    words = [f"{what} at the {end} threshold" for what in ("NHB", "Incremental NHB") for end in ("lower", "upper")]
+    money = [labels.in_money(what, settings) for what in ("Total costs", "Incremental costs")]
+    heads = (money[0], "Total QALYs", money[1], "Incremental QALYs")
+    thresholds = threshold_names(settings)
+    words = [f"{what} at the {end}" for what in ("NHB", "Incremental NHB") for end in thresholds.values()]
     sheet.header((tables.TECHNOLOGIES, *heads, *words))
     frame = tables.net_health_benefit_table(engine.base, arrangement)
     other = (shown(engine, lambda a: totals.total(a, reference)), totals.total("qalys", reference))
@@ -364,14 +358,16 @@ def _benefit(sheet: Sheet, engine: Engine, totals: Totals, ordered: Sorted, arra
         sheet.calc(row, 2, qalys, values[2], "qalys")
         sheet.calc(row, 3, f'IF({is_reference},"",{costs}-{other[0]})', values[3], "money")
         sheet.calc(row, 4, f'IF({is_reference},"",{qalys}-{other[1]})', values[4], "qalys")
-        for k, end in enumerate(("lower", "upper")):
-            sheet.calc(row, 5 + k, f"{qalys}-{costs}/threshold_{end}", values[5 + k], "qalys")
-            step = f"{qalys}-{other[1]}-({costs}-{other[0]})/threshold_{end}"
-            sheet.calc(row, 7 + k, f'IF({is_reference},"",{step})', values[7 + k], "qalys")
+        for k, threshold in enumerate(thresholds):
+            sheet.calc(row, 5 + k, f"{qalys}-{costs}/{threshold}", values[5 + k], "qalys")
+            step, at = f"{qalys}-{other[1]}-({costs}-{other[0]})/{threshold}", 5 + len(thresholds) + k
+            sheet.calc(row, at, f'IF({is_reference},"",{step})', values[at], "qalys")
         sheet.row += 1
-    sheet.put(sheet.row, 0, f"Thresholds ({settings.sign} per QALY): lower and upper", "text")
-    for k, end in enumerate(("lower", "upper")):
-        sheet.calc(sheet.row, 5 + k, f"threshold_{end}", settings.threshold_values[-k], "money")
+    sheet.put(
+        sheet.row, 0, f"{labels.in_money('Threshold', settings, 'QALY')}: {labels.listed(list(thresholds.values()))}", "text"
+    )
+    for k, threshold in enumerate(thresholds):
+        sheet.calc(sheet.row, 5 + k, threshold, settings.threshold_values[k], "money")
     sheet.row += 1
     sheet.line(tables.NET_HEALTH_BENEFIT_FOOTER)
     sheet.row += 1
@@ -381,7 +377,7 @@ def _impact(sheet: Sheet, engine: Engine, totals: Totals) -> list[str]:
     """ICER against the comparator under every price arrangement."""
     settings, base = engine.inputs.settings, engine.base
     reference = settings.strategy_names.index(settings.comparator)
-    sheet.line(f"ICER under each price arrangement ({settings.sign}/QALY)", "heading")
+    sheet.line(labels.in_money("ICER under each price arrangement", settings, "QALY"), "heading")
     sheet.header((tables.TECHNOLOGIES, *(labels.arrangement_short(settings, a) for a in settings.price_arrangements)))
     places, rows = [], {a: by_strategy(base, a) for a in settings.price_arrangements}
     for i, name in enumerate(settings.strategy_names):
