@@ -10,7 +10,6 @@ import typer
 from hemodel.cli.options import command
 from hemodel.cli.terminal import say
 from hemodel.errors import Fault, InputError, shown
-from hemodel.evidence.parameters import number
 
 if TYPE_CHECKING:
     from hemodel.report.new_folder import NewStrategy
@@ -79,6 +78,7 @@ def _asked() -> list[NewStrategy]:
 
 def _told(texts: list[str]) -> list[NewStrategy]:
     """Strategies as the option says them; all that cannot be read are refused together."""
+    from hemodel.evidence.parameters import number
     from hemodel.report.new_folder import NewStrategy
 
     found, faults = [], []

@@ -201,6 +201,16 @@ class Inputs:
 
     def _at_base(self, drug: str, amount: Amount) -> float:
         own = amount.renamed(lambda name: column_of(name, self._first_taker(drug), self.parameters))
+        missing = [name for name in own.names if name not in self.parameters]
+        if missing:
+            remedy = nearest(missing[0], self.parameters)
+            raise InputError.together(
+                [
+                    Fault(
+                        f"settings.toml (drugs.{drug})", f"needs {missing[0]}, which is not there", remedy, missing=tuple(missing)
+                    )
+                ]
+            )
         return float(own.value(lambda name: np.array(self.parameters[name].value)))
 
     def prices(self, drug: str) -> dict[str, float]:

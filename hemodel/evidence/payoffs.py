@@ -31,7 +31,7 @@ from hemodel.errors import Fault, nearest, shown
 from hemodel.evidence import amounts
 from hemodel.evidence.amounts import Amount, Unreadable
 from hemodel.evidence.reading import Table
-from hemodel.evidence.settings import Phase, Settings
+from hemodel.evidence.settings import Drug, Phase, Settings
 
 PAYOFF_COLUMNS = ("outcome", "component", "label", "applies_to", "counted", "measure", "amount", "note")
 EVENT_COLUMNS = ("event", "label", "measure", "share", "note")
@@ -287,9 +287,7 @@ def check_rows(payoffs: Iterable[Payoff], settings: Settings, units: Mapping[str
 def _uncounted(rows: Iterable[Payoff], settings: Settings, units: Iterable[str]) -> list[Fault]:
     """Costs and utility losses that stand in no row and no drug: money that would be left out in silence."""
     counted = {name for row in rows for name in row.amount.names}
-    for drug in settings.drugs.values():
-        texts = [drug.price, *(drug.steps.prices if drug.steps else ()), *(drug.vials.prices.values() if drug.vials else ())]
-        counted |= {name for text in texts if text is not None for name in _names_of(text)}
+    counted |= {name for drug in settings.drugs.values() for name in names_in_drug(drug)}
     strategies = settings.strategy_names
     remedy = "Name it in an amount, or take it out of parameters.csv"
     return [
@@ -343,6 +341,14 @@ def _treatment_cycles(settings: Settings, strategy: str, drug: str) -> int:
         within = max(begun if phase.cycles is None else min(begun, phase.cycles), 0)
         count, start = count + within, start + within * phase.cycle_days
     return count
+
+
+def names_in_drug(drug: Drug) -> tuple[str, ...]:
+    """Names in the amounts of a drug: its price or vials, how often a pack is dispensed, and dose steps."""
+    texts = [drug.price, drug.dispensed, *([drug.steps.rate, *drug.steps.prices] if drug.steps else [])]
+    if drug.vials is not None:
+        texts += [drug.vials.dose, drug.vials.size, drug.vials.spread, *drug.vials.prices.values()]
+    return tuple(name for text in texts if text is not None for name in _names_of(text))
 
 
 def _names_of(text: str) -> tuple[str, ...]:

@@ -242,7 +242,7 @@ def test_rows_that_misfit_are_told_at_once_with_file_row_reason_and_remedy(folde
         (
             '"50" = "c_antibody_50mg_vial", "100" = ',
             '"0.5" = "c_antibody_50mg_vial", "1" = ',
-            "(drugs.antibody.vials): a dose of up to",
+            "(drugs.antibody.vials): the dose needs more than 60 totals of these vials",
         ),
         ("days = [1.0], cycles = 6", "days = [1.0, 22.0], cycles = 6", "the days 1, 22 are not days of a cycle of 21 in order"),
         ("older_drug = [{", "old_drug = [{", "there is a schedule of old_drug, which is not among its drugs"),
@@ -305,7 +305,7 @@ def test_a_price_that_no_row_charges_is_refused(infusion):
 
 
 def test_costs_in_another_currency_than_the_settings_are_refused_row_by_row(infusion):
-    spoiling.edit(infusion / "settings.toml", 'thresholds = "2026"', 'thresholds = "2026"\ncurrency = "EUR"')
+    spoiling.edit(infusion / "settings.toml", 'thresholds = "2026"', 'thresholds = [20000, 80000]\ncurrency = "EUR"')
     found = spoiling.faults(infusion)
     assert len(found) > 8
     assert any("(drugs.antibody.vials.prices.50): c_antibody_50mg_vial is in GBP, not in EUR" in line for line in found)

@@ -13,6 +13,7 @@ from hemodel.cohort.hazards import LogSteps
 from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import Draws
 from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.payoffs import names_in_drug
 from hemodel.evidence.settings import FittedCurve
 from hemodel.survival import curves, families
 
@@ -30,8 +31,8 @@ def refuse_partial(inputs: Inputs) -> None:
     """Refuse what would be ignored in silence: quantities given for some strategies only, unless that has a meaning (hazard ratios and
     targets of one strategy, what ends its treatment, what the rows of some strategies need).
     """
-    prices = [price for drug in inputs.settings.drugs if (price := inputs.price_of(drug)) is not None]
-    of_rows = {name for amount in (*(row.amount for row in inputs.payoffs), *prices) for name in amount.names}
+    of_rows = {name for row in inputs.payoffs for name in row.amount.names}
+    of_rows |= {name for drug in inputs.settings.drugs.values() for name in names_in_drug(drug)}
     strategies = sorted(inputs.settings.strategy_names, key=len, reverse=True)  # a name may end in another
     given: dict[str, set[str]] = {}
     for name in inputs.parameters:

@@ -18,7 +18,7 @@ from hemodel.evidence import amounts
 from hemodel.evidence.amounts import Amount
 from hemodel.evidence.draws import Draws
 from hemodel.evidence.inputs import Inputs, units_of
-from hemodel.evidence.payoffs import PRICE, Owner, Payoff, check_rows, column_of
+from hemodel.evidence.payoffs import PRICE, Owner, Payoff, check_rows, column_of, names_in_drug
 from hemodel.evidence.settings import Phase, Strategy
 from hemodel.evidence.settings import Scheme as SchemeTerms
 
@@ -249,14 +249,8 @@ def _of_name(name: str, draws: Draws, inputs: Inputs, price: Array | None) -> Ar
 def _refuse_missing(inputs: Inputs) -> None:
     """Refuse rows and drugs whose amounts need parameters that are not there, each by its place; the places are looked at only then."""
     settings = inputs.settings
-    needed = {row.amount for row in inputs.payoffs if row.is_active(settings)}
-    own = [name for row in needed for name in row.names]
-    for terms in settings.drugs.values():
-        texts = (
-            [terms.price, terms.dispensed] if terms.vials is None else [terms.vials.dose, terms.vials.size, terms.vials.spread]
-        )
-        own += [name for text in texts if text is not None for name in amounts.parse(text).names]
-        own += [] if terms.vials is None else terms.vials.prices.values()
+    own = [name for row in inputs.payoffs if row.is_active(settings) for name in row.amount.names]
+    own += [name for drug in settings.drugs.values() for name in names_in_drug(drug)]
     is_there = inputs.parameters.keys()
     if all(name in is_there or name == PRICE or f"{name}_{settings.strategy_names[0]}" in is_there for name in own):
         return

@@ -87,11 +87,11 @@ def _means(psa: PSA, arrangement: str, n: int, sheet: Sheet, spans: Spans, value
         sheet.calc(row, 1, f"AVERAGE({spans[a, s]})", float(costs.mean()), "money")
         sheet.calc(row, 2, f"AVERAGE({spans['qalys', s]})", float(qalys.mean()), "qalys")
         if s != reference:
-            money = float(costs.mean() - values[a, reference].mean())
-            health = float(qalys.mean() - values["qalys", reference].mean())
-            sheet.calc(row, 3, f"B{row + 1}-AVERAGE({spans[a, reference]})", money, "money")
-            sheet.calc(row, 4, f"C{row + 1}-AVERAGE({spans['qalys', reference]})", health, "qalys")
-            ratio = money / health if money > 0 and health > 0 else "no price of a QALY gained"
+            extra_costs = float(costs.mean() - values[a, reference].mean())
+            extra_qalys = float(qalys.mean() - values["qalys", reference].mean())
+            sheet.calc(row, 3, f"B{row + 1}-AVERAGE({spans[a, reference]})", extra_costs, "money")
+            sheet.calc(row, 4, f"C{row + 1}-AVERAGE({spans['qalys', reference]})", extra_qalys, "qalys")
+            ratio = extra_costs / extra_qalys if extra_costs > 0 and extra_qalys > 0 else "no price of a QALY gained"
             formula = f'IF(AND(D{row + 1}>0,E{row + 1}>0),D{row + 1}/E{row + 1},"no price of a QALY gained")'
             sheet.calc(row, 5, formula, ratio, "money")
         for k, threshold in enumerate(thresholds):
