@@ -419,7 +419,8 @@ def test_validate_names_a_parameter_that_the_model_needs_and_the_files_do_not_ho
     source = Path(__file__).parent.parent / "inputs" / "relapsed"
     for file in source.iterdir():
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
-        (tmp_path / file.name).write_text("".join(x for x in lines if "u_progressed" not in x), encoding="utf-8")
+        kept = lines if file.name == "payoffs.csv" else [x for x in lines if "u_progressed" not in x]
+        (tmp_path / file.name).write_text("".join(kept), encoding="utf-8")
     done = hemodel("validate", tmp_path)
     assert done.returncode == 2
     assert "the model needs u_progressed (utility), which is not among them" in done.stderr
@@ -433,8 +434,9 @@ def folder_with_a_discount(tmp_path, mark):
     shutil.copytree(data_folder("inputs") / "life_tables", tmp_path / "life_tables")
     settings = (folder / "settings.toml").read_text(encoding="utf-8")
     before, rest = settings.split("[schemes.pas]")
-    scheme = f'[schemes.pas]\nlabel = "37.19 % off"\nkind = "price_discount"\nprice_discount = 0.3719\n{mark}\n[[strategies]]'
-    (folder / "settings.toml").write_text(before + scheme + rest.split("[[strategies]]", 1)[1], encoding="utf-8")
+    terms = 'label = "37.19 % off"\ndrug = "lenalidomide"\nkind = "price_discount"\nprice_discount = 0.3719'
+    scheme = f"[schemes.pas]\n{terms}\n{mark}\n[drugs.lenalidomide]"
+    (folder / "settings.toml").write_text(before + scheme + rest.split("[drugs.lenalidomide]", 1)[1], encoding="utf-8")
     return folder
 
 
