@@ -234,6 +234,7 @@ def begun(folder: Path) -> Path:
     (folder / "settings.toml").write_text(before, encoding="utf-8")
     for name in ("parameters.csv", "populations.csv"):
         (folder / name).write_text((filed / name).read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
+    shutil.copy(filed / "payoffs.csv", folder)
     return folder
 
 

@@ -33,7 +33,12 @@ class Examples:
 
     def row(self, name: str) -> Parameter:
         """An example of the parameter `name`: to be replaced by a number of one's own, which its note says."""
-        known = self._rows.get(name) or self._rows.get(_without(name, self._strategies))
+        keys = (
+            name,
+            _without(name, self._strategies),
+            f"{name}_<strategy>",
+        )  # the last: one for all of what theirs have each for itself
+        known = next((row for key in keys if (row := self._rows.get(key)) is not None), None)
         if known is None:
             return _from_its_name(name)
         problem, row = known

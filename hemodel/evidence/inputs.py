@@ -270,7 +270,8 @@ class Inputs:
         """The same inputs with some settings set anew; raises `InputError` for what is not a setting or does not fit."""
         new, faults = changed_settings("changed settings", self.settings, settings, fixed=(*FIXED_BY_FILES, "life_table"))
         if new is not None:
-            faults += check_rows(self.payoffs, new, units_of(self.parameters))
+            of_rows = check_rows(self.payoffs, new, units_of(self.parameters))
+            faults += [] if all(fault.missing for fault in of_rows) else of_rows
         if new is None or faults:
             raise InputError.together(faults)
         return replace(self, settings=new, changed=(*self.changed, *settings))

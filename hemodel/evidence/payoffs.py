@@ -270,7 +270,9 @@ def check_rows(payoffs: Iterable[Payoff], settings: Settings, units: Mapping[str
         found = _owner_faults(row, settings)
         faults += found
         if not found:
-            faults += _amount_faults(row, settings, units)
+            of_amount = _amount_faults(row, settings, units)
+            # what a row needs that is not counted is told when it is
+            faults += [fault for fault in of_amount if row.is_active(settings) or not fault.missing]
     faults += [fault for row in rows if row.is_active(settings) for fault in _step_faults(row, settings)]
     faults += _structure_faults([row for row in rows if row.is_active(settings)], settings)
     faults += _uncounted(rows, settings, units)

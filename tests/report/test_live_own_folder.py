@@ -277,7 +277,6 @@ def test_a_dose_that_needs_more_vials_than_the_price_has_terms_for_fails_a_check
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(recalculate.LIBREOFFICE is None, reason="LibreOffice is not installed")
 def test_libreoffice_gives_the_engines_numbers_of_a_made_up_folder(tmp_path):
     own, found = variants(tmp_path)
     files, wanted = {}, {}

@@ -249,12 +249,13 @@ def _of_name(name: str, draws: Draws, inputs: Inputs, price: Array | None) -> Ar
 def _refuse_missing(inputs: Inputs) -> None:
     """Refuse rows and drugs whose amounts need parameters that are not there, each by its place; the places are looked at only then."""
     settings = inputs.settings
-    own = [name for row in inputs.payoffs if row.is_active(settings) for name in row.amount.names]
+    active = [row for row in inputs.payoffs if row.is_active(settings)]
+    own = [name for row in active for name in row.amount.names]
     own += [name for drug in settings.drugs.values() for name in names_in_drug(drug)]
     is_there = inputs.parameters.keys()
     if all(name in is_there or name == PRICE or f"{name}_{settings.strategy_names[0]}" in is_there for name in own):
         return
-    missing = [fault for fault in check_rows(inputs.payoffs, settings, units_of(inputs.parameters)) if fault.missing]
+    missing = [fault for fault in check_rows(active, settings, units_of(inputs.parameters)) if fault.missing]
     if missing:
         raise InputError.together(missing)
 
