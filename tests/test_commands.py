@@ -20,12 +20,18 @@ EXTRA = {"app": "app", "report": "report", "global": "sensitivity"}
 TIMES = "time,event\n" + "".join(f"{2 + 1.7 * k + k * k / 40:.2f},{int(k % 4 != 3)}\n" for k in range(40))
 EXPORT = "hemodel export relapsed --live model.xlsx"
 FIT = "hemodel fit times.csv --curve pfs --strategy lenalidomide_dexamethasone --save mine.toml"
-BEFORE = {"hemodel read-back model.xlsx": EXPORT, "hemodel run relapsed --scenario mine.toml": FIT}
+NEW = 'hemodel new my_appraisal --strategy "New tablet; Examplinib; 2400; 14; 30" --strategy "Usual care; ; ; 8; 20"'
+OWN = "hemodel run ./my_appraisal"
+OWN_FULL = f"{OWN} --full --out my_appraisal.xlsx"
+BEFORE = {"hemodel read-back model.xlsx": EXPORT, "hemodel run relapsed --scenario mine.toml": FIT, OWN: NEW, OWN_FULL: NEW}
 """Line -> the line that makes the file it reads."""
 ANSWERS = {
     "hemodel run relapsed --population one_prior --out one_prior.xlsx": "68359.*52643.*One prior therapy",
     "hemodel run relapsed --set c_lenalidomide_25mg_pack=3000 --set u_progressed=0.6": "37426.*33678",
     "hemodel run maintenance": "244,261.*78,869",
+    NEW: "Wrote my_appraisal",
+    OWN: "86,280",
+    OWN_FULL: "Wrote my_appraisal.xlsx",
     "hemodel run first_line": "70,675.*258,264",
     "hemodel run relapsed": "48,045.*42,822",
     "hemodel run relapsed --scenario mine.toml": "66233.*curve fitted to times.csv",
@@ -85,7 +91,9 @@ def printed():
         mentions += re.findall(r"`(hemodel [a-z][^`\n]+)`", text) + re.findall(r": (hemodel [a-z-]+(?: [\w./=-]+)*)", text)
     mentions = [mention.rstrip(".") for mention in mentions]
     names = {line.split()[1] for line in lines + mentions}
-    return list(dict.fromkeys(lines + [mention for mention in mentions if len(mention.split()) > 2])), sorted(names)
+    return list(
+        dict.fromkeys(lines + [mention for mention in mentions if len(mention.split()) > 2 and "..." not in mention])
+    ), sorted(names)
 
 
 LINES, NAMES = printed()

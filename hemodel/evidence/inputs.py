@@ -100,12 +100,12 @@ class Inputs:
     settings: Settings
     population: str
     scenario: Scenario
-    parameters: Mapping[str, Parameter]
-    correlations: tuple[Correlation, ...]
-    life_table: LifeTable
-    utility_norm: UtilityNorm
-    published: tuple[Published, ...]
-    payoffs: tuple[Payoff, ...]
+    parameters: Mapping[str, Parameter] = field(repr=False)
+    correlations: tuple[Correlation, ...] = field(repr=False)
+    life_table: LifeTable = field(repr=False)
+    utility_norm: UtilityNorm = field(repr=False)
+    published: tuple[Published, ...] = field(repr=False)
+    payoffs: tuple[Payoff, ...] = field(repr=False)
     folder: Folder = field(repr=False, compare=False)
     changed: tuple[str, ...] = field(default=())
 

@@ -225,8 +225,8 @@ def test_a_page_about_two_of_three_strategies_says_so_and_a_dominated_one_is_cal
     assert "lenalidomide + dexamethasone until progression is dominated by another strategy" in text(ran(app))
     price = next(table.value for table in app.table if "Off the list price" in table.value)
     assert price["Result"].iloc[0].startswith("The ICER against the comparator is £25,000 per QALY at")
-    listed = next(table.value for table in app.table if "Technologies" in table.value)
-    assert listed.iloc[:, 0].value_counts().tolist() == [2] * 21  # every price that is shown, for both strategies
+    listed = next(table.value for table in app.table if "Price of the pack (£)" in table.value)
+    assert listed["Price of the pack (£)"].value_counts().tolist() == [2] * 21  # every price that is shown, for both strategies
     app.segmented_control(key="price_strategy/first_line").set_value("lenalidomide_dexamethasone_18_cycles").run()
     assert "dominated" not in text(ran(app))
 
@@ -927,7 +927,7 @@ def other_sheet():
         (b"name,value\nu_progressed,=1+1\n", "not a number"),
         (b"name,value\nu_progressed,nan\n", "not a number"),
         (b"a;b\n1;2\n", "not separated by commas"),
-        (sheet(u_progressed="=HYPERLINK(0)"), "not a number"),
+        (sheet(u_progressed="=HYPERLINK(0)"), "a formula without a stored value"),
         (sheet(u_progressed=True), "not a number"),
     ],
     ids=[
