@@ -38,7 +38,7 @@ class Examples:
             _without(name, self._strategies),
             f"{name}_<strategy>",
         )  # the last: one for all of what theirs have each for itself
-        known = next((row for key in keys if (row := self._rows.get(key)) is not None), None)
+        known = next((entry for key in keys if (entry := self._rows.get(key)) is not None), None)
         if known is None:
             return _from_its_name(name)
         problem, row = known

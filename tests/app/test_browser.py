@@ -115,7 +115,7 @@ def test_a_workbook_is_taken_away_edited_and_put_back(page, tmp_path):
     book.save(target)
     go(page, "Inputs")
     page.get_by_text("Change many inputs at once").click()
-    page.get_by_test_id("stFileUploader").locator("input").set_input_files(target)
+    page.get_by_test_id("stFileUploader").locator("input").first.set_input_files(target)
     page.get_by_role("button", name="Put these values in place").click()
     quiet(page)
     go(page, "Summary")
@@ -140,7 +140,7 @@ def test_a_link_and_a_scenario_file_show_the_same_again_and_another_session_sees
     go(other, "Scenarios")
     other.get_by_role("tab", name="Save, load and share").click()
     quiet(other)
-    other.get_by_test_id("stFileUploader").locator("input").set_input_files(file)
+    other.get_by_test_id("stFileUploader").locator("input").first.set_input_files(file)
     other.get_by_text("Scenario: My scenario").wait_for()
     go(other, "Summary")
     assert icers(other) == expected(inputs)
@@ -241,13 +241,13 @@ def test_the_redacted_workbook_of_a_scenario_of_ones_own_holds_nothing_of_its_co
     file = tmp_path / "offer_3719.toml"
     file.write_text(
         'name = "offer_3719"\nproblem = "relapsed"\nlabel = "Offer of 37.19 %"\nwhy = "37.19 % off."\n[settings.schemes.pas]\n'
-        'label = "37.19 % off"\nkind = "price_discount"\nprice_discount = 0.3719\n'
+        'label = "37.19 % off"\ndrug = "lenalidomide"\nkind = "price_discount"\nprice_discount = 0.3719\n'
     )
     result = hm.run_base_case(hm.load_inputs("relapsed", scenario=file))
     go(page, "Scenarios")
     page.get_by_role("tab", name="Save, load and share").click()
     quiet(page)
-    page.get_by_test_id("stFileUploader").locator("input").set_input_files(file)
+    page.get_by_test_id("stFileUploader").locator("input").first.set_input_files(file)
     page.get_by_text("Offer of 37.19 %").first.wait_for()
     quiet(page)
     assert "3719" not in urlsplit(page.url).query
@@ -274,7 +274,7 @@ def test_every_download_comes_with_a_curve_of_ones_own_and_the_redacted_one_does
     data = tmp_path / "mine.csv"
     data.write_text("time,event\n" + "".join(f"{t},1\n" for t in times), encoding="utf-8")
     go(page, "Clinical")
-    page.get_by_test_id("stFileUploader").locator("input").set_input_files(data)
+    page.get_by_test_id("stFileUploader").locator("input").first.set_input_files(data)
     page.get_by_role("button", name="Use this curve in the model").click()
     page.get_by_text("In use:").wait_for()
     quiet(page)

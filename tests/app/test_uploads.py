@@ -669,7 +669,7 @@ def test_a_hostile_upload_through_a_browser_leaves_the_answer_and_nothing_in_the
         files = [upload for kind, (of, _) in PLACES.items() if of == title for upload in on_a_page(kind)[ON_PAGES:]]
         for name, content in every(files, IN_A_BROWSER_EACH):
             upload = {"name": f"\u202e{name}", "mimeType": "application/octet-stream", "buffer": content}
-            page.get_by_test_id("stFileUploader").locator("input").set_input_files(upload)
+            page.get_by_test_id("stFileUploader").locator("input").first.set_input_files(upload)
             page.get_by_text("Nothing was changed.").wait_for()
             quiet(page)
             assert page.get_by_test_id("stException").count() == 0, name
@@ -695,7 +695,7 @@ def test_the_server_refuses_200_megabytes_whatever_the_browser_would_send(page, 
     go(page, "Clinical")
     upload = {"name": "mine.csv", "mimeType": "text/csv", "buffer": b"time,event\n1,1\n"}
     with page.expect_request(lambda request: "/upload_file/" in request.url and request.method == "PUT") as made:
-        page.get_by_test_id("stFileUploader").locator("input").set_input_files(upload)
+        page.get_by_test_id("stFileUploader").locator("input").first.set_input_files(upload)
     page.get_by_text("Nothing was changed.").wait_for()
     headers = {k: v for k, v in made.value.all_headers().items() if not k.startswith((":", "content-length"))}
     edge = headers["content-type"].partition("boundary=")[2].encode()
