@@ -56,29 +56,34 @@ def moved(parameter, by):
 
 def parts(inputs):
     """Settings that a problem has the parameters for, each with the values to choose from: name -> strategy of hypothesis."""
-    names, first = inputs.parameters, inputs.settings.strategy_names[0]
+    names, strategies = inputs.parameters, inputs.settings.strategy_names
+
+    def of_all(stem, but=""):
+        return all(f"{stem}_{s}" in names for s in strategies if s != but)
+
     flag = {
         "treatment_until": [
             "progression",
-            *(["progression_or_toxicity"] if f"r_discontinuation_toxicity_{first}" in names else []),
+            *(["progression_or_toxicity"] if of_all("r_discontinuation_toxicity") else []),
             *(["ttp_curve"] if "shape_ttp" in names else []),
         ],
         "dose": ["shares", *(["stepwise"] if "r_dose_reduction" in names else [])],
         "pfs_curve": ["weibull", "exponential", *(["response_mixture"] if "p_response_cr_vgpr" in names else [])],
         "os_curve": ["weibull", "exponential", *[f for f in ("log_logistic", "log_normal") if f"shape_os_{f}" in names]],
-        "comparator_survival": ["median", *(["hazard_ratio"] if f"hr_death_{first}" in names else [])],
-        "intervention_survival": ["median", *(["hazard_ratio"] if f"hr_death_{first}" in names else [])],
+        "comparator_survival": ["median", *(["hazard_ratio"] if of_all("hr_death", inputs.settings.comparator) else [])],
+        "intervention_survival": ["median", *(["hazard_ratio"] if of_all("hr_death", inputs.settings.comparator) else [])],
     }
     needed = {
-        "second_cancers": f"r_second_cancer_{first}",
-        "utility_loss_on_treatment": "du_on_treatment",
-        "utility_loss_no_response": "du_no_response",
-        "utility_loss_near_death": "du_near_death",
-        "later_lenalidomide": f"p_later_line_{first}",
-        "subsequent_treatment": "c_subsequent_treatment",
+        "second_cancers": of_all("r_second_cancer"),
+        "utility_loss_on_treatment": "du_on_treatment" in names,
+        "utility_loss_no_response": "du_no_response" in names and of_all("p_response"),
+        "utility_loss_near_death": "du_near_death" in names,
+        "later_lenalidomide": of_all("p_later_line") and "r_stop_later_line" in names,
+        "subsequent_treatment": "c_subsequent_treatment" in names,
     }
-    additions = [addition for addition, name in needed.items() if name in names]
-    stops = st.none() if f"p_response_{first}" not in names else st.one_of(st.none(), st.integers(1, 60))
+    rows = {row.counted for row in inputs.payoffs}
+    additions = [addition for addition, is_there in needed.items() if is_there and addition in rows]
+    stops = st.none() if not of_all("p_response") else st.one_of(st.none(), st.integers(1, 60))
     clock = st.none() if "hr_death_after_clock" not in names else st.one_of(st.none(), st.integers(1, 40))
     waning = st.tuples(st.floats(0, 4), st.floats(0, 4)).map(lambda ab: {"from_years": min(ab), "to_years": max(ab)})
     return {name: st.sampled_from(choices) for name, choices in flag.items()} | {
