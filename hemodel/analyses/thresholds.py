@@ -76,6 +76,7 @@ def threshold_value(
     `low`, `high`: the range, default 0 to ten times the value, within what the kind of quantity allows. Where the decision turns
     more than once, the value nearest to the base value is given. A pack price of 0 cannot be moved in proportion: then there is none.
     """
+    strategy = strategy or _with_drug(inputs, what)
     arrangement, strategy, threshold = request(inputs, price_arrangement, strategy, threshold)
     parameter = _parameter(inputs, what)
     low = max(parameter.quantity.low, 0.0) if low is None else low
@@ -290,6 +291,12 @@ def packs_of(inputs: Inputs, drug: str) -> tuple[str, ...]:
     """Cost components that are the price of packs of a drug."""
     rows = (row for row in inputs.payoffs if row.outcome == "cost" and row.measure.kind == "charged pack" and row.drug == drug)
     return tuple(dict.fromkeys(row.component for row in rows))
+
+
+def _with_drug(inputs: Inputs, what: str) -> str | None:
+    """The first strategy, beside the comparator, that is given the drug whose price is asked for; None for what is no price."""
+    drug, settings = drug_of_price(inputs, what), inputs.settings
+    return next((s.name for s in settings.strategies if drug in s.drugs and s.name != settings.comparator), None)
 
 
 def drug_of_price(inputs: Inputs, what: str) -> str | None:

@@ -184,3 +184,11 @@ def test_where_net_benefit_jumps_past_zero_there_is_no_value_at_which_it_is_zero
     assert np.isnan(_nearest_root(jump, np.linspace(0.0, 80.0, 81), 50.0))
     both = lambda x: np.where(x < 20.5, 1.0, 60.25 - x - 100.0 * (x < 60))  # noqa: E731  # a jump, another, and a true zero
     assert _nearest_root(both, np.linspace(0.0, 80.0, 81), 10.0) == pytest.approx(60.25, rel=1e-9)
+
+
+def test_the_price_of_a_drug_is_that_of_the_first_strategy_with_it():
+    inputs = hm.load_inputs("one_prior")
+    own, named = (threshold_value(inputs, "pack_price_bortezomib", strategy=s, threshold=35_000) for s in (None, "bortezomib"))
+    assert own == named and own.found
+    moved = inputs.with_values(c_bortezomib_vial=own.value)
+    assert hm.run_base_case(moved).icer(inputs.settings.price_arrangements[-1], "bortezomib") == pytest.approx(35_000, rel=1e-6)
