@@ -323,7 +323,7 @@ def test_text_that_excel_cannot_hold_is_refused_and_not_dropped() -> None:
 
 def test_names_of_schemes_become_names_that_excel_accepts() -> None:
     schemes = {
-        name: {"kind": "free_start", "label": label, "free_cycles": 2}
+        name: {"kind": "free_start", "drug": "lenalidomide", "label": label, "free_cycles": 2}
         for name, label in (("a", "History/[*?:]\\ of a very long label that goes on and on"), ("b", "list price"), ("c", "'"))
     }
     found = run_base_case(base().inputs.with_settings(schemes=schemes, price_arrangements=["list", "a", "b", "c"]))
