@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from hemodel.analyses.base_case import BaseCase
+from hemodel.cohort.sums import PART_OF_CYCLE
 from hemodel.decision.severity import EndOfLife, Severity, end_of_life, severity
 from hemodel.evidence.rules import load_rules
 from hemodel.survival.background import quality_adjusted_life_expectancy
@@ -62,6 +63,7 @@ def run_modifiers(base: BaseCase) -> Modifiers:
         discount_rate=settings.discount_rate_effects,
         cycle_years=settings.cycle_years,
         by_year=settings.discounting == "by_year",
+        passed=PART_OF_CYCLE[settings.time_discounted_at],
     )
     reference = base.outcomes.strategies.index(settings.comparator)
     other = next(i for i in range(len(base.outcomes.strategies)) if i != reference)

@@ -48,7 +48,7 @@ def sums_at_ends(starts: Array, first: Array, last: Array, *, cycle_factor: floa
 def years_in_state(starts: Array, ends: Array, *, cycle_years: float, count: str) -> Array:
     """Person-years in a state. A cycle counts the mean of its start and end (`count` "life_table"; or "start", "end").
 
-    `starts`, `ends`: sums of the occupancy at the starts and at the ends of cycles, both discounted at mid-cycle.
+    `starts`, `ends`: sums of the occupancy at the starts and at the ends of cycles, both discounted from the same place in the cycle.
     """
     people = {"life_table": (starts + ends) / 2, "start": starts, "end": ends}[count]
     result: Array = cycle_years * people

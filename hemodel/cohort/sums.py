@@ -1,7 +1,7 @@
 """Sums over the cycles of one occupancy: all that costs and QALYs need of a trace, so that no trace has to be kept.
 
-With the same factor from every cycle to the next, sums over the *ends* of cycles follow from those over starts, shifted by one. With
-discounting by whole years they do not, and are added up beside them.
+With the same factor from every cycle to the next, sums over the *ends* of cycles follow from those over starts, shifted by one, and
+sums discounted from another part of the cycle by a factor. With discounting by whole years they do not, and are added up beside them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,23 @@ from hemodel.cohort import payoffs
 Array = NDArray[np.float64]
 
 
+PART_OF_CYCLE = {"start": 0.0, "middle": 0.5, "end": 1.0}
+"""Where in a cycle something is discounted -> how much of the cycle has passed."""
+
+
 @dataclass(frozen=True)
 class Calendar:
-    """Cycles of a run, and how time is discounted: exactly, or by whole years (all of the first year counts in full)."""
+    """Cycles of a run, and how time is discounted: exactly, or by whole years (all of the first year counts in full).
+
+    `purchases`, `time`, `events`: from where in its cycle what is bought, time in a state, and an event are discounted.
+    """
 
     n_cycles: int
     cycle_years: float
     by_year: bool = False
+    purchases: str = "start"
+    time: str = "middle"
+    events: str = "middle"
 
     def discounted(self, rate: float, years: Array | float) -> Array:
         """Discount factor at times in years from the start."""
@@ -39,7 +49,11 @@ class Calendar:
     @property
     def middles(self) -> Array:
         """Time of the middle of each cycle in years, (cycle,)."""
-        return (np.arange(self.n_cycles, dtype=np.float64) + 0.5) * self.cycle_years
+        return self.at("middle")
+
+    def at(self, place: str) -> Array:
+        """Time of a place in each cycle ("start", "middle" or "end") in years, (cycle,)."""
+        return (np.arange(self.n_cycles, dtype=np.float64) + PART_OF_CYCLE[place]) * self.cycle_years
 
 
 class CycleSums:
@@ -53,32 +67,33 @@ class CycleSums:
         self.calendar, self.n_cycles = calendar, calendar.n_cycles
         self.cuts = sorted({min(cut, self.n_cycles) for cut in cuts})
         self._factors = {
-            rate: calendar.discounted(rate, calendar.starts).tolist() for rate in rates
+            rate: calendar.discounted(rate, calendar.at(calendar.purchases)).tolist() for rate in rates
         }  # numbers: faster one by one
         self.parts: dict[float, list[Array]] = {rate: [] for rate in self._factors}
         self._new_parts = Counter([0, *self.cuts])  # how many parts begin with a cycle
         self.first = self.last = self._weighted = np.empty(0)
         by_year = [rate for rate in self._factors if rate and calendar.by_year]
-        self._middle = {rate: calendar.discounted(rate, calendar.middles) for rate in by_year}
-        self._at_middle: dict[
-            float, tuple[Array, Array]
+        places = {calendar.time, calendar.events}
+        self._whole_years = {(rate, at): calendar.discounted(rate, calendar.at(at)) for rate in by_year for at in sorted(places)}
+        self._found: dict[
+            tuple[float, str], tuple[Array, Array]
         ] = {}  # sums of starts and of ends; those by year are added up in the loop
 
     def add(self, cycle: int, shares: Array) -> None:
         """Add the occupancy at the start of `cycle`."""
         if cycle == 0:
             self.first, self._weighted = shares.copy(), np.empty_like(shares)
-            self._at_middle = {rate: (np.zeros_like(shares), np.zeros_like(shares)) for rate in self._middle}
+            self._found = {key: (np.zeros_like(shares), np.zeros_like(shares)) for key in self._whole_years}
         for _ in range(self._new_parts.get(cycle, 0)):
             for parts in self.parts.values():
                 parts.append(np.zeros_like(shares))
         for rate, parts in self.parts.items():
             weighted = np.multiply(shares, self._factors[rate][cycle], out=self._weighted) if rate else shares
             np.add(parts[-1], weighted, out=parts[-1])
-        for rate, (starts, ends) in self._at_middle.items():
-            starts += self._middle[rate][cycle] * shares
+        for key, (starts, ends) in self._found.items():
+            starts += self._whole_years[key][cycle] * shares
             if cycle:
-                ends += self._middle[rate][cycle - 1] * shares
+                ends += self._whole_years[key][cycle - 1] * shares
 
     def close(self, shares: Array) -> None:
         """Take the occupancy at the end of the last cycle and join the parts: part i then holds all cycles up to its cut."""
@@ -86,35 +101,39 @@ class CycleSums:
         for parts in self.parts.values():
             for before, part in pairwise(parts):
                 part += before
-        for rate, (_, ends) in self._at_middle.items():
-            ends += self._middle[rate][-1] * shares
+        for key, (_, ends) in self._found.items():
+            ends += self._whole_years[key][-1] * shares
 
     def at_starts(self, rate: float, upto: int | None = None) -> Array:
-        """Sum of v^c x_c over all cycles, or over those before the cut `upto`; not to be changed in place."""
+        """Sum of x_c, discounted as purchases are, over all cycles or those before the cut `upto`; not to be changed in place."""
         parts = self.parts[rate]
         return parts[-1] if upto is None else parts[min(sum(cut < upto for cut in self.cuts), len(parts) - 1)]
 
     def years(self, rate: float, count: str) -> Array:
-        """Person-years, discounted at mid-cycle; `count` as in `payoffs.years_in_state`."""
-        return payoffs.years_in_state(*self._at_mid_cycle(rate), cycle_years=self.calendar.cycle_years, count=count)
+        """Person-years, discounted as time is; `count` as in `payoffs.years_in_state`."""
+        found = self._starts_and_ends(rate, self.calendar.time)
+        return payoffs.years_in_state(*found, cycle_years=self.calendar.cycle_years, count=count)
 
     def leavers(self, rate: float) -> Array:
-        """Number who leave for good, discounted at mid-cycle; no half-cycle correction."""
-        starts, ends = self._at_mid_cycle(rate)
+        """Number who leave for good, discounted as events are; no half-cycle correction."""
+        starts, ends = self._starts_and_ends(rate, self.calendar.events)
         result: Array = starts - ends
         return result
 
-    def _at_mid_cycle(self, rate: float) -> tuple[Array, Array]:
-        """Sums of the occupancy at the starts and at the ends of cycles, both discounted at mid-cycle."""
-        if rate not in self._at_middle:
-            self._at_middle[rate] = self._shifted(rate)
-        return self._at_middle[rate]
+    def _starts_and_ends(self, rate: float, place: str) -> tuple[Array, Array]:
+        """Sums of the occupancy at the starts and at the ends of cycles, both discounted from a place in their cycle."""
+        if (rate, place) not in self._found:
+            self._found[rate, place] = self._shifted(rate, PART_OF_CYCLE[place])
+        return self._found[rate, place]
 
-    def _shifted(self, rate: float) -> tuple[Array, Array]:
-        cycle, half = (float(payoffs.discount_factors(rate, part * self.calendar.cycle_years)) for part in (1.0, 0.5))
-        starts = self.at_starts(rate)
+    def _shifted(self, rate: float, passed: float) -> tuple[Array, Array]:
+        bought = PART_OF_CYCLE[self.calendar.purchases]
+        cycle, to_start, factor = (
+            float(payoffs.discount_factors(rate, part * self.calendar.cycle_years)) for part in (1.0, -bought, passed)
+        )
+        starts = self.at_starts(rate) if bought == 0 else to_start * self.at_starts(rate)
         ends = payoffs.sums_at_ends(starts, self.first, self.last, cycle_factor=cycle, n_cycles=self.n_cycles)
-        return half * starts, half * ends
+        return factor * starts, factor * ends
 
 
 class WeightedYears:

@@ -253,6 +253,9 @@ class Arrangement(_Strict):
     schemes: list[Name] = Field(min_length=1)
 
 
+PlaceInCycle = Literal["start", "middle", "end"]
+"""From where in its cycle something is discounted."""
+
 Refusal = tuple[str, str, str]
 """Where within the settings ("": all of them), problem, remedy."""
 
@@ -298,6 +301,9 @@ class Settings(_Strict):
     thresholds: str | list[float]  # NICE's presets "2026" or "2009", in GBP; or one to three numbers in the currency
     structure: Literal["state_transition", "partitioned_survival"]
     time_in_state: Literal["life_table", "start", "end"]
+    time_discounted_at: PlaceInCycle = "middle"
+    purchases_discounted_at: PlaceInCycle = "start"  # packs, givings, and what is counted at the starts of cycles
+    events_discounted_at: PlaceInCycle = "middle"  # deaths and entries to a state
     progression_shape: Literal["pfs", "ttp"]
     post_progression_mortality: Literal["by_strategy", "equal"]
     comparator_survival: Literal["median", "hazard_ratio"]

@@ -79,6 +79,10 @@ def assumptions(inputs: Inputs) -> list[tuple[str, str]]:
     events = {row.measure.kind for row in inputs.payoffs if row.event}
     if events == {"start mid-cycle"}:
         found.append(("Adverse events fall in the first cycle.", "They are reported once a person, without time."))
+    found += [
+        (f"{words} from the {place} of its cycle.", "A choice of these settings.")
+        for words, place in labels.discounted_elsewhere(settings)
+    ]
     years = "the whole years that have passed" if settings.discounting == "by_year" else "the years"
     found.append((f"Costs and QALYs are discounted by (1 + r) to the power of minus {years}.", "NICE's reference case, 4.5."))
     return found

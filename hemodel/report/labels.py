@@ -116,6 +116,16 @@ _SETTING_VALUES = {
 }
 
 
+def discounted_elsewhere(settings: Settings) -> list[tuple[str, str]]:
+    """What is discounted from another place in its cycle than is usual here, and from which."""
+    usual = (
+        ("Time in a state", settings.time_discounted_at, "middle"),
+        ("What is bought in a cycle", settings.purchases_discounted_at, "start"),
+        ("A death or an entry to a state", settings.events_discounted_at, "middle"),
+    )
+    return [(f"{what} is discounted", place) for what, place, as_usual in usual if place != as_usual]
+
+
 def words(name: str, known: Mapping[str, str] | None = None) -> str:
     """`name` in words: from `known`, or else the name itself with spaces and a capital.
 

@@ -50,16 +50,19 @@ def quality_adjusted_life_expectancy(
     discount_rate: float,
     cycle_years: float,
     by_year: bool = False,
+    passed: float = 0.5,
 ) -> float:
     """Discounted QALYs that the general population of this age and sex can expect, up to the end of the life table.
 
-    `norm(ages, is_male)` gives utilities at `ages`, shape (cycle,). Time in a cycle is the mean of its start and end, valued and
-    discounted at mid-cycle, as in the model (`by_year`: of whole years only); men and women are followed apart and mixed as people.
+    `norm(ages, is_male)` gives utilities at `ages`, shape (cycle,). Time in a cycle is the mean of its start and end, valued at mid-cycle
+    and discounted from where the share `passed` of it has gone by, as in the model (`by_year`: of whole years only); men and women are
+    followed apart and mixed as people.
     """
     n_cycles = int((len(male) - age) / cycle_years)
     times = np.arange(n_cycles + 1, dtype=np.float64) * cycle_years
     middle: Array = times[:-1] + cycle_years / 2
-    years = np.floor(middle + 1e-9) if by_year else middle
+    years = times[:-1] + passed * cycle_years
+    years = np.floor(years + 1e-9) if by_year else years
     total = 0.0
     for table, share, is_male in ((male, share_male, True), (female, 1 - share_male, False)):
         alive = np.exp(cumulative_hazard(table, np.array(float(age))) - cumulative_hazard(table, age + times))

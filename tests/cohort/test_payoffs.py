@@ -64,15 +64,38 @@ def test_the_life_table_method_is_close_to_the_exact_integral():
     assert years == pytest.approx(exact, rel=2e-5)
 
 
+def filled(x, calendar):
+    """Sums of an occupancy at boundaries, (n_cycles + 1, strategy, draw), at 0 and 3.5 %."""
+    sums = CycleSums([0.0, 0.035], calendar, cuts=[3])
+    for cycle, shares in enumerate(x[:-1]):
+        sums.add(cycle, shares)
+    sums.close(x[-1])
+    return sums
+
+
+@pytest.mark.parametrize("count", ["life_table", "start", "end"])
+@pytest.mark.parametrize(("purchases", "time", "events"), [(0, 0, 1), (0.5, 1, 0), (1, 0.5, 0.5), (1, 1, 1)])
+def test_each_thing_is_discounted_from_its_place_in_the_cycle(purchases, time, events, count):
+    n, place = 30, {0: "start", 0.5: "middle", 1: "end"}
+    rng = np.random.default_rng(6)
+    x = np.cumprod(rng.uniform(0.8, 1.0, (n + 1, 2, 3)), axis=0)
+    sums = filled(x, Calendar(n, DT, purchases=place[purchases], time=place[time], events=place[events]))
+    bought, lived, happened = (
+        np.array([1.035 ** -((c + part) * DT) for c in range(n)])[:, None, None] for part in (purchases, time, events)
+    )
+    there = {"life_table": (x[:-1] + x[1:]) / 2, "start": x[:-1], "end": x[1:]}[count]
+    np.testing.assert_allclose(sums.at_starts(0.035), (bought * x[:-1]).sum(0), rtol=1e-13)
+    np.testing.assert_allclose(sums.at_starts(0.035, 3), (bought * x[:-1])[:3].sum(0), rtol=1e-13)
+    np.testing.assert_allclose(sums.years(0.035, count), DT * (lived * there).sum(0), rtol=1e-12)
+    np.testing.assert_allclose(sums.leavers(0.035), (happened * -np.diff(x, axis=0)).sum(0), rtol=1e-11)
+
+
 @pytest.mark.parametrize("days", [7, 28, 30.4375, 365.25])
 def test_discounting_by_whole_years_counts_the_first_year_in_full(days):
     n, dt = 40, days / 365.25
     rng = np.random.default_rng(5)
     x = np.cumprod(rng.uniform(0.8, 1.0, (n + 1, 2, 3)), axis=0)
-    sums = CycleSums([0.0, 0.035], Calendar(n, dt, by_year=True), cuts=[3])
-    for cycle in range(n):
-        sums.add(cycle, x[cycle])
-    sums.close(x[n])
+    sums = filled(x, Calendar(n, dt, by_year=True))
     at_start, at_middle = (
         np.array([1.035 ** -int((c + part) * dt + 1e-9) for c in range(n)])[:, None, None] for part in (0, 0.5)
     )
@@ -82,4 +105,10 @@ def test_discounting_by_whole_years_counts_the_first_year_in_full(days):
     for count, there in people.items():
         np.testing.assert_allclose(sums.years(0.035, count), dt * (at_middle * there).sum(0), rtol=1e-12)
     np.testing.assert_allclose(sums.leavers(0.035), (at_middle * -np.diff(x, axis=0)).sum(0), rtol=1e-12)
+    elsewhere = Calendar(n, dt, by_year=True, purchases="end", time="start", events="end")
+    sums = filled(x, elsewhere)
+    at_end = np.array([1.035 ** -int((c + 1) * dt + 1e-9) for c in range(n)])[:, None, None]
+    np.testing.assert_allclose(sums.at_starts(0.035, 3), (at_end * x[:-1])[:3].sum(0), rtol=1e-13)
+    np.testing.assert_allclose(sums.years(0.035, "life_table"), dt * (at_start * people["life_table"]).sum(0), rtol=1e-12)
+    np.testing.assert_allclose(sums.leavers(0.035), (at_end * -np.diff(x, axis=0)).sum(0), rtol=1e-12)
     assert discount_factors(0.035, [0.0, 0.999, 1.0, 1.9], by_year=True) == pytest.approx([1, 1, 1 / 1.035, 1 / 1.035], rel=1e-15)

@@ -498,6 +498,9 @@ MEASURE = re.compile(r"([a-z -]+?)(?: (progression_free|progressed))?(?: (\d+)(-
 def happenings(row, p, s, strategy, lived, scheme):
     """What the measure of a row counts: (cycle, time in years at which it is discounted, how much) one after the other."""
     n, dt = s["n_cycles"], s["dt"]
+    bought, lives, happens = (
+        {"start": 0.0, "middle": dt / 2, "end": dt}[s[f"{what}_discounted_at"]] for what in ("purchases", "time", "events")
+    )
     kind, state, first, dash, last = MEASURE.fullmatch(row["measure"]).groups()
     first = int(first or 1)
     last = int(last) if last else (inf if dash or not row["measure"][-1].isdigit() else first)
@@ -510,41 +513,41 @@ def happenings(row, p, s, strategy, lived, scheme):
         if row["for"] == "later":
             charges = [charged(s, scheme, k, q) for k in range(n)]
             for c in range(n if lived["later"][-1] else 0):
-                yield c, c * dt, q * sum(x * charges[c - j - 1] for j, x in enumerate(lived["later"][c]))
+                yield c, c * dt + bought, q * sum(x * charges[c - j - 1] for j, x in enumerate(lived["later"][c]))
             return
         most = scheme["most_paid"] if kind == "charged pack" and scheme is not None else None
         by_day = most is not None or any(drug in x["schedules"] for x in s["strategies"])
         for i, (c, k, x) in enumerate(givings(p, s, strategy, drug, lived, by_day)):
             if kind == "pack":
                 if first <= k + 1 <= last:
-                    yield c, c * dt, q * x
+                    yield c, c * dt + bought, q * x
                 continue
             paid = charged(s, scheme, k, q)
             if most is not None:
                 price = list_price(p, s, strategy, drug, c)
                 chances = [comb(i, had) * q**had * (1 - q) ** (i - had) for had in range(i + 1)]
                 paid = sum(w * max(0.0, min(1.0, (most - had * price) / price)) for had, w in enumerate(chances) if w)
-            yield c, c * dt, q * x * paid
+            yield c, c * dt + bought, q * x * paid
             if scheme is not None and scheme["kind"] == "response_refund" and k < scheme["response_by_cycle"]:
                 back = begins(s, strategy, drug, scheme["response_by_cycle"]) / s["days_in_year"]
                 yield c, back, -q * x * (1 - p["p_response_" + strategy])
         return
     for c in range(n):
-        start, middle, treated = c * dt, (c + 0.5) * dt, lived["treated"][c]
+        bought_at, lived_at, event, treated = c * dt + bought, c * dt + lives, c * dt + happens, lived["treated"][c]
         if kind == "cycle on treatment" and first <= c + 1 <= last:
-            yield c, start, treated
+            yield c, bought_at, treated
         elif kind == "year on treatment":
-            yield c, middle, dt * treated
+            yield c, lived_at, dt * treated
         elif kind in ("year in", "cycle in", "event in"):
             x = lived["free" if state == "progression_free" else "progressed"]
             time = {"life_table": (x[c] + x[c + 1]) / 2, "start": x[c], "end": x[c + 1]}[s["time_in_state"]]
-            yield c, middle, time if kind == "cycle in" else time * dt
+            yield c, lived_at, time if kind == "cycle in" else time * dt
         elif kind == "cycle after":
-            yield c, start, sum(x for j, x in enumerate(lived["groups"][c]) if c - j <= s["post_progression_clock_cycles"])
+            yield c, bought_at, sum(x for j, x in enumerate(lived["groups"][c]) if c - j <= s["post_progression_clock_cycles"])
         elif kind == "entry to":
-            yield c, middle, lived["groups"][c + 1][-1]
+            yield c, event, lived["groups"][c + 1][-1]
         elif kind == "death":
-            yield c, middle, lived["free"][c] + lived["progressed"][c] - lived["free"][c + 1] - lived["progressed"][c + 1]
+            yield c, event, lived["free"][c] + lived["progressed"][c] - lived["free"][c + 1] - lived["progressed"][c + 1]
 
 
 def discounted(s, rate, time):

@@ -201,6 +201,7 @@ SCHEMES = {
 }
 SCHEMES = {name: {"drug": "lenalidomide", **terms} for name, terms in SCHEMES.items()}
 MOST = {"most": {"drug": "lenalidomide", "kind": "total_cost_cap", "label": "Most", "most_paid": 50_000.0}}
+LATE = {"time_discounted_at": "end", "purchases_discounted_at": "middle", "events_discounted_at": "end"}
 BOUGHT = {"schemes": SCHEMES, "price_arrangements": ["list", *SCHEMES]}
 
 
@@ -209,6 +210,8 @@ BOUGHT = {"schemes": SCHEMES, "price_arrangements": ["list", *SCHEMES]}
     [
         ({"time_in_state": "start", "discount_rate_costs": 0.06, "discount_rate_effects": 0.015}, {}),
         ({"time_in_state": "end", "also_counted": LOSSES}, {}),
+        (BOUGHT | {"time_discounted_at": "start", "purchases_discounted_at": "end", "events_discounted_at": "start"}, {}),
+        (LATE | {"discounting": "by_year", "utility_age_adjustment": "general_population"}, {}),
         ({"pfs_curve": "log_logistic"}, {"shape_pfs_log_logistic": ("shape_pfs", 1.4)}),
         ({"pfs_curve": "log_normal"}, {"shape_pfs_log_normal": ("shape_pfs", 1.1)}),
         ({"pfs_curve": "gompertz"}, {"shape_pfs_gompertz": ("shape_pfs", 0.1)}),
@@ -261,6 +264,8 @@ COUNTED = {"also_counted": ["relapses", *LOSSES], "utility_age_adjustment": "gen
     [
         *((name, {}) for name in made_up.FOLDERS),
         ("two_drugs", {"treatment_until": "progression_or_toxicity", "discounting": "by_year", "time_in_state": "start"}),
+        ("two_drugs", LATE | {"price_arrangements": ["list", "pas", "both"]}),
+        ("weekly", COUNTED | LATE),
         ("two_drugs", {"dose": "stepwise", "stop_at_response_cycle": 7, "cycle_days": 10.0, "days_in_year": 365.0}),
         ("weekly", COUNTED | {"post_progression_clock_cycles": 20}),
         ("monthly", PARTITIONED | {"also_counted": ["utility_loss_on_treatment"], "treatment_until": "ttp_curve"}),

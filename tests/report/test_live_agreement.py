@@ -146,6 +146,9 @@ def regimens(relapsed, maintenance):
         "discounted by whole years, refund": scheme(relapsed, kind="response_refund", response_by_cycle=14).with_settings(
             discounting="by_year", horizon_years=2.5
         ),
+        "refund, purchases discounted at mid-cycle, events at the end": scheme(
+            relapsed, kind="response_refund", response_by_cycle=14
+        ).with_settings(discounting="by_year", horizon_years=2.5, purchases_discounted_at="middle", events_discounted_at="end"),
         "tiers, packs counted as dispensed": scheme(relapsed, **stepwise)
         .with_settings(scheme_counts="dispensed")
         .with_values(p_pack_dispensed=0.8),

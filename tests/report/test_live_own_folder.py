@@ -151,6 +151,12 @@ def variants(folder):
         "discounted by whole years, utilities by age": own.with_settings(
             discounting="by_year", utility_age_adjustment="general_population"
         ),
+        "discounted from other places in the cycle": own.with_settings(
+            time_discounted_at="start",
+            purchases_discounted_at="end",
+            events_discounted_at="end",
+            also_counted=["utility_loss_near_death", "utility_loss_on_treatment"],
+        ),
         "packs counted as dispensed": own.with_settings(scheme_counts="dispensed", price_arrangements=["list", "pas", "both"]),
         "weekly, on days of its own, stopped without a response": own.with_settings(cycle_days=7.0, strategies=on_days),
         "on days within the cycles of the model": own.with_settings(strategies=on_days, schemes=schemes),

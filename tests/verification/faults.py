@@ -161,7 +161,7 @@ def tiers_a_cycle_late(found, _terms):
 def half_cycle_on_packs(original):
     def upto(packs, cycle):
         treated = packs.paths.of[treatment.ON_TREATMENT]
-        starts, ends = treated._at_mid_cycle(packs.rate)
+        starts, ends = treated._starts_and_ends(packs.rate, "middle")
         return original(packs, cycle) * (starts + ends) / (2 * starts)
 
     return upto

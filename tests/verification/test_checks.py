@@ -199,6 +199,7 @@ def test_edited_inputs_are_what_is_checked(inputs):
         ({"effect_waning": {"from_years": 2.0, "to_years": 5.0}}, {}),
         ({"post_progression_clock_cycles": 13, "also_counted": ["subsequent_treatment"]}, {}),
         ({"treatment_until": "ttp_curve", "dose": "stepwise"}, {}),
+        ({"time_discounted_at": "end", "purchases_discounted_at": "middle", "events_discounted_at": "start"}, {}),
         ({"scheme_counts": "dispensed"}, {"p_pack_dispensed": 0.8}),
         ({"also_counted": ["later_lenalidomide", "utility_loss_on_treatment", "utility_loss_near_death"]}, {}),
         ({"utility_age_adjustment": "general_population", "time_in_state": "end", "stop_at_response_cycle": 7}, {}),
@@ -210,7 +211,7 @@ def test_other_structures_pass_too(settings, values):
     inputs = (
         hm.load_inputs("relapsed", population="pooled_trials").with_values(**values).with_settings(**settings, horizon_years=12.0)
     )
-    table = verify(inputs, only=["F1", "F2", "F3", "F5", "F8", "R5", "R15", "R16", "R18", "R28", "R29", "U14"]).table
+    table = verify(inputs, only=["F1", "F2", "F3", "F5", "F8", "R5", "R9", "R11", "R15", "R16", "R18", "R28", "R29", "U14"]).table
     assert table.loc[table["verdict"] == FAIL, ["id", "found"]].values.tolist() == []
 
 

@@ -130,6 +130,9 @@ def cases(draw, problem=None, **fixed):
         "horizon_years": draw(st.floats(0.1, 8.0)),
         "cycle_days": draw(st.sampled_from([7.0, 21.0, 28.0, 30.4375])),
         "discounting": draw(st.sampled_from(["exact", "by_year"])),
+        **{
+            f"{what}_discounted_at": draw(st.sampled_from(["start", "middle", "end"])) for what in ("time", "purchases", "events")
+        },
         **{name: draw(values) for name, values in parts(inputs).items()},
     }
     durations = [draw(st.one_of(st.none(), st.integers(1, 80))) for _ in inputs.settings.strategies]

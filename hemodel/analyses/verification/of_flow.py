@@ -74,9 +74,10 @@ def nobody_dies(subject: Subject) -> Finding:
     assert plain is not None
     rate = subject.inputs.settings.discount_rate_effects
     v = (1 + rate) ** -dt
-    annuity = n * dt if v == 1 else dt * np.sqrt(v) * (1 - v**n) / (1 - v)
+    passed = subject.ledger.passed("time") / dt
+    annuity = n * dt if v == 1 else dt * v**passed * (1 - v**n) / (1 - v)
     if subject.inputs.settings.discounting == "by_year":
-        annuity = dt * float(np.sum((1 + rate) ** -np.floor((np.arange(n) + 0.5) * dt + 1e-9)))
+        annuity = dt * float(np.sum((1 + rate) ** -np.floor((np.arange(n) + passed) * dt + 1e-9)))
     dead = float(seen["dead"].max())
     if dead > 1e-12:
         return Finding(FAIL, "nobody dead", f"{dead:.2g} dead", "1e-12")
@@ -200,7 +201,8 @@ def quality_lost_at_the_norm(subject: Subject) -> float:
     ledger = subject.ledger
     middle = ledger.starts + subject.dt / 2
     norm = ledger.norm(subject.base["age_start"] + middle[:, None])
-    weights = ledger.discount(subject.inputs.settings.discount_rate_effects, middle[:, None]) * subject.dt
+    times = ledger.starts[:, None] + ledger.passed("time")
+    weights = ledger.discount(subject.inputs.settings.discount_rate_effects, times) * subject.dt
     lost = np.zeros_like(subject.outcomes.total_qalys)
     for state in STATES[:2]:
         above = np.maximum(recount.per_year(ledger, state) - norm[:, None, :], 0.0)

@@ -204,12 +204,13 @@ def second_year(subject: Subject) -> Finding:
     shorter, longer = (subject.run(horizon_years=cycles * dt, **rates) for cycles in (n, n + 1))
     assert shorter.undiscounted is not None and longer.undiscounted is not None
     plain = {s: longer.undiscounted.life_years[s] - shorter.undiscounted.life_years[s] for s in STATES}
-    factor = subject.ledger.discount(rate, (n + 0.5) * dt)
+    factor = subject.ledger.discount(rate, n * dt + subject.ledger.passed("time"))
+    bought = subject.ledger.discount(rate, n * dt + subject.ledger.passed("purchases"))
     pairs: Pairs = {f"time {s}": (longer.life_years[s], shorter.life_years[s] + plain[s] * factor) for s in STATES}
     a = next(iter(longer.costs))
     for c in _components(subject, {"cycle on treatment", "pack", "cycle after"}):
         more = longer.undiscounted.costs[a][c] - shorter.undiscounted.costs[a][c]
-        pairs[c] = (longer.costs[a][c], shorter.costs[a][c] + more * subject.ledger.discount(rate, n * dt))
+        pairs[c] = (longer.costs[a][c], shorter.costs[a][c] + more * bought)
     return all_equal(pairs, 1e-11, to="the flow of that cycle over (1 + r) to the power of its years")
 
 
@@ -614,7 +615,8 @@ def schemes(subject: Subject) -> Finding:
                     cycle, number, people = recount.given(ledger, drug, i, by_day=scheduled)
                     price = ledger.price(drug, who)
                     each = ledger.amount(row.amount.text, who, price=None if price is None else price[cycle])
-                    value = people * each * ledger.discount(settings.discount_rate_costs, cycle * ledger.dt)[:, None]
+                    times = cycle * ledger.dt + ledger.passed("purchases")
+                    value = people * each * ledger.discount(settings.discount_rate_costs, times)[:, None]
                     sixth[i] += ledger.dispensed(drug, who) * np.sum(value[number == 5], axis=0)
         words = f" ({drug})"
         pairs |= {
@@ -674,7 +676,14 @@ def general_qalys(subject: Subject) -> float:
         for c in range(n):
             middle = (c + 0.5) * dt
             norm = float(subject.inputs.utility_norm.at(np.array([age + middle]), is_male)[0])
-            total += share * norm * (alive[c] + alive[c + 1]) / 2 * dt * float(subject.ledger.discount(rate, middle))
+            total += (
+                share
+                * norm
+                * (alive[c] + alive[c + 1])
+                / 2
+                * dt
+                * float(subject.ledger.discount(rate, c * dt + subject.ledger.passed("time")))
+            )
     return total
 
 

@@ -77,31 +77,39 @@ class Ledger:
         times = np.asarray(years, dtype=np.float64)
         return np.asarray((1 + rate) ** -(np.floor(times + 1e-9) if self.inputs.settings.discounting == "by_year" else times))
 
+    def passed(self, what: str) -> float:
+        """How much of its cycle, in years, has passed where purchases, time or events are discounted from."""
+        return {"start": 0.0, "middle": self.dt / 2, "end": self.dt}[getattr(self.inputs.settings, f"{what}_discounted_at")]
+
     def bought(self, state: str, rate: float, weights: Array | float = 1.0) -> Array:
-        """Sum over cycle starts of what is in a state then, discounted to there; `weights`, (cycle, 1) or (cycle, strategy, draw)."""
+        """Sum over cycle starts of what is in a state then, discounted; `weights`, (cycle, 1) or (cycle, strategy, draw)."""
         weights = np.asarray(weights)
         each = weights if weights.ndim == 3 else np.broadcast_to(weights, (len(self.starts), 1))[:, None, :]
-        return _summed(self.discount(rate, self.starts)[:, None, None] * each * self.trace[state][:-1])
+        times = self.starts + self.passed("purchases")
+        return _summed(self.discount(rate, times)[:, None, None] * each * self.trace[state][:-1])
 
     def lived(self, state: str, rate: float, *, valued: bool = False, count: str | None = None) -> Array:
-        """Years in a state, discounted in the middle of each cycle; `valued`: weighted by the utility norm at the age attained."""
+        """Years in a state, discounted; `valued`: weighted by the utility norm at the age attained in the middle of each cycle."""
         x, middle = self.trace[state], self.starts + self.dt / 2
         start, end = x[:-1], x[1:]
         people = {"life_table": 0.5 * start + 0.5 * end, "start": start, "end": end}[count or self.inputs.settings.time_in_state]
-        weights = self.discount(rate, middle[:, None]) * self.dt
+        weights = self.discount(rate, self.starts[:, None] + self.passed("time")) * self.dt
         if valued and self.inputs.settings.utility_age_adjustment == "general_population":
             age = self.draws["age_start"]
             weights = weights * self.norm(age + middle[:, None]) / self.norm(age)
         return _summed(weights[:, None, :] * people)
 
     def died(self, rate: float) -> Array:
-        """Deaths, discounted in the middle of their cycle."""
-        return _summed(self.discount(rate, self.starts + self.dt / 2)[:, None, None] * np.diff(self.trace["dead"], axis=0))
+        """Deaths, discounted."""
+        return self._happened(self.trace["dead"], rate)
 
     def entered(self, state: str, rate: float) -> Array:
-        """People who enter a state, discounted in the middle of their cycle."""
-        ever = self.trace[f"entered_{state}"]
-        return _summed(self.discount(rate, self.starts + self.dt / 2)[:, None, None] * np.diff(ever, axis=0))
+        """People who enter a state, discounted."""
+        return self._happened(self.trace[f"entered_{state}"], rate)
+
+    def _happened(self, ever: Array, rate: float) -> Array:
+        """What has been added to a share in each cycle, discounted as events are."""
+        return _summed(self.discount(rate, self.starts + self.passed("events"))[:, None, None] * np.diff(ever, axis=0))
 
     def norm(self, age: Array) -> Array:
         """Utility of the general population."""
@@ -306,7 +314,8 @@ def packs(ledger: Ledger, row: Payoff, terms: Scheme | None, rate: float) -> Arr
             share = ((number + 1 >= row.measure.first) & (number + 1 <= (row.measure.last or np.inf)))[:, None].astype(np.float64)
         elif most is not None and price is not None:
             share = share_below(most, price[cycle], q)
-        cost[i] = _summed(ledger.discount(rate, cycle * ledger.dt)[:, None] * worth * share)
+        times = cycle * ledger.dt + ledger.passed("purchases")
+        cost[i] = _summed(ledger.discount(rate, times)[:, None] * worth * share)
         if terms is not None and terms.response_by_cycle is not None:
             early = _summed(np.where(number[:, None] < terms.response_by_cycle, worth, 0.0))
             back = begins(settings, who, row.drug, terms.response_by_cycle) / settings.days_in_year

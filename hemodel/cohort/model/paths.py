@@ -24,6 +24,7 @@ from hemodel.cohort.model.treatment import (
 from hemodel.cohort.structures import LATER, PROGRESSED, PROGRESSION_FREE
 from hemodel.cohort.sums import Calendar, CycleSums, WeightedYears
 from hemodel.evidence.draws import Draws
+from hemodel.evidence.settings import Settings
 
 Array = NDArray[np.float64]
 Packet = tuple[str, int | float | None]
@@ -46,13 +47,25 @@ def later_windows(plan: Plan) -> list[int]:
     return sorted({w for arrangement in plan.arrangements for w in plan.scheme(arrangement, drug).windows}) or [1]
 
 
+def calendar(settings: Settings) -> Calendar:
+    """The cycles of a run and how they are discounted."""
+    return Calendar(
+        settings.n_cycles,
+        settings.cycle_years,
+        settings.discounting == "by_year",
+        purchases=settings.purchases_discounted_at,
+        time=settings.time_discounted_at,
+        events=settings.events_discounted_at,
+    )
+
+
 class Paths:
     """Sums over cycles: those in each state, on treatment, packs of each drug, and what else the rows ask for."""
 
     def __init__(self, draws: Draws, plan: Plan) -> None:
         self.plan, settings = plan, plan.inputs.settings
         self.rates = (0.0, settings.discount_rate_costs, settings.discount_rate_effects)
-        self.calendar = Calendar(settings.n_cycles, settings.cycle_years, settings.discounting == "by_year")
+        self.calendar = calendar(settings)
         sums = partial(CycleSums, self.rates, self.calendar)
         cuts = self._cuts()
         self.of = {PROGRESSION_FREE: sums(cuts=cuts), PROGRESSED: sums()}
@@ -113,9 +126,9 @@ class Paths:
     def _valued(self, draws: Draws) -> dict[tuple[str, float], WeightedYears]:
         """Years in each state weighted by the utility norm at the age attained: (state, discount rate) -> sums."""
         settings, factor = self.plan.inputs.settings, age_factor(draws, self.plan.inputs)
-        length, middles = settings.cycle_years, self.calendar.middles
+        length, times = settings.cycle_years, self.calendar.at(self.calendar.time)
         return {
-            (state, rate): WeightedYears(length * self.calendar.discounted(rate, middles)[:, None] * factor, count)
+            (state, rate): WeightedYears(length * self.calendar.discounted(rate, times)[:, None] * factor, count)
             for state, count in (
                 (PROGRESSION_FREE, settings.time_in_state),
                 (PROGRESSED, settings.time_in_state),
@@ -155,7 +168,7 @@ class Paths:
         return pack_value(drug) if pack_value(drug) in self.of else ON_TREATMENT
 
     def years(self, state: str, rate: float, count: str, *, valued: bool = False) -> Array:
-        """Person-years in a state, discounted at mid-cycle; `valued`: weighted by the utility norm where the settings ask for that."""
+        """Person-years in a state, discounted as time is; `valued`: weighted by the utility norm where the settings ask for that."""
         if valued and self.valued is not None:
             return self.valued[state, rate].total
         return self.of[state].years(rate, count)
@@ -165,11 +178,11 @@ class Paths:
         return Packs(self, drug, rate)
 
     def deaths(self, rate: float) -> Array:
-        """Deaths per person within the horizon, discounted at mid-cycle."""
+        """Deaths per person within the horizon, discounted as events are."""
         return self.of[PROGRESSION_FREE].leavers(rate) + self.of[PROGRESSED].leavers(rate)
 
     def entries(self, state: str, rate: float) -> Array:
-        """People who enter a state within the horizon, discounted at mid-cycle."""
+        """People who enter a state within the horizon, discounted as events are."""
         return -self.of[ENTERED + state].leavers(rate)
 
 

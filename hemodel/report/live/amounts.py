@@ -255,7 +255,7 @@ def _scheme_rows(engine: Engine, name: str, scheme: Scheme) -> list[Row]:
         times = [refund_time(engine, scheme, i) for i in strategies]
         values = [float(engine.calendar.discounted(settings.discount_rate_costs, time)) for time in times]
         texts = [_refund_factor(engine, name, scheme, time) if known else None for known, time in zip(given, times, strict=True)]
-        return [Row(f"refund_{name}", f"{label}: discount factor at the refund, cycle {cycles}", "", texts, values)]
+        return [Row(refund_key(name), f"{label}: discount factor at the refund, cycle {cycles}", "", texts, values)]
     return []
 
 
@@ -274,6 +274,11 @@ def _refund_factor(engine: Engine, name: str, scheme: Scheme, time: float) -> st
     scheduled = engine.plan.has_schedule(scheme.drug)
     at = f"{time!r}" if scheduled else f"({name}_response_by_cycle*cycle_years)"
     return discount_factor("costs", at, by_year=engine.calendar.by_year)
+
+
+def refund_key(scheme: str) -> str:
+    """The row with the discount factor at the refund of a scheme."""
+    return f"refund_{scheme}"
 
 
 def discount_factor(what: str, at: str, *, by_year: bool) -> str:

@@ -9,22 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemodel.cohort.model.plan import Row
+from hemodel.cohort.sums import PART_OF_CYCLE
 from hemodel.report import labels
-from hemodel.report.live.amounts import refund_time, row_key, schemes_in_use
+from hemodel.report.live.amounts import refund_key, refund_time, row_key, schemes_in_use
 from hemodel.report.live.cells import Column
-from hemodel.report.live.cycles import arrangement_key
+from hemodel.report.live.cycles import FACTORS, arrangement_key
 from hemodel.report.live.derived import Derived
 from hemodel.report.live.engine import Engine
 from hemodel.report.live.measures import Measures, Quantity
 
 Array = NDArray[np.float64]
-FACTORS = {
-    ("cost", "start"): "v_costs",
-    ("cost", "middle"): "v_costs_mid",
-    ("qaly", "start"): "v_effects",
-    ("qaly", "middle"): "v_effects_mid",
-}
-"""Outcome, and where in a cycle -> the column of Time with the discount factors."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +28,7 @@ class Part:
     outcome: str
     component: str
     arrangement: str
-    when: str  # start, middle, or the scheme that refunds it
+    when: str  # start, middle or end of the cycle, or the key of a refund
     column: Column
 
     def belongs(self, outcome: str, component: str, arrangement: str) -> bool:
@@ -84,7 +78,9 @@ def _parts(engine: Engine, outcome: str, component: str, arrangement: str, terms
     found = []
     for when in dict.fromkeys(term.quantity.when for term in terms):
         own = [term for term in terms if term.quantity.when == when]
-        ending = {"start": "", "middle": "_M"}.get(when, f"_R_{when}")  # in capitals, which no component has in its name
+        ending = {"start": "", "middle": "_M", "end": "_E"}.get(
+            when, f"_R_{when.removeprefix('refund_')}"
+        )  # in capitals, which no component has in its name
         which = f"_{arrangement_key(engine, arrangement)}" if arrangement else ""
         key = f"{'c' if outcome == 'cost' else 'q'}_{component}{which}{ending}"
         column = _column(
@@ -100,7 +96,7 @@ def _heading(engine: Engine, outcome: str, component: str, arrangement: str, whe
     words = [known[component] if outcome == "cost" else f"QALYs, {labels.in_sentence(known[component])}"]
     if arrangement:
         words.append(labels.arrangement_short(inputs.settings, arrangement))
-    if when not in ("start", "middle"):
+    if when not in PART_OF_CYCLE:
         words.append("refunded")
     return f"{', '.join(words)} ({inputs.settings.currency})" if outcome == "cost" else ", ".join(words)
 
@@ -133,16 +129,17 @@ def _sum(terms: Sequence[Term]) -> str:
 def factor_of(part: Part) -> str:
     """The discount factors of a part, as the formula of a cycle reads them."""
     known = FACTORS.get((part.outcome, part.when))
-    return f"[Time!{known}]" if known else f"{{refund_{part.when}}}"
+    return f"[Time!{known}]" if known else f"{{{part.when}}}"
 
 
 def weights(engine: Engine, strategy: int, outcome: str, when: str) -> Array:
     """The engine's discount factors of a part, (cycle,)."""
     settings, calendar = engine.inputs.settings, engine.calendar
     rate = settings.discount_rate_costs if outcome == "cost" else settings.discount_rate_effects
-    if when in ("start", "middle"):
-        return np.asarray(calendar.discounted(rate, calendar.starts if when == "start" else calendar.middles))
-    time = refund_time(engine, schemes_in_use(settings)[when], strategy)
+    if when in PART_OF_CYCLE:
+        return np.asarray(calendar.discounted(rate, calendar.at(when)))
+    scheme = next(terms for name, terms in schemes_in_use(settings).items() if refund_key(name) == when)
+    time = refund_time(engine, scheme, strategy)
     return np.full(engine.n_cycles, float(calendar.discounted(rate, time)))
 
 

@@ -11,12 +11,17 @@ from hemodel.cohort.model.treatment import stepwise_price, with_steps
 from hemodel.report import labels
 from hemodel.report.live.amounts import discount_factor
 from hemodel.report.live.cells import Column, Grid, Sheet
-from hemodel.report.live.engine import Engine, age_factor, alive, needs_start_of_effects, waned
+from hemodel.report.live.engine import Engine, age_factor, alive, places_read, waned
 
 TIME = "Time"
 TOP = 12  # first row of the tables by cycle, from 0
-START, MIDDLE = "v_costs", "v_costs_mid"
-HEALTH = "v_effects_mid"
+FACTORS = {
+    (outcome, place): f"v_{what}{ending}"
+    for outcome, what in (("cost", "costs"), ("qaly", "effects"))
+    for place, ending in (("start", ""), ("middle", "_mid"), ("end", "_end"))
+}
+"""Outcome, and where in a cycle -> the column of Time with the discount factors."""
+_TIMES = {"start": "[years]", "middle": "([years]+cycle_years/2)", "end": "([years]+cycle_years)"}
 
 
 def trace_name(strategy: int) -> str:
@@ -48,18 +53,16 @@ def time_columns(engine: Engine, life_table: dict[str, str]) -> list[Column]:
 
 
 def _discount_columns(engine: Engine) -> list[Column]:
-    """Discount factors of costs and of health at the start and in the middle of each cycle, as far as rows of the run read them."""
+    """Discount factors of costs and of health at each place in the cycle that rows of the run read."""
     settings, calendar = engine.inputs.settings, engine.calendar
-    places = [("costs", START, "start"), ("costs", MIDDLE, "mid-cycle"), ("effects", HEALTH, "mid-cycle")]
-    if needs_start_of_effects(engine.plan.rows):
-        places.insert(2, ("effects", "v_effects", "start"))
     found = []
-    for what, key, where in places:
-        rate = settings.discount_rate_costs if what == "costs" else settings.discount_rate_effects
-        times = engine.boundaries if where == "start" else calendar.middles
-        formula = discount_factor(what, "[years]" if where == "start" else "([years]+cycle_years/2)", by_year=calendar.by_year)
-        heading = f"Discount factor, {'costs' if what == 'costs' else 'health'}, {where}"
-        found.append(Column(key, heading, formula, calendar.discounted(rate, times), "six"))
+    for outcome, place in places_read(engine):
+        what, label = ("costs", "costs") if outcome == "cost" else ("effects", "health")
+        rate = settings.discount_rate_costs if outcome == "cost" else settings.discount_rate_effects
+        times = engine.boundaries if place == "start" else calendar.at(place)
+        heading = f"Discount factor, {label}, {'mid-cycle' if place == 'middle' else place}"
+        formula = discount_factor(what, _TIMES[place], by_year=calendar.by_year)
+        found.append(Column(FACTORS[outcome, place], heading, formula, calendar.discounted(rate, times), "six"))
     return found
 
 

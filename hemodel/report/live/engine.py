@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,9 +12,9 @@ from hemodel.analyses.base_case import BaseCase, run_base_case
 from hemodel.cohort import hazards, model, schemes
 from hemodel.cohort.hazards import LogSteps
 from hemodel.cohort.model import Plan, curves
-from hemodel.cohort.model.plan import Row
+from hemodel.cohort.model.paths import calendar
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
-from hemodel.cohort.sums import Calendar
+from hemodel.cohort.sums import PART_OF_CYCLE, Calendar
 from hemodel.evidence.draws import base_case_draws
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import Settings
@@ -86,7 +86,7 @@ def run_engine(inputs: Inputs) -> Engine:
     return Engine(
         inputs,
         plan,
-        Calendar(settings.n_cycles, settings.cycle_years, settings.discounting == "by_year"),
+        calendar(settings),
         draws,
         run_base_case(inputs),
         {name: np.stack(shares) for name, shares in seen.items()},
@@ -145,10 +145,26 @@ def within(inputs: Inputs, window: int, dispensed: float | None) -> Array:
     return np.array(found)
 
 
-def needs_start_of_effects(rows: Sequence[Row]) -> bool:
-    """Whether QALYs fall at the start of a cycle in some row."""
-    at_start = ("start", "cycle on treatment", "pack", "charged pack", "cycle after")
-    return any(row.payoff.outcome == "qaly" and row.payoff.measure.kind in at_start for row in rows)
+def place_of(settings: Settings, kind: str) -> str:
+    """Where in its cycle a kind of measure is discounted: "start", "middle" or "end"."""
+    match kind:
+        case "start":
+            return "start"
+        case "start mid-cycle":
+            return "middle"
+        case "year in" | "cycle in" | "event in" | "year on treatment":
+            return settings.time_discounted_at
+        case "entry to" | "death":
+            return settings.events_discounted_at
+    return settings.purchases_discounted_at
+
+
+def places_read(engine: Engine) -> list[tuple[str, str]]:
+    """Outcome ("cost" or "qaly") and place in the cycle of every discount factor that the sheets read, in their order."""
+    settings = engine.inputs.settings
+    read = {(row.payoff.outcome, place_of(settings, row.payoff.measure.kind)) for row in engine.plan.rows}
+    read.add(("qaly", settings.time_discounted_at))  # life-years
+    return [(outcome, place) for outcome in ("cost", "qaly") for place in PART_OF_CYCLE if (outcome, place) in read]
 
 
 def age_factor(engine: Engine) -> Array:

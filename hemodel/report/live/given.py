@@ -206,6 +206,7 @@ def settings_sheet(inputs: Inputs, notes: list[str]) -> Sheet:
         ("Treatment", value(settings.treatment_until)),
         ("Dose", value(settings.dose)),
         ("Discounting", _DISCOUNTING[settings.discounting]),
+        *((words, f"from the {place} of the cycle") for words, place in labels.discounted_elsewhere(settings)),
         ("Also counted", additions),
         ("Life table", settings.life_table),
         ("Price year", settings.price_year),

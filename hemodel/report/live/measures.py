@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, islice, pairwise
 from operator import attrgetter
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +20,10 @@ from hemodel.errors import InputError
 from hemodel.evidence.payoffs import Measure, Payoff
 from hemodel.evidence.settings import Scheme, Settings
 from hemodel.evidence.uploaded import counts_either_way
-from hemodel.report.live.amounts import dispensed_key, price_key, schemes_of
+from hemodel.report.live.amounts import dispensed_key, price_key, refund_key, schemes_of
 from hemodel.report.live.cells import Column
 from hemodel.report.live.derived import Derived
-from hemodel.report.live.engine import Engine, age_factor, within
+from hemodel.report.live.engine import Engine, age_factor, place_of, within
 
 Array = NDArray[np.float64]
 Counts = tuple[Array, ...]
@@ -37,13 +36,13 @@ _TERMS = {"drug_cost_cap": "drug_cost_cap_cycles", "free_start": "free_cycles", 
 class Quantity:
     """A measure in each cycle: its formula, with places in the Trace, and the engine's numbers, (cycle,).
 
-    `when`: where in a cycle it is discounted, "start" or "middle", or the name of the scheme that refunds it. `condition`: the cycles in
-    which it counts, as a formula; `is_once`: in the first cycle alone.
+    `when`: where in a cycle it is discounted, "start", "middle" or "end", or the key of a refund; "": where its kind of measure is.
+    `condition`: the cycles in which it counts, as a formula; `is_once`: in the first cycle alone.
     """
 
     formula: str
     values: Array
-    when: str = "start"
+    when: str = ""
     condition: str = ""
     is_once: bool = False
 
@@ -73,32 +72,36 @@ class Measures:
 
     def of(self, payoff: Payoff, arrangement: str) -> list[Quantity]:
         """The measure of a row under a price arrangement."""
+        place = place_of(self.settings, payoff.measure.kind)
+        return [replace(quantity, when=quantity.when or place) for quantity in self._of(payoff, arrangement)]
+
+    def _of(self, payoff: Payoff, arrangement: str) -> list[Quantity]:
         measure, factor = payoff.measure, "*[Time!age_factor]" if payoff.outcome == "qaly" else ""
         weights = age_factor(self.engine) if payoff.outcome == "qaly" else np.ones(self.engine.n_cycles)
         treated = self.seen(ON_TREATMENT)[:-1]
         match measure.kind:
             case "start" | "start mid-cycle":
-                return [self._once("start" if measure.kind == "start" else "middle")]
+                return [self._once()]
             case "cycle on treatment":
                 return [_windowed("[treated]", treated, measure)]
             case "year on treatment":
                 years = self.settings.cycle_years * treated * weights
-                return [Quantity(f"cycle_years*[treated]{factor}", years, "middle")]
+                return [Quantity(f"cycle_years*[treated]{factor}", years)]
             case "year in":
                 time, years = self._years(measure.state)
-                return [Quantity(f"{time}{factor}", years * weights, "middle")]
+                return [Quantity(f"{time}{factor}", years * weights)]
             case "event in":
-                return [Quantity(*self._years(measure.state), "middle")]
+                return [Quantity(*self._years(measure.state))]
             case "cycle in":
                 time, years = self._years(measure.state)
-                return [Quantity(f"{time}/cycle_years", years / self.settings.cycle_years, "middle")]
+                return [Quantity(f"{time}/cycle_years", years / self.settings.cycle_years)]
             case "cycle after":
                 return [Quantity("[recent]", self.seen(RECENTLY + measure.state)[:-1])]
             case "entry to":
-                return [Quantity("[entries]", np.diff(self.seen(ENTERED + measure.state)), "middle")]
+                return [Quantity("[entries]", np.diff(self.seen(ENTERED + measure.state)))]
             case "death":
                 deaths = -np.diff(self.seen(PROGRESSION_FREE) + self.seen(PROGRESSED))
-                return [Quantity("[deaths]", deaths, "middle")]
+                return [Quantity("[deaths]", deaths)]
             case "pack":
                 return [self._packs_in(payoff.drug, measure)]
             case "charged pack":
@@ -106,10 +109,10 @@ class Measures:
                     return [self._later(payoff.drug, arrangement)]
                 return self._charged(payoff.drug, arrangement)
 
-    def _once(self, when: Literal["start", "middle"]) -> Quantity:
+    def _once(self) -> Quantity:
         first = np.zeros(self.engine.n_cycles)
         first[0] = 1.0
-        return Quantity("1", first, when, is_once=True)
+        return Quantity("1", first, is_once=True)
 
     def _years(self, state: str) -> tuple[str, Array]:
         start = {"life_table": 0.5, "start": 1.0, "end": 0.0}[self.settings.time_in_state]
@@ -211,7 +214,7 @@ class Measures:
             heading = f"{self.settings.drugs[terms.drug].label}: packs refunded, scheme {name}"
             lost = (1.0 - respond) * share
             key = self._column(f"refunded_{name}", heading, f"(1-p_response_{self.name})*{back}", lost)
-            return [Quantity(packs, count), Quantity(f"-{key}", -lost, name)]
+            return [Quantity(packs, count), Quantity(f"-{key}", -lost, refund_key(name))]
         found = steps(name, terms)
         _, last, last_value = found[-1]
         formula, charged = "" if last == "0" else _times(last, packs), last_value * count

@@ -246,6 +246,8 @@ def _conventions(settings: Settings) -> list[str]:
         f"A cycle is {days} days of a year of {year} days; cycle c runs from c to c + 1 times that length. The horizon is rounded to whole "
         "cycles.",
         f"Discount factor (1 + r)^-(years){whole}, with separate rates for costs and for health.",
+        f"Time in a state is discounted from the {settings.time_discounted_at} of its cycle; cycles on treatment, packs and givings from "
+        f"the {settings.purchases_discounted_at}; deaths and entries to a state from the {settings.events_discounted_at}.",
         *_NOTES,
     ]
 
@@ -259,13 +261,12 @@ _NOTES = (
     "No hazard of death is below the general population's.",
     "Costs and QALYs are the rows of the sheet Rows: an amount times a measure. The amounts stand on the sheet Derived, one cell a row and "
     "strategy; the columns of a Trace multiply them by how much of the measure falls in a cycle.",
-    "Time in a state: mean of start and end of the cycle (or as the choice on the sheet Inputs says), valued and discounted at mid-cycle.",
+    "Time in a state: mean of start and end of the cycle (or as the choice on the sheet Inputs says), utilities valued at mid-cycle.",
     "Cycles on treatment and packs are counted at the start of a cycle, by those on treatment then: no half-cycle correction. Treatment "
     "cycles in a measure are counted from one, cycles on the sheets from 0.",
     "A drug with days of its own is given to those on treatment on the day: on a line between the start and the end of the cycle in which "
-    "it falls, so that a day a quarter into it counts three quarters of the start and one of the end. It is discounted from the start.",
-    "What falls at the start stands in cycle 0; what falls at the start mid-cycle is discounted from the middle of cycle 0; deaths and "
-    "entries to a state count at mid-cycle of their cycle.",
+    "it falls, so that a day a quarter into it counts three quarters of the start and one of the end.",
+    "What falls at the start stands in cycle 0; what falls at the start mid-cycle is discounted from the middle of cycle 0.",
     "A scheme touches the price of its drug and nothing else. Under a cap of K cycles, cycles 0 to K - 1 are charged, cycle K is free.",
     "Where packs are counted as dispensed, a pack is charged with the (binomial) chance that fewer than the cap were dispensed before.",
     "Life years in NICE's tables are undiscounted, costs and QALYs discounted.",

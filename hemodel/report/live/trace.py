@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from hemodel.cohort.model import curves
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.report.live.cells import Cell, Column, Grid, Sheet
-from hemodel.report.live.components import FACTORS, Part, component_parts, discounted_columns, factor_of, weights
-from hemodel.report.live.cycles import TIME, TOP, head, trace_name
+from hemodel.report.live.components import Part, component_parts, discounted_columns, factor_of, weights
+from hemodel.report.live.cycles import FACTORS, TIME, TOP, head, trace_name
 from hemodel.report.live.derived import Derived
 from hemodel.report.live.engine import Engine
 from hemodel.report.live.measures import Measures
@@ -90,7 +90,8 @@ def _totals(
 ) -> dict[str, tuple[str, str]]:
     """The totals above the columns: of years, of each part of a component, and of what is discounted already."""
     n, found = engine.n_cycles, {}
-    effects = weights(engine, strategy, "qaly", "middle")
+    lived = engine.inputs.settings.time_discounted_at
+    effects = weights(engine, strategy, "qaly", lived)
     for column in trace.columns:
         key, place, values = column.key, grid.places[sheet.name, column.key], np.zeros(n)
         part = next((part for part in trace.parts if part.column is column), None)
@@ -104,7 +105,7 @@ def _totals(
             found[key] = (at, at)
             continue
         factors = effects if part is None else weights(engine, strategy, part.outcome, part.when)
-        known = FACTORS["qaly", "middle"] if part is None else FACTORS.get((part.outcome, part.when))
+        known = FACTORS["qaly", lived] if part is None else FACTORS.get((part.outcome, part.when))
         if known is None and part is not None:
             formula = f"SUM({own})*{outside[factor_of(part)[1:-1]]}"
         else:

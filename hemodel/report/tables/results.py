@@ -283,6 +283,7 @@ def _where_set(inputs: Inputs) -> list[tuple[str, str]]:
             rows.append((f"Stops by response, {option.label}", f"those {who} a response, on day {rule.day:g}"))
     if settings.discounting == "by_year":
         rows.append(("Discounting", "by whole years"))
+    rows += [(words, f"from the {place} of the cycle") for words, place in labels.discounted_elsewhere(settings)]
     if settings.stop_at_response_cycle is not None:
         rows.append(("Responders stop", f"at cycle {settings.stop_at_response_cycle}"))
     if settings.intervention_survival != "median":
