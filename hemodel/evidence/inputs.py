@@ -292,10 +292,15 @@ def _labels(rows_of: Iterable[Payoff]) -> dict[str, str]:
 
 
 def _content(settings: Settings) -> dict[str, Any]:
-    """What of the settings makes the hash: without the title, and the marks of schemes that are public, or of which nobody has said."""
+    """What of the settings makes the hash: without the title, the marks of schemes that are public, or of which nobody has said, and the
+    places of discounting that are the usual ones: a choice that was not there before leaves the hash of those who do not make it.
+    """
     content = settings.model_dump(mode="json", exclude={"title"})
     if content["currency_sign"] is None:
         del content["currency_sign"]
+    for name in ("time_discounted_at", "purchases_discounted_at", "events_discounted_at"):
+        if content[name] == Settings.model_fields[name].default:
+            del content[name]
     for scheme in content["schemes"].values():
         if scheme["confidentiality"] in (None, "none"):
             del scheme["confidentiality"]

@@ -236,6 +236,10 @@ thresholds = {thresholds}
 
 structure = "state_transition"    # or "partitioned_survival"
 time_in_state = "life_table"      # mean of start and end of the cycle; or "start", "end"
+# where in its cycle each is discounted from, if not there: "start", "middle" or "end"
+# time_discounted_at = "middle"
+# purchases_discounted_at = "start" # packs, givings, cycles on treatment
+# events_discounted_at = "middle"   # deaths, entries to a state
 progression_shape = "pfs"
 post_progression_mortality = "by_strategy" # or "equal"
 comparator_survival = "median"    # or "hazard_ratio": needs hr_death_...

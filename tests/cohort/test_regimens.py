@@ -294,6 +294,21 @@ def test_entries_to_progression_are_counted_at_mid_cycle(relapsed):
     assert found <= 1 - free[-1] and dead[-1] > found * 0.9
 
 
+def test_something_every_third_cycle_is_a_drug_without_a_price_and_with_days_of_its_own(relapsed):
+    scanned, other = (s.model_dump() for s in relapsed.settings.strategies)
+    scanned |= {"drugs": [*scanned["drugs"], "scan"], "schedules": {"scan": [{"cycle_days": 84.0}]}}
+    drugs = {name: drug.model_dump() for name, drug in relapsed.settings.drugs.items()} | {"scan": {"label": "Scan"}}
+    row = next(r for r in relapsed.payoffs if r.component == "terminal_care")
+    scans = replace(
+        row, component="scans", label="Scans", owner=Owner("drug", "scan"), measure=Measure("pack"), amount=parse("100")
+    )
+    inputs = replace(relapsed, payoffs=(*relapsed.payoffs, scans)).with_settings(drugs=drugs, strategies=[scanned, other])
+    result = hm.run_base_case(inputs)
+    free = result.trace["progression_free"][:-1, 0]  # on treatment until progression
+    by_hand = sum(100 * share * 1.035 ** -(cycle * 28 / 365.25) for cycle, share in enumerate(free) if cycle % 3 == 0)
+    assert result.outcomes.costs["list"]["scans"][:, 0] == pytest.approx([by_hand, 0.0], rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
