@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hemodel.cohort.engine import Edge, Moves
-from hemodel.cohort.hazards import LogSteps
+from hemodel.cohort.hazards import Floored, Hazard, Survivors
 from hemodel.errors import Fault, InputError
 
 Array = NDArray[np.float64]
@@ -23,12 +23,12 @@ LATER = "_later"
 
 
 def state_transition(
-    pfs: LogSteps,
+    pfs: Hazard,
     progression_share: Array,
-    death: LogSteps,
+    death: Hazard,
     floor: Array,
     *,
-    own_progression: LogSteps | None = None,
+    own_progression: Hazard | None = None,
     strategies: Sequence[str] = (),
     behind: Callable[[int], tuple[str, ...]] = lambda _: (),
 ) -> Callable[[int], Moves]:
@@ -41,22 +41,8 @@ def state_transition(
     With `own_progression`, progression follows that hazard instead of a share; a hazard of death before progression that this makes
     negative is refused, with the names of the parameters that are `behind` the curves of that row.
     """
-    survive_floor = np.exp(-floor)
-    lowest = survive_floor.min(axis=1).tolist()
-    progression, leaving, stay, floored = (np.empty_like(progression_share) for _ in range(4))
-    constant = stay_progressed = np.empty(0)
-    highest_stay = np.inf
-
-    def survivors(cycle: int) -> Array:
-        """Probability to survive the cycle after progression; worked out once where it is the same in every cycle."""
-        nonlocal constant, stay_progressed, highest_stay
-        change = death(cycle)
-        if change is not constant:
-            constant, stay_progressed = change, np.exp(change)
-            highest_stay = float(stay_progressed.max())
-        return (
-            stay_progressed if lowest[cycle] >= highest_stay else np.minimum(stay_progressed, survive_floor[cycle], out=floored)
-        )
+    progression, leaving, stay = (np.empty_like(progression_share) for _ in range(3))
+    survivors = Survivors(death, floor)
 
     def moves_of(cycle: int) -> Moves:
         change = pfs(cycle)
@@ -82,28 +68,29 @@ def with_clock(
     state: str,
     window: int,
     *,
-    steps: LogSteps,
-    later_steps: LogSteps,
+    steps: Hazard,
+    later_steps: Hazard,
+    floor: Array,
     share: Array | None = None,
 ) -> Callable[[int], Moves]:
     """The same moves with a clock in `state`: after `window` cycles in it people go over to the state named `state` + `LATER`.
 
     Exact by time since entry, without a tunnel of states: of those who entered at the start of cycle e, the survivors of cycles e
     to e + window - 1 are what entered times exp of the sum of `steps`. People stay in `state` by `steps` and in the later one by
-    `later_steps` (changes of ln S, floor included). Those enter who progress; with `share`, that share of them, in a state that is
+    `later_steps`, both with a hazard of at least `floor`. Those enter who progress; with `share`, that share of them, in a state that is
     kept beside the others and not instead of them. `occupancy` is the one that the engine changes in place.
     """
     shape = occupancy[state].shape
     entered, log_at_entry = np.zeros((window, *shape)), np.zeros((window, *shape))
     log_survival, age, stay_here = np.zeros(shape), np.empty(shape), np.empty(shape)
-    survival, later_survival = _survival(steps), _survival(later_steps)
+    floored, survival, later_survival = Floored(steps, floor), Survivors(steps, floor), Survivors(later_steps, floor)
 
     def moves(cycle: int) -> Moves:
         stay, move = moves_of(cycle)
         progression = move[PROGRESSION_FREE, PROGRESSED]
         into = progression if share is None else share * progression
         slot = (cycle + 1) % window
-        np.add(log_survival, steps(cycle), out=log_survival)
+        np.add(log_survival, floored(cycle), out=log_survival)
         np.exp(np.subtract(log_survival, log_at_entry[slot], out=age), out=age)
         np.multiply(age, entered[slot], out=age)
         np.multiply(occupancy[PROGRESSION_FREE], into, out=entered[slot])
@@ -129,37 +116,7 @@ def counting_entries(moves_of: Callable[[int], Moves], counter: str) -> Callable
     return moves
 
 
-def floored(steps: LogSteps, floor: Array) -> LogSteps:
-    """`steps` with a hazard of at least the general population's; `steps` must be a new array whenever their numbers change."""
-    known, highest = np.empty(0), np.inf
-
-    def over(cycle: int) -> Array:
-        nonlocal known, highest
-        change = steps(cycle)
-        if change is not known:
-            known, highest = change, float(change.max())
-        return change if highest <= -floor[cycle].max() else np.minimum(change, -floor[cycle])
-
-    return over
-
-
-def _survival(steps: LogSteps) -> LogSteps:
-    """Share who survive the cycle, exp of `steps`: worked out once for as long as they are the same array."""
-    known = found = np.empty(0)
-
-    def over(cycle: int) -> Array:
-        nonlocal known, found
-        change = steps(cycle)
-        if change is not known:
-            known, found = change, np.exp(change)
-        return found
-
-    return over
-
-
-def partitioned_survival(
-    pfs: LogSteps, os: LogSteps, floor: Array, above: Array, largest: Array
-) -> Iterator[tuple[Array, Array]]:
+def partitioned_survival(pfs: Hazard, os: Hazard, floor: Array, above: Array, largest: Array) -> Iterator[tuple[Array, Array]]:
     """Shares progression-free and progressed at each cycle start and at the end, each (strategy, draw): PFS, and OS less PFS.
 
     No hazard falls below the general population's. Where the PFS curve would exceed the OS curve it is held at the OS curve;

@@ -235,7 +235,7 @@ def test_a_result_that_is_not_a_number_is_named_with_strategy_and_draw(inputs):
 def test_progression_and_death_split_the_hazard_in_proportion():
     """One cycle by hand: rate 2 a year, shape 1, three quarters of it progression, no background mortality."""
     one = np.ones((1, 1))
-    moves = state_transition(lambda _: -0.2 * one, 0.75 * one, lambda _: np.log(0.5) * one, np.zeros((1, 1)))
+    moves = state_transition(hazards.Constant(-0.2 * one), 0.75 * one, hazards.Constant(np.log(0.5) * one), np.zeros((1, 1)))
     stay, move = moves(0)
     assert stay["progression_free"][0, 0] == pytest.approx(np.exp(-0.2), rel=1e-14)
     assert move["progression_free", "progressed"][0, 0] == pytest.approx(0.75 * (1 - np.exp(-0.2)), rel=1e-13)
@@ -245,7 +245,7 @@ def test_progression_and_death_split_the_hazard_in_proportion():
 def test_the_floor_takes_the_place_of_a_lower_hazard_of_death():
     """Death 0.05 in the cycle by the disease, 0.3 by the general population: leave with 0.15 + 0.3, a third of it progression."""
     one = np.ones((1, 1))
-    moves = state_transition(lambda _: -0.2 * one, 0.75 * one, lambda _: np.log(0.9) * one, np.full((1, 1), 0.3))
+    moves = state_transition(hazards.Constant(-0.2 * one), 0.75 * one, hazards.Constant(np.log(0.9) * one), np.full((1, 1), 0.3))
     stay, move = moves(0)
     assert stay["progression_free"][0, 0] == pytest.approx(np.exp(-0.45), rel=1e-14)
     assert move["progression_free", "progressed"][0, 0] == pytest.approx((1 - np.exp(-0.45)) / 3, rel=1e-13)

@@ -302,14 +302,14 @@ def ratio_on_probability(original):
         settings, source = inputs.with_settings(intervention_survival="median"), curves.comparator(inputs)
         own, names = original(drawn, settings), inputs.settings.strategy_names
 
-        def over(cycle):
-            probability = 1 - np.exp(own(cycle)[[source] * len(names)])
+        def over(change):
+            probability = 1 - np.exp(change[[source] * len(names)])
             ratios = np.array(
                 [drawn[f"hr_death_{n}"] if i != source else drawn["age_start"] * 0 + 1 for i, n in enumerate(names)]
             )
             return np.log1p(-np.minimum(ratios * probability, 1 - 1e-12))
 
-        return over
+        return hazards.changed(own, over)
 
     return os_steps
 
@@ -501,8 +501,8 @@ def hazards_capped(stay, move, *_):
 
 def luck_of_the_first(original):
     def death_steps(drawn, inputs):
-        steps = original(drawn, inputs)
-        return lambda cycle: steps(cycle) * np.array([[0.9], *[[1.0]] * (len(inputs.settings.strategies) - 1)])
+        luck = np.array([[0.9], *[[1.0]] * (len(inputs.settings.strategies) - 1)])
+        return hazards.scaled(original(drawn, inputs), luck)
 
     return death_steps
 
@@ -900,7 +900,7 @@ FAULTS = {
     "clock_ratio_ignored": Fault(
         "The hazard ratio of the clock is ignored",
         "patient flow",
-        replaced(hazards, "scaled", lambda steps, factor: lambda cycle: 1.0 * steps(cycle)),
+        replaced(hazards, "scaled", lambda steps, factor: steps),
         ("I4",),
     ),
     "clock_one_cycle_long": Fault(

@@ -227,17 +227,16 @@ def _with_clocks(
     for window in later_windows(plan):
         state = f"{LATER_LINE}_{window}"
         occupancy |= {state: nobody.copy(), state + LATER: nobody.copy()}
-        leave = structures.floored(hazards.at_least(death, inputs.settings.cycle_years * draws["r_stop_later_line"]), floor)
+        leave = hazards.at_least(death, inputs.settings.cycle_years * draws["r_stop_later_line"])
         share = curves.by_strategy(draws, inputs, "p_later_line")
-        moves = structures.with_clock(moves, occupancy, state, window, steps=leave, later_steps=leave, share=share)
+        moves = structures.with_clock(moves, occupancy, state, window, steps=leave, later_steps=leave, floor=floor, share=share)
     if plan.entered:
         occupancy[ENTERED + PROGRESSED] = nobody.copy()
         moves = structures.counting_entries(moves, ENTERED + PROGRESSED)
     if clock is not None:
         occupancy[PROGRESSED + LATER] = nobody.copy()
-        later = structures.floored(hazards.scaled(death, draws["hr_death_after_clock"]), floor)
-        steps = structures.floored(death, floor)
-        moves = structures.with_clock(moves, occupancy, PROGRESSED, clock, steps=steps, later_steps=later)
+        later = hazards.scaled(death, draws["hr_death_after_clock"])
+        moves = structures.with_clock(moves, occupancy, PROGRESSED, clock, steps=death, later_steps=later, floor=floor)
     return moves
 
 

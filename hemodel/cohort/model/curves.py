@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hemodel.cohort import hazards
-from hemodel.cohort.hazards import LogSteps
+from hemodel.cohort.hazards import Hazard
 from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import Draws
 from hemodel.evidence.inputs import Inputs
@@ -85,12 +86,12 @@ def comparator(inputs: Inputs) -> int:
     return inputs.settings.strategy_names.index(inputs.settings.comparator)
 
 
-def pfs_steps(draws: Draws, inputs: Inputs) -> LogSteps:
+def pfs_steps(draws: Draws, inputs: Inputs) -> Hazard:
     """The PFS curves, from published medians and shapes, from the response classes, or fitted; with waning."""
     return _waned(_lasting_pfs(draws, inputs), inputs)
 
 
-def own_progression(draws: Draws, inputs: Inputs) -> LogSteps | None:
+def own_progression(draws: Draws, inputs: Inputs) -> Hazard | None:
     """The hazard of progression where it is not a constant share of that of PFS: with a shape of its own, or under waning, when each
     strategy's progression goes over to the comparator's; None elsewhere.
     """
@@ -99,10 +100,10 @@ def own_progression(draws: Draws, inputs: Inputs) -> LogSteps | None:
     if inputs.settings.effect_waning is None:
         return None
     pfs, share = _lasting_pfs(draws, inputs), progression_share(draws, inputs)
-    return _waned(lambda cycle: share * pfs(cycle), inputs)
+    return _waned(hazards.scaled(pfs, share), inputs)
 
 
-def _lasting_pfs(draws: Draws, inputs: Inputs) -> LogSteps:
+def _lasting_pfs(draws: Draws, inputs: Inputs) -> Hazard:
     """The PFS curves without waning."""
     steps = _published(draws, inputs, "pfs")
     if inputs.settings.pfs_curve == "response_mixture":
@@ -114,13 +115,13 @@ def _lasting_pfs(draws: Draws, inputs: Inputs) -> LogSteps:
     return _with_fitted(steps, draws, inputs, "pfs")
 
 
-def ttp_steps(draws: Draws, inputs: Inputs) -> LogSteps:
+def ttp_steps(draws: Draws, inputs: Inputs) -> Hazard:
     """TTP curves with a shape of their own; their median is that of PFS divided by the published ratio."""
     rate = ttp_rate(draws, inputs)
     return _waned(hazards.weibull(rate, _shape(draws, inputs, "ttp"), _log_time(inputs)), inputs)
 
 
-def exposure_steps(draws: Draws, inputs: Inputs, places: Collection[int]) -> LogSteps:
+def exposure_steps(draws: Draws, inputs: Inputs, places: Collection[int]) -> Hazard:
     """Time-on-treatment curves of the strategies at `places`: Weibull with the published median exposure and the shape `shape_exposure`."""
     names = [f"median_exposure_{name}" for name in inputs.settings.strategy_names]
     nothing = np.ones(len(draws["age_start"]))
@@ -129,13 +130,13 @@ def exposure_steps(draws: Draws, inputs: Inputs, places: Collection[int]) -> Log
     return hazards.weibull(curves.weibull_rate(median, shape), shape, _log_time(inputs))
 
 
-def os_steps(draws: Draws, inputs: Inputs) -> LogSteps:
+def os_steps(draws: Draws, inputs: Inputs) -> Hazard:
     """Overall-survival curves: of the published medians, or some from another's by a hazard ratio (see `_os_sources`)."""
     steps = _published(draws, inputs, "os")
     source, factor = _os_sources(draws, inputs)
     if factor is None:
         return _waned(_with_fitted(steps, draws, inputs, "os"), inputs)
-    return _waned(lambda cycle: factor * steps(cycle)[source], inputs)
+    return _waned(hazards.changed(steps, lambda change: factor * change[source]), inputs)
 
 
 def os_median(draws: Draws, inputs: Inputs) -> Array:
@@ -191,7 +192,7 @@ def _fitted(terms: FittedCurve, draws: Draws, curve: str) -> tuple[families.Fami
     return known, families.natural(known, coefficients)
 
 
-def death_steps(draws: Draws, inputs: Inputs) -> LogSteps:
+def death_steps(draws: Draws, inputs: Inputs) -> Hazard:
     """Death after progression, at a constant rate."""
     rate = by_strategy(draws, inputs, "r_death_progressed")
     if inputs.settings.post_progression_mortality == "equal":
@@ -240,7 +241,7 @@ def _shape(draws: Draws, inputs: Inputs, curve: str) -> Array:
     return draws[name]
 
 
-def _published(draws: Draws, inputs: Inputs, curve: str) -> LogSteps:
+def _published(draws: Draws, inputs: Inputs, curve: str) -> Hazard:
     """Curves from published medians, of the strategies whose curve is not fitted; nothing is read where all are."""
     fitted = fitted_strategies(inputs, curve)
     if len(fitted) == len(inputs.settings.strategies):
@@ -248,7 +249,7 @@ def _published(draws: Draws, inputs: Inputs, curve: str) -> LogSteps:
     return _from_median(draws, inputs, curve, years_by_strategy(draws, inputs, f"median_{curve}", fitted))
 
 
-def _from_median(draws: Draws, inputs: Inputs, curve: str, median: Array) -> LogSteps:
+def _from_median(draws: Draws, inputs: Inputs, curve: str, median: Array) -> Hazard:
     """Curves of the family that the settings name, with these medians, (strategy, draw)."""
     family = {"pfs": inputs.settings.pfs_curve, "os": inputs.settings.os_curve}[curve]
     if family in ("weibull", "response_mixture"):
@@ -271,7 +272,7 @@ def _from_median(draws: Draws, inputs: Inputs, curve: str, median: Array) -> Log
     return hazards.of_family(families.family(family), parameters, boundaries(inputs))
 
 
-def _with_fitted(steps: LogSteps, draws: Draws, inputs: Inputs, curve: str) -> LogSteps:
+def _with_fitted(steps: Hazard, draws: Draws, inputs: Inputs, curve: str) -> Hazard:
     """`steps` with the rows of those strategies whose curve was fitted to individual data."""
     names = inputs.settings.strategy_names
     fitted = {i: terms for i, name in enumerate(names) if (terms := inputs.settings.fitted_curves.get(f"{curve}_{name}"))}
@@ -282,7 +283,7 @@ def _with_fitted(steps: LogSteps, draws: Draws, inputs: Inputs, curve: str) -> L
         known, parameters = _fitted(terms, draws, f"{curve}_{names[i]}")
         _refuse_no_curve(known, parameters, f"{curve}_{names[i]}")
         own = hazards.of_family(known, [p[None] for p in parameters], boundaries(inputs))
-        rows.append((_spread(own, len(names)), [i]))
+        rows.append((hazards.changed(own, partial(np.broadcast_to, shape=(len(names), len(draws["age_start"])))), [i]))
     published = [i for i in range(len(names)) if i not in fitted]
     return hazards.chosen([*rows, (steps, published)], (len(names), len(draws["age_start"])))
 
@@ -298,17 +299,7 @@ def _refuse_no_curve(known: families.Family, parameters: tuple[Array, ...], curv
         ) from None
 
 
-def _spread(steps: LogSteps, rows: int) -> LogSteps:
-    """The curve of one strategy, (1, draw), as if all had it."""
-
-    def over(cycle: int) -> Array:
-        one = steps(cycle)
-        return np.broadcast_to(one, (rows, one.shape[1]))
-
-    return over
-
-
-def _responders(draws: Draws, inputs: Inputs) -> LogSteps:
+def _responders(draws: Draws, inputs: Inputs) -> Hazard:
     """PFS of the first intervention from its response classes: time to progression is a mixture of exponentials, one a class, and
     its cumulative hazard is the share `progression_share` of that of PFS.
     """
@@ -318,7 +309,7 @@ def _responders(draws: Draws, inputs: Inputs) -> LogSteps:
     rates = [np.broadcast_to(curves.LN_2 / m, (rows, len(m))) for m in medians]
     progression = hazards.of_mixture(shares, rates, boundaries(inputs))
     share = progression_share(draws, inputs)
-    return lambda cycle: progression(cycle) / share
+    return hazards.changed(progression, lambda change: change / share)
 
 
 def response_shares(draws: Draws) -> tuple[Array, Array, Array]:
@@ -350,7 +341,7 @@ def _os_sources(draws: Draws, inputs: Inputs) -> tuple[list[int], Array | None]:
     return source, factor
 
 
-def _waned(steps: LogSteps, inputs: Inputs) -> LogSteps:
+def _waned(steps: Hazard, inputs: Inputs) -> Hazard:
     """The treatment effect fades, if the settings say so: all hazards go over to the comparator's."""
     terms = inputs.settings.effect_waning
     if terms is None:

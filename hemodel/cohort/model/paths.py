@@ -104,7 +104,7 @@ class Paths:
         if self.plan.inputs.settings.scheme_counts != "dispensed":
             return {}
         keys = [(d, w) for d in self.dispensed for w in self.plan.scheme_windows(d) if not self.plan.has_schedule(d)]
-        return {key: _counting(self.dispensed[key[0]], key[1]) for key in keys}
+        return {key: _Counting(self.dispensed[key[0]], key[1]) for key in keys}
 
     def _scheduled_factors(self, draws: Draws) -> dict[Packet, Factor]:
         """Givings in a cycle of each drug that is given on days of its own: all, and those of its first K treatment cycles."""
@@ -186,20 +186,20 @@ class Paths:
         return -self.of[ENTERED + state].leavers(rate)
 
 
-def _counting(dispensed: Array, window: int) -> Factor:
+class _Counting:
     """The chance that the pack of a cycle is among the first `window` dispensed, worked out once a cycle in their order."""
-    state: tuple[Array, Array] | None = None
-    known: tuple[int, Array] = (-1, dispensed)
-    nothing = np.zeros((1, 1))
 
-    def chance(cycle: int) -> tuple[Array, Array]:
-        nonlocal state, known
-        if cycle != known[0]:
-            found, state = schemes.share_within(cycle, dispensed, window, state)
-            known = cycle, found
-        return known[1], nothing
+    def __init__(self, dispensed: Array, window: int) -> None:
+        self._dispensed, self._window = dispensed, window
+        self._state: tuple[Array, Array] | None = None
+        self._known: tuple[int, Array] = (-1, dispensed)
+        self._nothing = np.zeros((1, 1))
 
-    return chance
+    def __call__(self, cycle: int) -> tuple[Array, Array]:
+        if cycle != self._known[0]:
+            found, self._state = schemes.share_within(cycle, self._dispensed, self._window, self._state)
+            self._known = cycle, found
+        return self._known[1], self._nothing
 
 
 def _given_on_days(start_before: Array, start_after: Array, end_before: Array, end_after: Array, goes_on: Array) -> Factor:

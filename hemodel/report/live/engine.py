@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hemodel.analyses.base_case import BaseCase, run_base_case
 from hemodel.cohort import hazards, model, schemes
-from hemodel.cohort.hazards import LogSteps
+from hemodel.cohort.hazards import Hazard
 from hemodel.cohort.model import Plan, curves
 from hemodel.cohort.model.paths import calendar
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
@@ -101,7 +101,7 @@ def until_of(settings: Settings, strategy: int) -> str:
     return settings.strategies[strategy].treatment_until or settings.treatment_until
 
 
-def _hazards(steps: LogSteps, n_cycles: int, rows: int) -> Array:
+def _hazards(steps: Hazard, n_cycles: int, rows: int) -> Array:
     """Increments of the cumulative hazard, (cycle, strategy)."""
     return np.stack([np.broadcast_to(-steps(cycle)[:, 0], rows).copy() for cycle in range(n_cycles)])
 
