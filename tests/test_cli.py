@@ -509,3 +509,16 @@ def test_parameters_of_each_draw_stand_beside_its_results_in_parquet(tmp_path):
     found, psa = pd.read_parquet(tmp_path / "draws.parquet"), hm.run_psa(hm.load_inputs(), 100)
     assert found["u_progressed"].tolist() == psa.draws()["u_progressed"].tolist()
     assert found["qalys_dexamethasone"].tolist() == psa.results()["qalys_dexamethasone"].tolist()
+
+
+def test_a_reading_says_against_whom_where_there_are_more_than_two_strategies():
+    """One prior therapy: the ICER against dexamethasone is not the incremental one, against bortezomib."""
+    answer = json.loads(hemodel("run", "one_prior", "--draws", "0", "--json").stdout)
+    readings = {row["strategy"]: row["reading"] for row in answer["results"] if row["price_arrangement"] == "list"}
+    assert readings == {
+        "dexamethasone": "comparator",
+        "bortezomib": "GBP 35,105 per QALY gained against dexamethasone",
+        "lenalidomide_dexamethasone": "GBP 68,360 per QALY gained against dexamethasone",
+    }
+    two = json.loads(hemodel("run", "relapsed", "--draws", "0", "--json").stdout)["results"]
+    assert [row["reading"] for row in two if row["price_arrangement"] == "list"] == ["GBP 48,045 per QALY gained", "comparator"]

@@ -108,6 +108,7 @@ def psa(
     from hemodel.analyses.base_case import run_base_case
     from hemodel.analyses.psa import run_psa
     from hemodel.report import labels, tables
+    from hemodel.report.readings import told_against
 
     delivery.refuse_target()
     inputs = case.inputs()
@@ -118,11 +119,12 @@ def psa(
         _write_workbook(delivery, base, result, None)
     elif delivery.out:
         write_draws(delivery.out, result.draws_and_results(), delivery)
+    table = told_against(result.table, inputs.settings)
     if delivery.as_json:
-        print_json({"results": records(result.table), "manifest": manifest(inputs, result)})
+        print_json({"results": records(table), "manifest": manifest(inputs, result)})
         return
     if not for_people():
-        print_rows(result.table)
+        print_rows(table)
         return
     for arrangement in result.price_arrangements:
         title = f"{labels.arrangement_label(inputs.settings, arrangement)} ({draws:,} draws, seed {seed})"
@@ -139,6 +141,7 @@ def scenarios(
     """Every scenario beside the base case."""
     from hemodel.analyses.scenarios import run_scenarios
     from hemodel.report import labels, tables
+    from hemodel.report.readings import told_against
 
     delivery.refuse_target()
     inputs = read_inputs(problem, population=population)
@@ -146,13 +149,14 @@ def scenarios(
         result = run_scenarios(inputs, progress=advance)
     if delivery.out and delivery.out.suffix == ".xlsx":
         _write_workbook(delivery, result.results[0], None, result)
-    elif delivery.out:
-        write_csv(delivery.out, result.table, delivery)
+    table = told_against(result.table, inputs.settings)
+    if delivery.out and delivery.out.suffix != ".xlsx":
+        write_csv(delivery.out, table, delivery)
     if delivery.as_json:
-        print_json({"results": records(result.table), "not_applicable": result.not_applicable, "manifest": manifest(inputs)})
+        print_json({"results": records(table), "not_applicable": result.not_applicable, "manifest": manifest(inputs)})
         return
     if not for_people():
-        print_rows(result.table)
+        print_rows(table)
     for arrangement in result.results[0].outcomes.price_arrangements if for_people() else ():
         title = f"{labels.arrangement_label(inputs.settings, arrangement)}: {case_title(inputs)}"
         print_table(tables.rounded(tables.scenario_table(result, arrangement), inputs.settings).drop(columns="Why"), title)
@@ -320,12 +324,14 @@ def _write_workbook(delivery: Table, base: BaseCase, psa: PSA | None, scenarios:
 
 
 def _answer(base: BaseCase, psa: PSA | None) -> dict[str, Any]:
+    from hemodel.report.readings import told_against
+
     return {
         "question": base.inputs.settings.question,
         "population": base.inputs.population,
         "scenario": base.inputs.scenario.name,
-        "results": records(base.table),
-        "probabilistic": [] if psa is None else records(psa.table),
+        "results": records(told_against(base.table, base.inputs.settings)),
+        "probabilistic": [] if psa is None else records(told_against(psa.table, base.inputs.settings)),
         "probabilistic_incremental": [] if psa is None else _incremental_records(psa),
         "incremental": _incremental_records(base),
         "model_against_source": records(base.against_source),
@@ -368,6 +374,8 @@ def _answer_rows(base: BaseCase, psa: PSA | None) -> pd.DataFrame:
     """Base case and probabilistic analysis, NICE's columns under the names of the analyses, unrounded, for programs."""
     import pandas as pd
 
+    from hemodel.report.readings import told_against
+
     parts = []
     for analysis, result in (("deterministic", base), ("probabilistic", psa)):
         if result is None:
@@ -379,7 +387,7 @@ def _answer_rows(base: BaseCase, psa: PSA | None) -> pd.DataFrame:
         parts.append(found.assign(analysis=analysis))
     columns = ["analysis", "price_arrangement", "strategy", "costs", "life_years", "qalys", "incremental_costs"]
     columns += ["incremental_life_years", "incremental_qalys", "icer", "icer_incremental", "status", "reading"]
-    return pd.concat(parts, ignore_index=True)[columns]
+    return told_against(pd.concat(parts, ignore_index=True)[columns], base.inputs.settings)
 
 
 def _psa_text(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:

@@ -52,6 +52,14 @@ def against(settings: Settings) -> str:
     return f" against {labels.in_sentence(labels.strategy_label(settings, settings.comparator))}"
 
 
+def told_against(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+    """`frame` with a `reading` that says against whom where there are more than two strategies: the ICER is against the comparator."""
+    words = against(settings)
+    if not words:
+        return frame
+    return frame.assign(reading=[r if r in ("comparator", "reference") else f"{r}{words}" for r in frame["reading"]])
+
+
 def standing(base: BaseCase, arrangement: str, strategy: str) -> str:
     """How a strategy stands among all of them, in words; nothing where it is not dominated."""
     status = base.incremental(arrangement).set_index("strategy")["status"]
