@@ -219,7 +219,8 @@ def price_and_probability(
     for price in grid:
         costs = others + spent * (price / list_price)
         for i, strategy in enumerate(psa.strategies):
-            row: dict[str, object] = {"pack_price": float(price), "strategy": strategy, "mean_costs": float(costs[i].mean())}
+            row: dict[str, object] = {"drug": drug, "pack_price": float(price), "strategy": strategy}
+            row["mean_costs"] = float(costs[i].mean())
             for threshold in settings.threshold_values:
                 benefit = net_monetary_benefit(costs.T, psa.qalys.T, threshold)
                 row[f"probability_cost_effective_{threshold:.0f}"] = float((benefit.argmax(axis=1) == i).mean())
@@ -295,7 +296,13 @@ def packs_of(inputs: Inputs, drug: str) -> tuple[str, ...]:
 
 def _with_drug(inputs: Inputs, what: str) -> str | None:
     """The first strategy, beside the comparator, that is given the drug whose price is asked for; None for what is no price."""
-    drug, settings = drug_of_price(inputs, what), inputs.settings
+    drug = drug_of_price(inputs, what)
+    return None if drug is None else given(inputs, drug)
+
+
+def given(inputs: Inputs, drug: str) -> str | None:
+    """The first strategy, beside the comparator, that is given a drug."""
+    settings = inputs.settings
     return next((s.name for s in settings.strategies if drug in s.drugs and s.name != settings.comparator), None)
 
 

@@ -167,27 +167,28 @@ def budget(inputs: Inputs, strategy: str) -> Budget:
 
 
 @_once("Looking for the price ...")
-def thresholds(inputs: Inputs, arrangement: str, strategy: str) -> tuple[Threshold, ...]:
-    """The pack price, and the charged cycles where the arrangement caps them, at which the ICER meets each threshold."""
+def thresholds(inputs: Inputs, arrangement: str, strategy: str, drug: str) -> tuple[Threshold, ...]:
+    """The pack price of a drug, and the charged cycles where the arrangement caps those of it, at which the ICER meets each threshold."""
     terms: dict[str, Any] = {"price_arrangement": arrangement, "strategy": strategy}
-    found = [threshold_value(inputs, PACK_PRICE, threshold=t, **terms) for t in inputs.settings.threshold_values]
+    what = PACK_PRICE if len(inputs.priced_drugs) == 1 else f"{PACK_PRICE}_{drug}"
+    found = [threshold_value(inputs, what, threshold=t, **terms) for t in inputs.settings.threshold_values]
     scheme = inputs.settings.schemes.get(arrangement)
-    if scheme is not None and scheme.kind == "drug_cost_cap":
+    if scheme is not None and (scheme.kind, scheme.drug) == ("drug_cost_cap", drug):
         found += [charged_cycles(inputs, threshold=t, **terms) for t in inputs.settings.threshold_values]
     return tuple(found)
 
 
 @_once("Working out every cap and discount ...")
-def caps_and_discounts(inputs: Inputs, strategy: str) -> pd.DataFrame:
-    """ICER over cap and price discount."""
-    return price_map(inputs, strategy)
+def caps_and_discounts(inputs: Inputs, strategy: str, drug: str) -> pd.DataFrame:
+    """ICER over cap and price discount of a drug."""
+    return price_map(inputs, strategy, drug=drug)
 
 
 @_once("Running the draws at every price ...")
-def prices(inputs: Inputs) -> dict[str, pd.DataFrame]:
-    """Probability of being cost-effective by price, for each price arrangement."""
+def prices(inputs: Inputs, drug: str) -> dict[str, pd.DataFrame]:
+    """Probability of being cost-effective by the price of a drug, for each price arrangement."""
     parts = run_psa(inputs, DRAWS, keep_components=True)
-    return {name: price_and_probability(parts, name) for name in inputs.settings.price_arrangements}
+    return {name: price_and_probability(parts, name, drug=drug) for name in inputs.settings.price_arrangements}
 
 
 def workbook(inputs: Inputs) -> Callable[[], bytes]:

@@ -150,6 +150,25 @@ def chosen_intervention(settings: Settings, key: str) -> str:
     )
 
 
+def chosen_drug(inputs: Inputs, strategy: str, key: str) -> str:
+    """The drug whose price a page is about: asked for where the strategy is given several that have one."""
+    settings = inputs.settings
+    own = next(s.drugs for s in settings.strategies if s.name == strategy)
+    names = [drug for drug in inputs.priced_drugs if drug in own] or list(inputs.priced_drugs)
+    if len(names) == 1:
+        return names[0]
+    return str(
+        st.segmented_control(
+            "Price of",
+            names,
+            default=names[0],
+            required=True,
+            format_func=lambda name: settings.drugs[name].label,
+            key=f"{key}/{settings.problem}/{strategy}",
+        )
+    )
+
+
 def chosen_price(settings: Settings, key: str) -> str:
     """The price arrangement that a page is about: asked for where there are several; the last to begin with."""
     names = settings.price_arrangements

@@ -239,11 +239,14 @@ def turned(inputs: Inputs, what: str) -> str:
         return "Cycles charged under the scheme"
     if what in inputs.parameters:
         return inputs.parameters[what].label
-    several = len(inputs.priced_drugs) > 1
     drug = next((name for name in inputs.priced_drugs if what.endswith(f"_{name}")), inputs.priced_drugs[0])
     others = len(inputs.prices(drug)) > 1
-    pack = f"pack of {in_sentence(inputs.settings.drugs[drug].label)}" if several else "pack"
-    return f"List price of the {pack}{' dispensed most, other strengths in proportion' if others else ''}"
+    return f"List price of the {pack(inputs, drug)}{' dispensed most, other strengths in proportion' if others else ''}"
+
+
+def pack(inputs: Inputs, drug: str) -> str:
+    """A pack of a drug as it stands inside a sentence, with the drug's name where several have a price."""
+    return f"pack of {in_sentence(inputs.settings.drugs[drug].label)}" if len(inputs.priced_drugs) > 1 else "pack"
 
 
 def cycle(settings: Settings) -> str:

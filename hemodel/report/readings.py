@@ -15,7 +15,7 @@ from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.global_sensitivity import Sensitivity
 from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.request import request
-from hemodel.analyses.thresholds import pack_price
+from hemodel.analyses.thresholds import given, pack_price
 from hemodel.decision.incremental import DOMINATED, EXTENDEDLY_DOMINATED
 from hemodel.evidence.distributions import Z_95
 from hemodel.evidence.inputs import Inputs
@@ -184,8 +184,9 @@ def turning_points(table: pd.DataFrame) -> pd.DataFrame:
 
 def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangement: str | None = None) -> str:
     """The probability at the list price of the pack, and the price at which it is one half."""
-    arrangement, strategy, _ = request(inputs, price_arrangement, None, None)
-    settings, price = inputs.settings, pack_price(inputs).value
+    drug = str(table["drug"].iloc[0])
+    arrangement, strategy, _ = request(inputs, price_arrangement, given(inputs, drug), None)
+    settings, price = inputs.settings, pack_price(inputs, drug).value
     rows = table[table["strategy"] == strategy].sort_values("pack_price")
     x = rows["pack_price"].to_numpy(dtype=np.float64)
     now, halves = [], []
@@ -196,7 +197,9 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
         found = f"at {labels.money(half, settings)} a pack" if np.isfinite(half) else "at no price shown"
         halves.append(f"{found} (threshold {labels.money(threshold, settings)})")
     name = labels.in_sentence(labels.strategy_label(settings, strategy))
-    where = f"At a list price of {labels.money(price, settings)} a pack, {under_scheme(settings, arrangement)}"
+    where = (
+        f"At a list price of {labels.money(price, settings)} a {labels.pack(inputs, drug)}, {under_scheme(settings, arrangement)}"
+    )
     return (
         f"{where}, {name} is cost-effective with a probability of "
         f"{labels.listed(now)} per QALY. The probability is one half {labels.listed(halves)}."

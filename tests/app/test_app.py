@@ -239,6 +239,19 @@ def test_prices_under_a_confidential_discount_are_called_list_prices(fresh):
     fresh.selectbox(key="prices").set_value("filed").run()
 
 
+def test_the_price_page_is_about_a_drug_of_the_strategy_that_is_chosen():
+    """Two drugs with a price: that of bortezomib is not found by moving the price of lenalidomide."""
+    app = go(opened(problem="one_prior"), "Price")
+    inputs = hm.load_inputs("one_prior")
+    for strategy, drug in (("lenalidomide_dexamethasone", "lenalidomide"), ("bortezomib", "bortezomib")):
+        app.segmented_control(key="price_strategy/one_prior").set_value(strategy).run()
+        ran(app)
+        found = hm.threshold_value(inputs, f"pack_price_{drug}", strategy=strategy, threshold=inputs.settings.threshold_values[0])
+        shown = next(table.value for table in app.table if "Threshold value" in table.value)
+        assert str(shown["What"].iloc[0]).replace("\u00ad", "").startswith(f"List price of the pack of {drug}")
+        assert str(shown["Threshold value"].iloc[0]) == f"{found.value:,.6g}"
+
+
 def test_severity_says_in_words_what_is_no_price_of_a_qaly(fresh):
     field(fresh, "c_lenalidomide_25mg_pack").set_value(0.0)
     field(fresh, "median_os_lenalidomide_dexamethasone").set_value(11.0)

@@ -63,6 +63,7 @@ def uncertain():
     price = pd.concat(
         pd.DataFrame(
             {
+                "drug": "lenalidomide",
                 "pack_price": prices,
                 "strategy": name,
                 "mean_costs": 10_000 + prices,

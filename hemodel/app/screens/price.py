@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from hemodel.app import results
-from hemodel.app.show import chosen_intervention, chosen_price, explain, figure, page, plain, table
+from hemodel.app.show import chosen_drug, chosen_intervention, chosen_price, explain, figure, page, plain, table
 from hemodel.app.sidebar import screen
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs
@@ -21,10 +21,10 @@ def draw() -> None:
     if not inputs.priced_drugs:
         st.info("No drug of this problem has a price of its own.")
         return
-    drug = labels.drugs_label(settings, inputs.priced_drugs[:1])
     strategy = chosen_intervention(settings, "price_strategy")
+    drug = chosen_drug(inputs, strategy, "price_drug")
     arrangement = chosen_price(settings, "price_price")
-    found = tables.threshold_table(results.thresholds(inputs, arrangement, strategy), inputs)
+    found = tables.threshold_table(results.thresholds(inputs, arrangement, strategy, drug), inputs)
     table(
         found.drop(columns=["Searched from", "Searched to"]),
         settings,  # the result says it where it matters
@@ -37,18 +37,18 @@ def draw() -> None:
             "Prices of a pack on this page are list prices: the discount of this price arrangement comes off them as well."
         )
     _among_all(inputs, arrangement, strategy)
-    grid = results.caps_and_discounts(inputs, strategy)
+    grid = results.caps_and_discounts(inputs, strategy, drug)
     figure(cap_and_discount(grid, inputs, strategy))
     st.caption(
         f"In each cell the ICER in thousands of {labels.in_words(settings.currency)} per QALY gained. "
         "Cells in the colour of the strategy are below the upper "
         "threshold. The discount is on the list price of every strength, and counts before the cap; no "
-        "other scheme is in it."
+        f"other scheme of {labels.drugs_label(settings, [drug])} is in it."
     )
     with st.expander("The numbers"):
         table(price_map_table(grid, settings), settings, f"ICER ({settings.sign}/QALY) by discount and charged cycles")
     try:
-        prices = results.prices(inputs)[arrangement]
+        prices = results.prices(inputs, drug)[arrangement]
     except InputError as error:
         explain(error, inputs)
         return
@@ -56,8 +56,8 @@ def draw() -> None:
     with st.expander("Probability by price, in numbers"):
         every_other = prices["pack_price"].isin(prices["pack_price"].unique()[::2])
         table(tables.price_table(prices[every_other], settings), settings, "Price and probability", tables.PRICE_FOOTER)
-    if len(tables.interventions(settings)) > 1:
-        st.caption(plain(f"Prices of all strategies with {drug} move together."))
+    if sum(drug in strategy.drugs for strategy in settings.strategies) > 1:
+        st.caption(plain(f"Prices of all strategies with {labels.drugs_label(settings, [drug])} move together."))
 
 
 def _among_all(inputs: Inputs, arrangement: str, strategy: str) -> None:

@@ -254,7 +254,7 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
 
     `table`: as `thresholds.price_and_probability` returns it for that price arrangement.
     """
-    settings = inputs.settings
+    settings, drug = inputs.settings, str(table["drug"].iloc[0])
     rows = table[table["strategy"] != settings.comparator]
     names = [f"{labels.money(t, settings)} per QALY" for t in settings.threshold_values]
     frame = pd.concat(
@@ -275,7 +275,7 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
     highest = float(frame["pack_price"].max())
     x = alt.X(
         "pack_price:Q",
-        title=f"Price of the pack ({settings.currency}; other strengths in proportion)",
+        title=f"Price of the {labels.pack(inputs, drug)} ({settings.currency}; other strengths in proportion)",
         scale=fixed(0, highest),
         axis=money_axis(settings, tickCount=6),
     )
@@ -290,14 +290,19 @@ def price_and_probability(table: pd.DataFrame, inputs: Inputs, *, price_arrangem
             tooltip=tooltip("strategy", "threshold", ("pack_price", ",.0f"), ("probability", ".1%")),
         )
     )
-    price = pack_price(inputs).value
+    price = pack_price(inputs, drug).value
     half = alt.Chart(pd.DataFrame({"half": [0.5]})).mark_rule(color=GREY, strokeWidth=1).encode(y="half:Q")
     marks = mark_at(price, f"List price {labels.money(price, settings)}", align="right") if price <= highest else []
     sentence = readings.price_and_probability(table, inputs, price_arrangement=price_arrangement)
     where = readings.under_scheme(settings, request(inputs, price_arrangement, None, None)[0])
-    alt_text = f"Lines of the probability of being cost-effective by the price of a pack, {where}. {sentence}"
+    alt_text = (
+        f"Lines of the probability of being cost-effective by the price of a {labels.pack(inputs, drug)}, {where}. {sentence}"
+    )
     chart = finished(
-        alt.layer(half, *marks, lines), f"Price of the pack and probability of being cost-effective, {where}", 460, alt_text
+        alt.layer(half, *marks, lines),
+        f"Price of the {labels.pack(inputs, drug)} and probability of being cost-effective, {where}",
+        460,
+        alt_text,
     )
     return Figure(chart, sentence, alt_text)
 
