@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from hemodel.decision.net_benefit import net_monetary_benefit
 from hemodel.errors import Fault, InputError
 from hemodel.evidence.draws import Draws, NamedDraws, Sampler, sampler
 from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.settings import Settings
 from hemodel.outcomes import Outcomes, sum_of
 
 Array = NDArray[np.float64]
@@ -28,7 +30,19 @@ BLOCK = 65_536
 """Most draws in a block: smaller blocks make threads wait for the interpreter lock, larger ones take more memory."""
 MOST_STREAMED = 10**12  # draws of a batch, which keeps sums only
 MOST_DRAWS = 50_000_000  # of which the totals take some 3 GB
-CURVE_THRESHOLDS = np.arange(0.0, 100_001.0, 1_000.0)  # GBP per QALY on the horizontal axis of acceptability curves
+CURVE_STEPS = 100
+"""Steps of the horizontal axis of acceptability curves, from no threshold to the highest."""
+
+
+def highest_of_curves(settings: Settings) -> float:
+    """The highest threshold of acceptability and EVPI curves: the next of 1, 2, 5 or 10 times a power of ten that is 2.5 times the
+    highest threshold of the settings or more.
+
+    In GBP with NICE's thresholds that is 100,000.
+    """
+    wanted = 2.5 * settings.threshold_values[-1]
+    power = 10.0 ** math.floor(math.log10(wanted))
+    return next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= wanted)
 
 
 @dataclass(frozen=True)
@@ -149,15 +163,20 @@ class PSA:
         row |= {"icer": ratio.icer, "se_icer": ratio.standard_error, "icer_low": error.low, "icer_high": error.high}
         return row | {"reading": ratio.reading}
 
-    def acceptability_curve(self, price_arrangement: str, thresholds: ArrayLike = CURVE_THRESHOLDS) -> pd.DataFrame:
-        """Probability that each strategy has the highest net benefit, by threshold; rows sum to one."""
-        return acceptability.acceptability_curve(self.costs[price_arrangement].T, self.qalys.T, thresholds, names=self.strategies)
+    @property
+    def curve_thresholds(self) -> Array:
+        """Thresholds on the horizontal axis of acceptability curves, from 0."""
+        return np.linspace(0.0, highest_of_curves(self.inputs.settings), CURVE_STEPS + 1)
 
-    def acceptability_frontier(self, price_arrangement: str, thresholds: ArrayLike = CURVE_THRESHOLDS) -> pd.DataFrame:
+    def acceptability_curve(self, price_arrangement: str, thresholds: ArrayLike | None = None) -> pd.DataFrame:
+        """Probability that each strategy has the highest net benefit, by threshold (default: those of the curves); rows sum to one."""
+        at = self.curve_thresholds if thresholds is None else thresholds
+        return acceptability.acceptability_curve(self.costs[price_arrangement].T, self.qalys.T, at, names=self.strategies)
+
+    def acceptability_frontier(self, price_arrangement: str, thresholds: ArrayLike | None = None) -> pd.DataFrame:
         """The strategy with the highest expected net benefit at each threshold and its probability of being cost-effective."""
-        return acceptability.acceptability_frontier(
-            self.costs[price_arrangement].T, self.qalys.T, thresholds, names=self.strategies
-        )
+        at = self.curve_thresholds if thresholds is None else thresholds
+        return acceptability.acceptability_frontier(self.costs[price_arrangement].T, self.qalys.T, at, names=self.strategies)
 
     def net_benefit(self, price_arrangement: str, threshold: float) -> Array:
         """Net monetary benefit in GBP, shape (draw, strategy)."""

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from hemodel.analyses.psa import PSA, varying
+from hemodel.analyses.psa import PSA, highest_of_curves, varying
 from hemodel.analyses.request import request
 from hemodel.decision import information
 from hemodel.errors import Fault, InputError, nearest
@@ -20,7 +20,8 @@ from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.studies import study_estimate
 from hemodel.threads import one_blas_thread
 
-CURVE_THRESHOLDS = np.arange(2_500.0, 100_001.0, 2_500.0)  # GBP per QALY on the horizontal axis of the EVPI curve
+CURVE_STEPS = 40
+"""Thresholds on the horizontal axis of the EVPI curve, in equal steps up to the highest of acceptability curves."""
 STUDY_SIZES = (25, 50, 100, 200, 400, 800, 1_600)
 
 
@@ -32,11 +33,14 @@ def persons(inputs: Inputs) -> float:
     return information.discounted_persons(*_population_size(inputs), inputs.settings.discount_rate_costs)
 
 
-def evpi_curve(psa: PSA, *, price_arrangement: str | None = None, thresholds: ArrayLike = CURVE_THRESHOLDS) -> pd.DataFrame:
+def evpi_curve(psa: PSA, *, price_arrangement: str | None = None, thresholds: ArrayLike | None = None) -> pd.DataFrame:
     """EVPI by threshold: columns threshold (GBP per QALY), evpi and standard_error (per person), population_evpi, all GBP."""
     arrangement, *_ = request(psa.inputs, price_arrangement, None, None)
     people = persons(psa.inputs)
     rows = []
+    if thresholds is None:
+        highest = highest_of_curves(psa.inputs.settings)
+        thresholds = np.linspace(highest / CURVE_STEPS, highest, CURVE_STEPS)
     for threshold in np.asarray(thresholds, dtype=np.float64):
         value = psa.evpi(arrangement, float(threshold))
         rows.append((float(threshold), value.value, value.standard_error, value.value * people))

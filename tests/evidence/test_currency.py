@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import hemodel as hm
+from hemodel.analyses.value_of_information import evpi_curve
 from hemodel.app.show import verdict
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs, inputs_of
@@ -124,3 +125,13 @@ def test_one_to_three_thresholds_stand_in_every_table(given: list[float]) -> Non
 def test_the_last_threshold_is_the_one_of_analyses() -> None:
     inputs = hm.load_inputs("relapsed").with_settings(thresholds=[15_000.0, 30_000.0, 60_000.0])
     assert hm.threshold_value(inputs, "pack_price").threshold == 60_000.0
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "highest"), [("2026", 100_000.0), ("2009", 100_000.0), ([80_000.0], 200_000.0), ([5_000_000.0, 1e7], 5e7)]
+)
+def test_curves_over_thresholds_go_well_beyond_those_of_the_settings(thresholds, highest):
+    psa = hm.run_psa(hm.load_inputs("relapsed").with_settings(thresholds=thresholds), 20)
+    curve, worth = psa.acceptability_curve("list"), evpi_curve(psa)
+    assert (curve.index[0], curve.index[-1], len(curve)) == (0.0, highest, 101)
+    assert (worth["threshold"].iloc[0], worth["threshold"].iloc[-1], len(worth)) == (highest / 40, highest, 40)

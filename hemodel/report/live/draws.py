@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hemodel.analyses.psa import CURVE_THRESHOLDS, PSA
+from hemodel.analyses.psa import PSA
 from hemodel.decision.acceptability import acceptability_curve
 from hemodel.evidence.uploaded import threshold_names
 from hemodel.report import labels
@@ -109,13 +109,13 @@ def _acceptability(psa: PSA, n: int, sheet: Sheet, spans: Spans) -> tuple[int, i
     curves = [f"{labels.strategy_label(settings, s)}, {labels.arrangement_short(settings, a)}" for a, s in keys]
     sheet.header((labels.in_money("Threshold", settings, "QALY"), *curves))
     top = sheet.row
-    found = {a: _curve(psa, a, n, CURVE_THRESHOLDS) for a in psa.costs}
-    for row, threshold in enumerate(CURVE_THRESHOLDS, start=top):
+    found = {a: _curve(psa, a, n, psa.curve_thresholds) for a in psa.costs}
+    for row, threshold in enumerate(psa.curve_thresholds, start=top):
         sheet.put(row, 0, float(threshold), "money")
         for column, (a, s) in enumerate(keys, start=1):
             formula = _probability(f"$A{row + 1}", a, s, names, spans, n)
             sheet.calc(row, column, formula, float(found[a][row - top, names.index(s)]), "share")
-    last = top + len(CURVE_THRESHOLDS) - 1
+    last = top + len(psa.curve_thresholds) - 1
     sheet.row = last + 2
     return top, last
 
@@ -131,7 +131,7 @@ def _chart(psa: PSA, row: int, top: int, last: int) -> Chart:
         for c, (a, s) in enumerate(keys, start=1)
     )
     words = "Acceptability curves: probability that each strategy is cost-effective, by threshold and price arrangement"
-    most, formats = (float(CURVE_THRESHOLDS[-1]), 1.0), (money_format(settings), "0%")
+    most, formats = (float(psa.curve_thresholds[-1]), 1.0), (money_format(settings), "0%")
     across = labels.in_money("Threshold", settings, "QALY")
     return Chart(row, 0, "Acceptability curves", across, "Probability cost-effective", formats, lines, words, most)
 

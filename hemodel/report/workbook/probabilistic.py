@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hemodel.analyses.base_case import BaseCase
-from hemodel.analyses.psa import CURVE_THRESHOLDS, PSA
+from hemodel.analyses.psa import PSA, highest_of_curves
 from hemodel.report import labels, tables
 from hemodel.report.colours import strategy_colours
 from hemodel.report.workbook.native import Block, axes, block, insert
@@ -198,7 +198,7 @@ def _acceptability(book: Book, psa: PSA, arrangement: str, blocks: Mapping[str, 
         "name": f"Threshold ({psa.inputs.settings.sign}/QALY)",
         "num_format": money_format(psa.inputs.settings),
         "min": 0,
-        "max": CURVE_THRESHOLDS[-1],
+        "max": highest_of_curves(psa.inputs.settings),
     }
     axes(chart, "Acceptability curves", across, {"name": "Probability cost-effective", "num_format": "0%", "min": 0, "max": 1})
     return chart
