@@ -27,6 +27,7 @@ from hemodel.errors import Fault, InputError
 if TYPE_CHECKING:
     from hemodel.evidence.parameters import Parameter
     from hemodel.evidence.survival_data import Array, Columns
+    from hemodel.survival.reconstruction import Reconstruction
 
 
 @command()
@@ -235,4 +236,18 @@ def _people(
     refuse_long_times(curve, unit)
     people = reconstruct(curve.times, curve.values, table.times, table.values, total_events, places=(curve.rows, table.rows))
     rebuilt = f"Rebuilt {len(people.times):,} people with {people.n_events:,} events from the curve."
-    return people.times, people.events, [curve.how, table.how, rebuilt]
+    people.refuse_other_table(risk.name)
+    return people.times, people.events, [curve.how, table.how, rebuilt, *_at_risk_told(people, unit)]
+
+
+def _at_risk_told(people: Reconstruction, unit: str) -> list[str]:
+    """Numbers at risk of the people rebuilt beside those of the table, and what to check where they differ."""
+    pairs = zip(people.risk_times, people.at_risk, people.published, strict=True)
+    rows = [f"  {time:g} {unit}: {rebuilt:,} ({published:,} in the table)" for time, rebuilt, published in pairs]
+    if not people.at_risk_difference.any():
+        return ["The numbers at risk are those of the table."]
+    words = (
+        f"The numbers at risk differ from the table by up to {100 * people.contradicted:.0f} % of those at the start: check that curve and "
+        "table are of the same arm, and the points near those times. Rebuilt, by time:"
+    )
+    return [words, *rows]

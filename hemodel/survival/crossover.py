@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hemodel.errors import Fault, InputError
 from hemodel.survival.families import Array
+from hemodel.survival.ties import tied
 
 _FURTHEST = 20.0  # of the logarithm of a hazard ratio, within which it is looked for
 CELLS = 200  # of the search for changes of sign; each is then bisected
@@ -79,7 +80,7 @@ def adjust_crossover(
         return np.minimum(counterfactual, limit), np.where(counterfactual <= limit, died, 0.0)
 
     def z(psi: float) -> float:
-        return log_rank(*untreated(psi), arm)
+        return _log_rank(*untreated(psi), arm)
 
     grid = np.linspace(*search, CELLS + 1)
     heights = np.array([z(float(psi)) for psi in grid])
@@ -110,6 +111,11 @@ def log_rank(times: Array, events: Array, arm: Array) -> float:
     >>> round(log_rank(np.array([1.0, 2.0]), np.array([1.0, 1.0]), np.array([1.0, 0.0])), 9)
     1.0
     """
+    return _log_rank(tied(times), events, arm)
+
+
+def _log_rank(times: Array, events: Array, arm: Array) -> float:
+    """The same with ties as the last digit has them: of counterfactual times, which cross as psi is moved."""
     deaths, deaths_1, n, n_1 = _risk_sets(times, events, arm)
     share = n_1 / n
     spread = deaths * share * (1 - share) * (n - deaths) / np.maximum(n - 1, 1)
@@ -124,7 +130,7 @@ def cox_hazard_ratio(times: ArrayLike, events: ArrayLike, arm: ArrayLike) -> flo
     0.390388
     """
     group = np.asarray(arm, dtype=np.float64)
-    deaths, deaths_1, n, n_1 = _risk_sets(np.asarray(times, dtype=np.float64), np.asarray(events, dtype=np.float64), group)
+    deaths, deaths_1, n, n_1 = _risk_sets(tied(times), np.asarray(events, dtype=np.float64), group)
     low, high = -_FURTHEST, _FURTHEST
     if not 0 < deaths_1.sum() < deaths.sum():
         raise InputError("events", "one of the arms has none", "A hazard ratio needs events in both arms")
@@ -198,4 +204,7 @@ def _checked(
         faults.append(Fault("events", "there are none", "Give data with events"))
     if faults:
         raise InputError.together(faults)
-    return when, data["events"], data["treated"], np.minimum(on, when), last
+    when, on, *ends = np.split(
+        tied(np.concatenate([when, np.minimum(on, when), *([] if last is None else [last])])), 3 - (last is None)
+    )
+    return when, data["events"], data["treated"], on, ends[0] if ends else None

@@ -20,6 +20,7 @@ from hemodel.errors import Fault, InputError
 from hemodel.survival import families
 from hemodel.survival.families import CURE, PIECEWISE, Array, Family, natural, transformed
 from hemodel.survival.modifiers import information_weights
+from hemodel.survival.ties import snapped, tied
 from hemodel.threads import one_blas_thread
 
 FAR_LOGIT = 13.0  # a share within 2e-6 of 0 or 1
@@ -124,11 +125,11 @@ class KaplanMeier:
 
     def survival_at(self, times: ArrayLike) -> Array:
         """Survival at any `times`: the step at or before each."""
-        return np.concatenate([[1.0], self.survival])[np.searchsorted(self.times, times, side="right")]
+        return np.concatenate([[1.0], self.survival])[np.searchsorted(self.times, snapped(times, self.times), side="right")]
 
     def at_risk_at(self, times: ArrayLike) -> Array:
         """People still at risk just before each of `times`: the number under a published curve."""
-        return np.concatenate([self.at_risk, [0.0]])[np.searchsorted(self.times, times, side="left")]
+        return np.concatenate([self.at_risk, [0.0]])[np.searchsorted(self.times, snapped(times, self.times), side="left")]
 
     def median(self) -> float:
         """First time at which survival is at most one half; inf if it never is."""
@@ -163,13 +164,14 @@ def fit(
     known = _resolved(family, knots, data.event_times)
     if data.n_events < len(known.parameters):
         raise InputError(
-            "events",
+            known.name,
             f"{data.n_events} events cannot give {len(known.parameters)} parameters",
             "Take a family with fewer, or more data",
         )
     near, shape = _near_the_top(known, data)
     top, root, log_likelihood = _polished(known, data, near, shape)
     estimates = tuple(float(value) for value in natural(known, top))
+    families.cumulative_hazard(known, [1.0], estimates)  # refuses a spline that has its maximum where it is no survival curve
     return Fit(
         known,
         MappingProxyType(dict(zip(known.parameters, estimates, strict=True))),
@@ -218,7 +220,7 @@ def compare_fits(fits: Sequence[Fit], *, horizon: float = math.inf, landmarks: S
 
 
 def kaplan_meier(times: ArrayLike, events: ArrayLike) -> KaplanMeier:
-    """Kaplan-Meier estimate of survival from individual data: deaths before censorings where times are tied.
+    """Kaplan-Meier estimate of survival from individual data: deaths before censorings where times are tied (`ties.tied`).
 
     >>> kaplan_meier([1, 2, 2, 3], [1, 1, 0, 0]).survival
     array([0.75, 0.5 , 0.5 ])
@@ -235,7 +237,8 @@ def fitted_against_observed(fitted: Fit, observed: KaplanMeier, times: Sequence[
     when = np.asarray(times, dtype=np.float64)
     seen = observed.survival_at(when)
     modelled = np.exp(-fitted.cumulative_hazard(when))
-    spread = np.concatenate([[0.0], observed.standard_error])[np.searchsorted(observed.times, when, side="right")]
+    places = np.searchsorted(observed.times, snapped(when, observed.times), side="right")
+    spread = np.concatenate([[0.0], observed.standard_error])[places]
     return pd.DataFrame(
         {
             "time": when,
@@ -340,7 +343,10 @@ def _checked(times: ArrayLike, events: ArrayLike, entry: ArrayLike | None, *, le
             )
     if faults:
         raise InputError.together(faults)
-    return _Data(when, died, start)
+    if start is None:
+        return _Data(tied(when), died, None)
+    both = tied(np.concatenate([when, start]))
+    return _Data(both[: len(when)], died, both[len(when) :])
 
 
 def _row(name: str, wrong: NDArray[np.bool_]) -> str:
@@ -365,8 +371,8 @@ def _resolved(family: str | Family, knots: int | Sequence[float] | None, event_t
         inside = np.exp(np.quantile(np.log(event_times), np.arange(1, places + 1) / (places + 1)))
     else:
         inside = np.asarray(places, dtype=np.float64)
-    if base == PIECEWISE:
-        return families.family(family, knots=inside.tolist())
+    if base == PIECEWISE:  # a death on a break belongs to the interval before it, whatever its last digit
+        return families.family(family, knots=snapped(inside, event_times).tolist())
     return families.family(family, knots=[float(event_times.min()), *inside.tolist(), float(event_times.max())])
 
 

@@ -14,21 +14,49 @@ from numpy.typing import ArrayLike, NDArray
 
 from hemodel.errors import Fault, InputError
 from hemodel.survival.families import Array
+from hemodel.survival.ties import snapped
 
 Counts = NDArray[np.int64]
+MOST_CONTRADICTED, MOST_ROUNDED = 0.1, 2
+"""Share of the people at the start, and number of people, by which reading a printed curve may leave the table."""
 
 
 @dataclass(frozen=True)
 class Reconstruction:
     """Individual data behind a curve: `times` and `events` (1 event, 0 censored), shape (row,), in time order.
 
-    `at_risk_difference`: numbers at risk in these data less those published, one a published number. It is 0 but for those that the
-    curve contradicts: more deaths by the curve than people who left by the table.
+    `at_risk`: those of these people who are at risk just before each of `risk_times`, beside the `published` numbers. They agree but where
+    the curve contradicts the table: more deaths by the curve than people who left by the table.
     """
 
     times: Array
     events: Array
-    at_risk_difference: Counts
+    risk_times: Array
+    at_risk: Counts
+    published: Counts
+
+    @property
+    def at_risk_difference(self) -> Counts:
+        """Numbers at risk among these people less those published."""
+        result: Counts = self.at_risk - self.published
+        return result
+
+    @property
+    def contradicted(self) -> float:
+        """The largest difference between the two, as a share of those at risk at the start."""
+        return float(np.abs(self.at_risk_difference).max() / self.published[0])
+
+    def refuse_other_table(self, name: str) -> None:
+        """Refuse a curve that cannot be had from its table, called `name`: at some time a tenth of the people or more (and more than two)
+        are where the curve does not leave them.
+        """
+        worst = int(np.abs(self.at_risk_difference).argmax())
+        if self.contradicted >= MOST_CONTRADICTED and abs(int(self.at_risk_difference[worst])) > MOST_ROUNDED:
+            raise InputError(
+                f"{name}, time {self.risk_times[worst]:g}",
+                f"the curve leaves {self.at_risk[worst]:,} of {self.published[0]:,} people at risk, the table {self.published[worst]:,}",
+                "Check that curve and table are of the same arm and in the same unit of time",
+            )
 
     @property
     def n_events(self) -> int:
@@ -51,7 +79,8 @@ def reconstruct(
     the table under the curve, from time 0. `total_events`, where reported, settles the censoring after the last number at risk; otherwise
     people are censored there as fast as before. Within each interval of the table censorings are spread evenly, deaths at a point are
     the whole number nearest to n (1 - S / the last S reached), and the number censored is moved until the next number at risk is met.
-    Deaths fall on the digitised times, censorings half-way to the next. Those left at the end of the curve are censored there.
+    Deaths fall on the digitised times, censorings half-way to the next of them or of the table. Those left at the end of the curve are
+    censored there.
     `places`: what messages call each point and each number at risk, such as its row in a file; else they are counted from 1.
     Raises InputError for points that rise, a curve that does not start at 1, and tables that rise or leave the curve.
 
@@ -60,15 +89,14 @@ def reconstruct(
     (array([1., 1., 2., 2.]), array([1., 1., 1., 0.]))
     """
     when, alive, table_times, table = _checked(times, survival, risk_times, numbers_at_risk, total_events, places)
+    table_times = snapped(table_times, when)
     first = np.searchsorted(when, table_times, side="left")  # the first point at or after each time of the table
     edges = np.append(first, len(when))
     deaths, censored = np.zeros(len(when), dtype=np.int64), np.zeros(len(when), dtype=np.int64)
     n, reached = int(table[0]), 1.0
-    difference = np.zeros(len(table), dtype=np.int64)
     for i in range(len(table)):
         points = slice(int(edges[i]), int(edges[i + 1]))
         last = i == len(table) - 1
-        difference[i] = n - table[i]
         start = (n, reached)
         if last:
             target, lost = total_events, _lost_at_the_end(when, first, censored, n)
@@ -86,11 +114,13 @@ def reconstruct(
                 nearest = abs(surplus)
                 deaths[points], censored[points], n, reached = found
             lost = min(max(lost + surplus, 0), start[0])
-    half_way = np.append((when[:-1] + when[1:]) / 2, when[-1])
+    coming = np.append(table_times, np.inf)[np.searchsorted(table_times, when[:-1], side="right")]
+    half_way = np.append((when[:-1] + np.minimum(when[1:], coming)) / 2, when[-1])
     leaving = np.concatenate([np.repeat(when, deaths), np.repeat(half_way, censored), np.full(n, when[-1])])
     kinds = np.repeat([1.0, 0.0], [int(deaths.sum()), len(leaving) - int(deaths.sum())])
     order = np.lexsort((-kinds, leaving))
-    return Reconstruction(leaving[order], kinds[order], difference)
+    still = len(leaving) - np.searchsorted(leaving[order], table_times, side="left")
+    return Reconstruction(leaving[order], kinds[order], table_times, still, table)
 
 
 def _followed(when: Array, alive: Array, points: slice, n: int, reached: float, lost: int) -> tuple[Counts, Counts, int, float]:

@@ -17,6 +17,7 @@ from hemodel.cohort.model import PROGRESSION_FREE, names_read
 from hemodel.errors import InputError
 from hemodel.evidence.survival_data import read_curve, read_times
 from hemodel.report.scenario_file import scenario_toml
+from hemodel.survival import fit
 
 L = "lenalidomide_dexamethasone"
 
@@ -185,3 +186,27 @@ def test_a_curve_without_its_coefficients_is_refused():
     inputs = hm.load_inputs("relapsed").with_settings(fitted_curves=terms)
     with pytest.raises(InputError, match="there is no parameter fit_pfs_lenalidomide_dexamethasone_0 or"):
         hm.run_base_case(inputs)
+
+
+def test_families_that_few_events_cannot_identify_are_listed_and_the_others_fitted():
+    found = run_fits([3, 5, 8, 9, 12, 14], [1, 0, 1, 0, 0, 0])
+    fits = {one.family.name: one for one in found.fits}
+    assert fits["exponential"].estimates["rate"] == pytest.approx(2 / 51, rel=1e-9)
+    assert fits["weibull"].estimates["shape"] == pytest.approx(1.39077, abs=5e-6)
+    assert fits["weibull"].estimates["scale"] == pytest.approx(19.467, abs=5e-4)
+    assert {"generalised_gamma", "spline_hazard"} <= found.refused.keys() and len(found.table) == len(fits)
+    assert "2 events cannot give 3 parameters" in found.refused["generalised_gamma"]
+
+
+# 36 people rebuilt from a published Kaplan-Meier curve: kmdata 1.0.1, trial ACT2_2A, arm wt_be (MIT licence, copyright 2021 Robert Redd)
+RISING = """0.754,1 1.26,0 1.58,1 1.58,1 1.62,1 1.75,1 1.75,1 1.76,1 1.82,1 1.83,1 1.83,1 1.99,1 2.12,1 2.5,0 3.745,0 3.88,1 3.93,1 4.37,1
+4.86,1 5.62,1 5.69,1 5.93,1 5.94,1 6.09,1 6.15,1 6.15,1 6.19,1 7.5,0 7.81,1 7.82,1 7.82,1 10.2,1 10.4,1 12.1,1 13.1,1 15.85,0"""
+
+
+def test_a_spline_whose_survival_would_rise_is_listed_as_refused_and_hides_no_other():
+    times, events = np.array([[float(x) for x in row.split(",")] for row in RISING.split()]).T
+    found = run_fits(times, events, knots=3)
+    assert "rise somewhere" in found.refused["spline_hazard"]
+    assert len(found.table) == len(found.fits) == 7 and found.best.family.name != "spline_hazard"
+    with pytest.raises(InputError, match="rise somewhere"):
+        fit(times, events, "spline_hazard", knots=3)

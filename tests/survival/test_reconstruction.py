@@ -87,6 +87,29 @@ def test_tables_that_the_curve_contradicts_are_reported():
     assert len(found.times) == 10
 
 
+def test_numbers_at_risk_are_counted_from_the_people_themselves():
+    """Five who leave between 9 and the table at 10 are gone by then: not half-way to the point at 13."""
+    found = reconstruct([0, 4, 9, 13, 20], [1, 0.9, 0.8, 0.7, 0.6], [0, 10], [10, 4])
+    assert found.at_risk.tolist() == [int((found.times >= at).sum()) for at in (0, 10)] == [10, 4]
+    assert found.at_risk_difference.tolist() == [0, 0]
+
+
+def test_a_table_of_another_arm_is_refused_and_rounding_is_not():
+    points = [0, 2, 4, 6, 8, 10], [1, 0.8, 0.6, 0.4, 0.3, 0.2]
+    other = reconstruct(*points, [0, 5], [10, 10])  # the curve says that 4 of 10 have died by then
+    assert other.at_risk_difference.tolist() == [0, -4] and other.contradicted == 0.4
+    with pytest.raises(InputError, match=r"risk.csv, time 5: the curve leaves 6 of 10 people at risk, the table 10"):
+        other.refuse_other_table("risk.csv")
+    near = reconstruct(*points, [0, 5], [100, 64])
+    assert near.at_risk_difference.tolist() == [0, -4]
+    near.refuse_other_table("risk.csv")
+
+
+def test_a_time_of_the_table_that_is_a_point_but_for_rounding_is_that_point():
+    found, same = (reconstruct([0, 0.3, 0.6], [1, 0.8, 0.5], [0, at], [20, 18]) for at in (0.1 + 0.2, 0.3))
+    assert np.array_equal(found.times, same.times) and found.at_risk.tolist() == same.at_risk.tolist()
+
+
 @pytest.mark.parametrize(
     ("column", "value", "says"),
     [
