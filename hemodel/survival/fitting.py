@@ -222,10 +222,12 @@ def compare_fits(fits: Sequence[Fit], *, horizon: float = math.inf, landmarks: S
 def kaplan_meier(times: ArrayLike, events: ArrayLike) -> KaplanMeier:
     """Kaplan-Meier estimate of survival from individual data: deaths before censorings where times are tied (`ties.tied`).
 
+    Times may be 0: who dies on the day of entry is a step at 0.
+
     >>> kaplan_meier([1, 2, 2, 3], [1, 1, 0, 0]).survival
     array([0.75, 0.5 , 0.5 ])
     """
-    data = _checked(times, events, None, least_events=0)
+    data = _checked(times, events, None, least_events=0, has_density=False)
     distinct, place = np.unique(data.times, return_inverse=True)
     leaving: Array = np.bincount(place).astype(np.float64)
     deaths: Array = np.bincount(place, weights=data.died).astype(np.float64)
@@ -309,8 +311,10 @@ class _Data:
         return _Data(self.times / factor, self.died, None if self.entry is None else self.entry / factor)
 
 
-def _checked(times: ArrayLike, events: ArrayLike, entry: ArrayLike | None, *, least_events: int = 1) -> _Data:
-    """Data that can be fitted, or all that is wrong with them."""
+def _checked(
+    times: ArrayLike, events: ArrayLike, entry: ArrayLike | None, *, least_events: int = 1, has_density: bool = True
+) -> _Data:
+    """Data that can be fitted, or all that is wrong with them. `has_density`: a time of 0 has none, and is refused where one is needed."""
     when, died = np.asarray(times, dtype=np.float64), np.asarray(events, dtype=np.float64)
     faults = []
     if when.ndim != 1 or when.shape != died.shape:
@@ -319,13 +323,11 @@ def _checked(times: ArrayLike, events: ArrayLike, entry: ArrayLike | None, *, le
         raise InputError("times", "there are none", "Give a row for every person")
     if np.any(~np.isfinite(when)):
         faults.append(Fault(_row("times", ~np.isfinite(when)), "not a number", "Leave out or mend rows without a time"))
-    elif np.any(when <= 0):
-        bad = when <= 0
-        faults.append(
-            Fault(
-                _row("times", bad), f"{when[bad][0]:g} is not above 0, so has no density", "Give a small time, such as half a day"
-            )
-        )
+    elif np.any(when < 0):
+        faults.append(Fault(_row("times", when < 0), f"{when[when < 0][0]:g} is below 0", "Give the time since entry"))
+    elif has_density and np.any(when == 0):
+        problem = f"0 is not above 0, so has no density ({int((when == 0).sum())} of {len(when)} rows)"
+        faults.append(Fault(_row("times", when == 0), problem, "Give these rows half a day, or leave them out"))
     if not np.all((died == 0) | (died == 1)):
         bad = (died != 0) & (died != 1)
         faults.append(

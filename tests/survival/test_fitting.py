@@ -277,7 +277,7 @@ GOOD = ([1.0, 2.0, 3.0, 4.0], [1, 1, 0, 1])
     ("arguments", "options", "says"),
     [
         (([1.0, 0.0, 3.0], [1, 1, 1], "weibull"), {}, "row 2"),
-        (([1.0, -2.0, 3.0], [1, 1, 1], "weibull"), {}, "not above 0"),
+        (([1.0, -2.0, 3.0], [1, 1, 1], "weibull"), {}, "-2 is below 0"),
         (([1.0, math.nan, 3.0], [1, 1, 1], "weibull"), {}, "not a number"),
         (([1.0, 2.0], [1, 1, 1], "weibull"), {}, "for every row"),
         (([1.0, 2.0], [0, 0], "weibull"), {}, "there are none"),

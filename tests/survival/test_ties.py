@@ -7,6 +7,7 @@ its last digit; times that do differ and are made one.
 import numpy as np
 import pytest
 
+from hemodel.errors import InputError
 from hemodel.survival import fit, kaplan_meier
 from hemodel.survival.crossover import adjust_crossover, cox_hazard_ratio, log_rank
 from hemodel.survival.ties import snapped, tied
@@ -68,3 +69,14 @@ def test_times_that_differ_stay_apart():
     assert tied(times).tolist() == [1.0, 1.0 + 1e-6, 5.0, 5.0]
     assert snapped([0.1 + 0.2, 2.0], [0.3]).tolist() == [0.3, 2.0]
     assert tied([]).tolist() == []
+
+
+def test_deaths_on_the_day_of_entry_are_a_step_at_nought():
+    """2 of 87 on day 0: S(0) = 85/87."""
+    times = np.append([0.0, 0.0], np.arange(1.0, 86.0))
+    found = kaplan_meier(times, np.append([1, 1], np.zeros(85)))
+    assert found.survival_at([0.0, 0.5]) == pytest.approx([85 / 87] * 2, rel=1e-15) and found.at_risk_at([0.0]).tolist() == [87]
+    with pytest.raises(InputError, match=r"times, row 1: 0 is not above 0.*2 of 87 rows.*half a day, or leave them out"):
+        fit(times, np.append([1, 1], np.zeros(85)), "exponential")
+    with pytest.raises(InputError, match=r"times, row 2: -1 is below 0"):
+        kaplan_meier([1, -1], [1, 1])
