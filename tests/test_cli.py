@@ -522,3 +522,13 @@ def test_a_reading_says_against_whom_where_there_are_more_than_two_strategies():
     }
     two = json.loads(hemodel("run", "relapsed", "--draws", "0", "--json").stdout)["results"]
     assert [row["reading"] for row in two if row["price_arrangement"] == "list"] == ["GBP 48,045 per QALY gained", "comparator"]
+
+
+def test_the_end_of_life_advice_is_judged_for_every_strategy_by_name():
+    """Months by hand from the undiscounted life years of NICE's table: 12 x (4.450 - 2.025) and 12 x (3.380 - 2.025)."""
+    done = hemodel("modifiers", "one_prior", "--json")
+    found = {row["strategy"]: row["extension_months"] for row in json.loads(done.stdout)["end_of_life"]}
+    assert found == {"lenalidomide_dexamethasone": pytest.approx(29.1, abs=0.02), "bortezomib": pytest.approx(16.26, abs=0.02)}
+    told = hemodel("modifiers", "one_prior").stderr
+    assert "Lenalidomide + dexamethasone: " in told and "Bortezomib: " in told
+    assert "Lenalidomide + dexamethasone: " not in hemodel("modifiers", "relapsed").stderr

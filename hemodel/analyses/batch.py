@@ -292,10 +292,15 @@ def _moments(totals: Mapping[str, Array], inputs: Inputs, rows: slice) -> Moment
 
 
 def _net_benefit(total: Moments, inputs: Inputs, arrangement: str) -> tuple[float, float]:
-    """Mean incremental net monetary benefit at the upper threshold and its Monte Carlo standard error, GBP."""
-    settings = inputs.settings
-    strategy = next(s for s in settings.strategy_names if s != settings.comparator)
-    weights = np.zeros(len(total.names))
+    """Mean incremental net monetary benefit at the upper threshold and its Monte Carlo standard error: of the strategy, beside the
+    comparator, of which that error is the largest.
+    """
+    found = [_benefit_of(total, inputs, arrangement, strategy) for strategy in inputs.settings.interventions]
+    return max(found, key=lambda pair: pair[1])
+
+
+def _benefit_of(total: Moments, inputs: Inputs, arrangement: str, strategy: str) -> tuple[float, float]:
+    settings, weights = inputs.settings, np.zeros(len(total.names))
     for sign, name in ((1.0, strategy), (-1.0, settings.comparator)):
         weights[total.names.index(f"qalys_{name}")] = sign * settings.threshold_values[-1]
         weights[total.names.index(f"costs_{arrangement}_{name}")] = -sign

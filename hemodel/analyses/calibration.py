@@ -103,7 +103,7 @@ def _behind_targets(inputs: Inputs) -> tuple[Array, Array]:
     (strategy, source), and the standard error of ln(target) that comes from each.
     """
     settings = inputs.settings
-    intervention = next(name for name in settings.strategy_names if name != settings.comparator)
+    intervention = settings.interventions[0]
     moves: dict[str, dict[str, float]] = {}
     for strategy in settings.strategy_names:
         known, other = strategy, ""

@@ -11,7 +11,7 @@ from hemodel.evidence.inputs import Inputs
 def request(inputs: Inputs, arrangement: str | None, strategy: str | None, threshold: float | None) -> tuple[str, str, float]:
     """The price arrangement, strategy and threshold asked for, checked, with the defaults filled in."""
     settings = inputs.settings
-    strategies = [name for name in settings.strategy_names if name != settings.comparator]
+    strategies = settings.interventions
     arrangement = arrangement or settings.price_arrangements[-1]
     strategy = strategy or strategies[0]
     threshold = settings.threshold_values[-1] if threshold is None else threshold

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -19,7 +21,7 @@ class Modifiers:
 
     base: BaseCase
     severity: Severity
-    end_of_life: EndOfLife
+    end_of_life: Mapping[str, EndOfLife]  # of every strategy other than the comparator
 
     @property
     def table(self) -> pd.DataFrame:
@@ -47,7 +49,7 @@ class Modifiers:
 
 
 def run_modifiers(base: BaseCase) -> Modifiers:
-    """Severity of the condition with current treatment (the comparator), and the end-of-life criteria of the first other strategy.
+    """Severity of the condition with current treatment (the comparator), and the end-of-life criteria of every other strategy.
 
     The general population has the age and sex of the patients, utilities by the norm of `inputs/rules.toml` and the model's
     discount rate for effects.
@@ -65,8 +67,7 @@ def run_modifiers(base: BaseCase) -> Modifiers:
         by_year=settings.discounting == "by_year",
         passed=PART_OF_CYCLE[settings.time_discounted_at],
     )
-    reference = base.outcomes.strategies.index(settings.comparator)
-    other = next(i for i in range(len(base.outcomes.strategies)) if i != reference)
+    reference = settings.place(settings.comparator)
     rule = rules.severity
     weight = severity(
         general,
@@ -79,10 +80,13 @@ def run_modifiers(base: BaseCase) -> Modifiers:
     assert undiscounted is not None
     months = 12 * undiscounted.total_life_years[:, 0]
     advice = rules.end_of_life_2009
-    last = end_of_life(
-        float(months[reference]),
-        float(months[other] - months[reference]),
-        longest_months=advice.life_expectancy_months,
-        least_extension_months=advice.extension_months,
-    )
-    return Modifiers(base, weight, last)
+    last = {
+        strategy: end_of_life(
+            float(months[reference]),
+            float(months[settings.place(strategy)] - months[reference]),
+            longest_months=advice.life_expectancy_months,
+            least_extension_months=advice.extension_months,
+        )
+        for strategy in settings.interventions
+    }
+    return Modifiers(base, weight, MappingProxyType(last))

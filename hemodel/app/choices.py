@@ -394,9 +394,8 @@ def _idle(inputs: Inputs, name: str) -> str:
         return ""
     if by_hazard_ratio(settings, strategy):
         return "Not used in this scenario: this survival follows from the hazard ratio."
-    rate_of = next(other for other in settings.strategy_names if other != settings.comparator)
     is_equal = settings.structure == "state_transition" and settings.post_progression_mortality == "equal"
-    if is_equal and strategy != rate_of:
+    if is_equal and strategy != settings.interventions[0]:
         return "Not used in this scenario: all strategies have the same death rate after progression."
     return ""
 

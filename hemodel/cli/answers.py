@@ -210,17 +210,19 @@ def modifiers(case: Case, as_json: AsJson = False) -> None:
 
     from hemodel.analyses.base_case import run_base_case
     from hemodel.analyses.severity import run_modifiers
-    from hemodel.report import tables
+    from hemodel.report import readings, tables
 
     inputs = case.inputs()
     result = run_modifiers(run_base_case(inputs))
+    table = readings.told_against(result.table, inputs.settings)
     if as_json:
-        judged = {"severity": asdict(result.severity), "end_of_life": asdict(result.end_of_life)}
-        print_json({"results": records(result.table), **judged, "manifest": manifest(inputs)})
+        last = [{"strategy": name} | asdict(found) for name, found in result.end_of_life.items()]
+        judged = {"severity": asdict(result.severity), "end_of_life": last}
+        print_json({"results": records(table), **judged, "manifest": manifest(inputs)})
         return
-    for words in (result.severity.reading, result.end_of_life.reading):
+    for words in (result.severity.reading, *readings.end_of_life(result)):
         typer.echo(words, err=not for_people())
-    print_frame(result.table, tables.in_words(result.table, inputs), case_title(inputs))
+    print_frame(table, tables.in_words(table, inputs), case_title(inputs))
 
 
 @command()

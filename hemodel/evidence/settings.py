@@ -489,6 +489,15 @@ class Settings(_Strict):
         return tuple(strategy.name for strategy in self.strategies)
 
     @property
+    def interventions(self) -> tuple[str, ...]:
+        """Names of the strategies other than the comparator, in their order."""
+        return tuple(name for name in self.strategy_names if name != self.comparator)
+
+    def place(self, strategy: str) -> int:
+        """The row of a strategy in every result."""
+        return self.strategy_names.index(strategy)
+
+    @property
     def with_drugs(self) -> tuple[str, ...]:
         """Names of the strategies in which a drug is given."""
         return tuple(strategy.name for strategy in self.strategies if strategy.drugs)

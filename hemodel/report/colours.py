@@ -13,7 +13,7 @@ COMPARATOR_COLOUR = "#D55E00"
 
 def strategy_colours(settings: Settings) -> dict[str, str]:
     """Strategy name -> colour: the comparator has a fixed one, the others take theirs in the order of the settings."""
-    others = [name for name in settings.strategy_names if name != settings.comparator]
+    others = settings.interventions
     colours = {name: INTERVENTION_COLOURS[i % len(INTERVENTION_COLOURS)] for i, name in enumerate(others)}
     return {name: colours.get(name, COMPARATOR_COLOUR) for name in settings.strategy_names}
 

@@ -15,6 +15,7 @@ from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.global_sensitivity import Sensitivity
 from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.request import request
+from hemodel.analyses.severity import Modifiers
 from hemodel.analyses.thresholds import given, pack_price
 from hemodel.decision.incremental import DOMINATED, EXTENDEDLY_DOMINATED
 from hemodel.evidence.distributions import Z_95
@@ -58,6 +59,15 @@ def told_against(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     if not words:
         return frame
     return frame.assign(reading=[r if r in ("comparator", "reference") else f"{r}{words}" for r in frame["reading"]])
+
+
+def end_of_life(found: Modifiers) -> list[str]:
+    """Whether the end-of-life advice is met, by strategy, named where there are several."""
+    settings, several = found.base.inputs.settings, len(found.end_of_life) > 1
+    return [
+        f"{labels.strategy_label(settings, name)}: {judged.reading}" if several else judged.reading
+        for name, judged in found.end_of_life.items()
+    ]
 
 
 def standing(base: BaseCase, arrangement: str, strategy: str) -> str:

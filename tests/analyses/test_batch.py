@@ -135,6 +135,17 @@ def test_the_stopping_rule_stops_at_the_first_block_below_the_error(inputs):
     assert found.history["incremental_net_monetary_benefit"].iloc[-1] == pytest.approx(benefit, rel=1e-9)
 
 
+def test_of_several_strategies_the_one_of_largest_error_decides_when_to_stop():
+    inputs = hm.load_inputs("one_prior")
+    found = run_batch(inputs, 2 * STEP, block_size=STEP, seed=4)
+    psa, reference = hm.run_psa(inputs, 2 * STEP, seed=4), inputs.settings.place(inputs.settings.comparator)
+    arrangement = inputs.settings.price_arrangements[-1]
+    benefit = 35_000 * psa.qalys - psa.costs[arrangement]
+    errors = (benefit - benefit[reference]).std(axis=1, ddof=1) / np.sqrt(psa.n_draws)
+    assert len(set(errors)) == 3
+    assert found.history["standard_error"].iloc[-1] == pytest.approx(errors.max(), rel=1e-9)
+
+
 def test_the_error_falls_as_one_over_root_n(inputs):
     history = run_batch(inputs, 16 * STEP, block_size=STEP, threads=2).history.set_index("draws")["standard_error"]
     assert history[16 * STEP] == pytest.approx(history[4 * STEP] / 2, rel=0.03)

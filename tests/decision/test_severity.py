@@ -83,7 +83,7 @@ def test_the_relapsed_decision_earns_its_weight_from_the_proportional_shortfall(
     assert found.severity.absolute_shortfall < 12
     assert 0.85 < found.severity.proportional_shortfall < 0.95
     assert found.severity.weight == 1.2
-    assert found.end_of_life.met
+    assert [judged.met for judged in found.end_of_life.values()] == [True]
     row = found.table.iloc[1]
     assert row["weighted_icer"] == pytest.approx(row["icer"] / 1.2, rel=1e-14)
     gain = row["weighted_incremental_net_health_benefit_35000"] - row["incremental_net_health_benefit_35000"]
@@ -94,22 +94,25 @@ def test_the_relapsed_decision_earns_its_weight_from_the_proportional_shortfall(
 
 
 @pytest.mark.parametrize(
-    ("problem", "other"), [("relapsed", "lenalidomide_dexamethasone"), ("maintenance", None), ("first_line", None)]
+    ("problem", "other"),
+    [("relapsed", "lenalidomide_dexamethasone"), ("maintenance", None), ("first_line", None), ("one_prior", None)],
 )
 def test_shortfalls_are_of_discounted_qalys_and_months_are_undiscounted(problem, other):
     base = hm.run_base_case(hm.load_inputs(problem))
     found, settings = run_modifiers(base), base.inputs.settings
     reference = settings.strategy_names.index(settings.comparator)
-    first = next(i for i, name in enumerate(settings.strategy_names) if name != settings.comparator)
-    assert other in (None, settings.strategy_names[first])
+    others = [name for name in settings.strategy_names if name != settings.comparator]
+    assert list(found.end_of_life) == others and other in (None, *others)
     qalys = sum(float(part[reference, 0]) for part in base.outcomes.qalys.values())
     assert settings.discount_rate_effects > 0
     assert found.severity.current_treatment_qalys == pytest.approx(qalys, rel=1e-12)
     assert found.severity.current_treatment_qalys == pytest.approx(base.outcomes.total_qalys[reference, 0], rel=1e-12)
     alive = 1 - base.trace["dead"]
     months = 12 * ((alive[:-1] + alive[1:]) / 2 * 28 / 365.25).sum(axis=0)
-    assert found.end_of_life.life_expectancy_months == pytest.approx(months[reference], rel=1e-12)
-    assert found.end_of_life.extension_months == pytest.approx(months[first] - months[reference], rel=1e-11)
+    for name, judged in found.end_of_life.items():
+        longer = months[settings.strategy_names.index(name)] - months[reference]
+        assert judged.life_expectancy_months == pytest.approx(months[reference], rel=1e-12)
+        assert judged.extension_months == pytest.approx(longer, rel=1e-11)
     general = found.severity.general_population_qalys
     assert found.severity.absolute_shortfall == pytest.approx(general - qalys, rel=1e-12)
     assert found.severity.proportional_shortfall == pytest.approx(1 - qalys / general, rel=1e-12)

@@ -373,3 +373,16 @@ def test_a_figure_cannot_be_changed_after_the_fact(figures):
     with pytest.raises(AttributeError):
         figures["curves"].sentence = "other"
     assert replace(figures["curves"], sentence="other").alt == figures["curves"].alt
+
+
+def test_sentences_of_curves_and_costs_speak_of_every_strategy():
+    inputs = hm.load_inputs("one_prior")
+    base, psa = hm.run_base_case(inputs), hm.run_psa(inputs, 500, seed=3)
+    curve = psa.acceptability_curve("list")
+    words = charts.acceptability_curves({"list": curve}, inputs.settings).sentence
+    for name, label in ((LD, "lenalidomide + dexamethasone"), ("bortezomib", "bortezomib")):
+        chance = labels.percent(float(curve[name].loc[35_000.0]))
+        assert f"The probability that {label} is cost-effective is" in words
+        assert f"{chance} at £35,000" in words.split(f"that {label} is")[1].split("The probability")[0]
+    spent = charts.costs_by_component({"list": base.costs_by_component("list")}, inputs.settings).sentence
+    assert "of the costs of lenalidomide + dexamethasone" in spent and "of the costs of bortezomib" in spent

@@ -11,7 +11,7 @@ from hemodel.app.show import page, plain, table
 from hemodel.app.sidebar import screen
 from hemodel.evidence.rules import load_rules
 from hemodel.evidence.settings import Settings
-from hemodel.report import labels, tables
+from hemodel.report import labels, readings, tables
 
 
 def draw() -> None:
@@ -33,7 +33,8 @@ def draw() -> None:
     rule = load_rules()
     table(_rule(), inputs.settings, "The rule", f"Source {rule.severity.source}, {rule.severity.status}.")
     st.markdown("#### End of life (NICE's advice of 2009)")
-    st.markdown(plain(found.end_of_life.reading))
+    for words in readings.end_of_life(found):
+        st.markdown(plain(words))
     st.caption(
         plain(
             "The advice held from 2009 on, and has been replaced by the severity modifier. Whether the population is "

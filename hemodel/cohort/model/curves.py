@@ -78,12 +78,12 @@ def fitted_strategies(inputs: Inputs, curve: str) -> list[str]:
 
 def intervention(inputs: Inputs) -> int:
     """Position of the first strategy that is not the comparator."""
-    return next(i for i, name in enumerate(inputs.settings.strategy_names) if name != inputs.settings.comparator)
+    return inputs.settings.place(inputs.settings.interventions[0])
 
 
 def comparator(inputs: Inputs) -> int:
     """Position of the comparator."""
-    return inputs.settings.strategy_names.index(inputs.settings.comparator)
+    return inputs.settings.place(inputs.settings.comparator)
 
 
 def pfs_steps(draws: Draws, inputs: Inputs) -> Hazard:

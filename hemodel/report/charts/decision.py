@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import altair as alt
@@ -247,7 +248,10 @@ def _plane_sentence(settings: Settings, i: int, extra: Array, gains: Array, arra
 
 
 def _acceptability_sentence(curves: Mapping[str, pd.DataFrame], settings: Settings) -> str:
-    name = next(s for s in settings.strategy_names if s != settings.comparator)
+    return " ".join(_acceptability_of(name, curves, settings) for name in settings.interventions)
+
+
+def _acceptability_of(name: str, curves: Mapping[str, pd.DataFrame], settings: Settings) -> str:
     parts = []
     for arrangement, frame in curves.items():
         at = [float(np.interp(t, frame.index.to_numpy(dtype=np.float64), frame[name])) for t in settings.threshold_values]
@@ -260,9 +264,8 @@ def _acceptability_sentence(curves: Mapping[str, pd.DataFrame], settings: Settin
 
 
 def _costs_sentence(costs: Mapping[str, pd.DataFrame], settings: Settings) -> str:
-    name = next(s for s in settings.strategy_names if s != settings.comparator)
     parts = []
-    for arrangement, frame in costs.items():
+    for name, (arrangement, frame) in product(settings.interventions, costs.items()):
         largest = frame.iloc[int(frame[name].to_numpy().argmax())]
         share = float(largest[name]) / float(frame[name].sum())
         parts.append(

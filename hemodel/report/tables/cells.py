@@ -20,7 +20,7 @@ DISCOUNTING_NOTE = "Costs and QALYs are discounted; LYG are not."
 
 def interventions(settings: Settings) -> list[str]:
     """Names of the strategies other than the comparator."""
-    return [name for name in settings.strategy_names if name != settings.comparator]
+    return list(settings.interventions)
 
 
 def by_strategy(base: BaseCase | PSA, arrangement: str) -> dict[str, dict[str, Any]]:
