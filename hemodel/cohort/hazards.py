@@ -20,8 +20,8 @@ Array = NDArray[np.float64]
 class Hazard(ABC):
     """Curves of a table of draws: called with a cycle they give ln S(end of cycle) - ln S(start), never positive, (strategy, draw).
 
-    They are called for cycles 0, 1, 2, ... in this order, once each; the array may be overwritten by the next call. `is_constant`: it
-    is the same in every cycle, so that what follows from it is worked out once.
+    They are called for cycles 0, 1, 2, ... in this order, each as often as somebody asks; the array may be overwritten when the next cycle
+    is asked for. `is_constant`: it is the same in every cycle, so that what follows from it is worked out once.
     """
 
     is_constant = False
@@ -60,9 +60,12 @@ class _Weibull(Hazard):
             np.empty_like(shape),
             np.empty_like(shape),
         )  # t^k, t'^k, t'^k - t^k
-        self._change = np.empty_like(rate)
+        self._cycle, self._change = -1, np.empty_like(rate)
 
     def __call__(self, cycle: int) -> Array:
+        if cycle == self._cycle:
+            return self._change
+        self._cycle = cycle
         np.exp(np.multiply(self._shape, self._log_time[cycle + 1], out=self._now), out=self._now)
         np.subtract(self._now, self._before, out=self._step)
         self._before, self._now = self._now, self._before
@@ -74,11 +77,13 @@ class _LogSurvival(Hazard):
 
     def __init__(self, log_survival: Callable[[int], Array], shape: tuple[int, ...]) -> None:
         self._log_survival, self._before = log_survival, np.zeros(shape)
+        self._cycle, self._change = -1, self._before
 
     def __call__(self, cycle: int) -> Array:
-        now = self._log_survival(cycle + 1)
-        change, self._before = now - self._before, now
-        return change
+        if cycle != self._cycle:
+            now = self._log_survival(cycle + 1)
+            self._cycle, self._change, self._before = cycle, now - self._before, now
+        return self._change
 
 
 class _Chosen(Hazard):

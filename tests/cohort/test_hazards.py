@@ -40,6 +40,18 @@ def test_a_mixture_is_of_people_not_of_hazards():
     assert found == pytest.approx(0.3 * np.exp(-0.1 * t) + 0.7 * np.exp(-3 * t), rel=1e-12)
 
 
+def test_a_curve_asked_twice_for_a_cycle_says_the_same():
+    rate, shape = np.array([[0.5, 2.0]]), np.array([1.3, 0.8])
+    for steps in (
+        hazards.weibull(rate, shape, log_times(59, 28 / 365.25)),
+        hazards.of_family(families.family("weibull_ph"), (shape, rate), YEARS),
+        hazards.of_mixture([np.array([[0.3]]), np.array([[0.7]])], [np.array([[0.1]]), np.array([[3.0]])], YEARS),
+    ):
+        for cycle in range(3):
+            once = steps(cycle).copy()
+            assert np.array_equal(steps(cycle), once) and (once < 0).all()
+
+
 def test_rows_are_taken_from_the_curve_that_is_named_for_them():
     a, b = hazards.constant(np.array([[1.0], [1.0], [1.0]]), 1.0), hazards.constant(np.array([[2.0], [2.0], [2.0]]), 1.0)
     assert hazards.chosen([(a, [0, 2]), (b, [1])], (3, 1))(0)[:, 0].tolist() == [-1, -2, -1]
