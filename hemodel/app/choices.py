@@ -199,21 +199,29 @@ def derived_anew(inputs: Inputs, edits: Edits) -> bool:
 
 def priced(inputs: Inputs, prices: str, discount_percent: float = 0.0) -> Inputs:
     """`inputs` under the price arrangements of the switch: the list price alone, those of the files, or these and a confidential one,
-    a discount on the list price in percent.
+    a discount in percent on the list price of `discounted_drug`.
     """
     if prices == "list":
         return inputs.with_settings(price_arrangements=["list"]) if inputs.settings.price_arrangements != ["list"] else inputs
     if prices != CONFIDENTIAL:
         return inputs
+    drug = discounted_drug(inputs)
+    named = "" if len(inputs.priced_drugs) == 1 else f" of {labels.in_sentence(inputs.settings.drugs[drug].label)}"
     terms = Scheme(
         kind="price_discount",
-        drug=inputs.priced_drugs[0],
-        label="Confidential price (commercial in confidence)",
+        drug=drug,
+        label=f"Confidential price{named} (commercial in confidence)",
         price_discount=discount_percent / 100.0,
         confidentiality="cic",
     )
     arrangements = [*inputs.settings.price_arrangements, CONFIDENTIAL]
     return inputs.with_settings(schemes=inputs.settings.schemes | {CONFIDENTIAL: terms}, price_arrangements=arrangements)
+
+
+def discounted_drug(inputs: Inputs) -> str:
+    """The drug that a confidential price is of: the first with a price that is given in another strategy and not in the comparator."""
+    own = next(s.drugs for s in inputs.settings.strategies if s.name == inputs.settings.comparator)
+    return next((drug for drug in inputs.priced_drugs if drug not in own), inputs.priced_drugs[0])
 
 
 def thresholds_of(settings: Settings) -> str:

@@ -14,6 +14,7 @@ from hemodel.errors import InputError
 from hemodel.evidence.folder import problem_titles
 from hemodel.evidence.inputs import Inputs, load_inputs
 from hemodel.evidence.settings import Settings
+from hemodel.report import labels
 
 OWN_FOLDER = "own_folder"
 """Name under which the decision problem of an uploaded zip is offered."""
@@ -133,11 +134,14 @@ def _scenario(filed: Inputs) -> Inputs:
 
 def _priced(chosen: Inputs) -> Inputs:
     """The price switch."""
-    state, names = st.session_state, list(choices.PRICES)
+    state = st.session_state
+    goes_by_that_name = choices.CONFIDENTIAL in chosen.settings.schemes  # a scheme of the folder
+    is_offered = bool(chosen.priced_drugs) and not goes_by_that_name
+    names = [name for name in choices.PRICES if name != choices.CONFIDENTIAL or is_offered]
     prices = st.selectbox(
         "Prices",
         names,
-        index=names.index(state["wanted"]["prices"]),
+        index=names.index(state["wanted"]["prices"]) if state["wanted"]["prices"] in names else names.index("filed"),
         format_func=choices.PRICES.__getitem__,
         key="prices",
         help="Which prices every page shows. The last of them is the one that sensitivity analyses are about.",
@@ -146,7 +150,7 @@ def _priced(chosen: Inputs) -> Inputs:
     discount = 0.0
     if prices == choices.CONFIDENTIAL:
         discount = st.number_input(
-            "Confidential discount on the list price (%)",
+            f"Confidential discount on the list price{_of_which(chosen)} (%)",
             min_value=0.0,
             max_value=100.0,
             value=state.get("secret_discount", 0.0),
@@ -159,6 +163,13 @@ def _priced(chosen: Inputs) -> Inputs:
             ":orange-badge[Confidential] Kept in this session alone: not in a link, a scenario file or a redacted download."
         )
     return choices.priced(chosen, prices, discount)
+
+
+def _of_which(chosen: Inputs) -> str:
+    """Whose price the discount is on, where several drugs have one."""
+    if len(chosen.priced_drugs) < 2:
+        return ""
+    return f" of {labels.in_sentence(chosen.settings.drugs[choices.discounted_drug(chosen)].label)}"
 
 
 def edit(chosen: Inputs) -> tuple[Edits, FittedData | None]:

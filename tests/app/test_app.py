@@ -252,6 +252,18 @@ def test_the_price_page_is_about_a_drug_of_the_strategy_that_is_chosen():
         assert str(shown["Threshold value"].iloc[0]) == f"{found.value:,.6g}"
 
 
+def test_a_confidential_discount_is_on_a_drug_that_the_comparator_is_not_given_and_says_which():
+    inputs = hm.load_inputs("one_prior")
+    assert choices.discounted_drug(inputs) == "lenalidomide"
+    other = inputs.with_settings(comparator="lenalidomide_dexamethasone")
+    assert choices.discounted_drug(other) == "bortezomib"
+    terms = choices.priced(inputs, "confidential", 40.0).settings.schemes["confidential"]
+    assert (terms.drug, terms.label) == ("lenalidomide", "Confidential price of lenalidomide (commercial in confidence)")
+    app = opened(problem="one_prior")
+    app.selectbox(key="prices").set_value("confidential").run()
+    assert "of lenalidomide (%)" in ran(app).number_input(key="confidential_discount").label
+
+
 def test_severity_says_in_words_what_is_no_price_of_a_qaly(fresh):
     field(fresh, "c_lenalidomide_25mg_pack").set_value(0.0)
     field(fresh, "median_os_lenalidomide_dexamethasone").set_value(11.0)

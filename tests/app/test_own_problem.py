@@ -100,3 +100,23 @@ def test_what_is_saved_is_a_zip_of_the_folder(mine):
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert "mine/settings.toml" in archive.namelist()
     assert inputs_of(unzipped("mine.zip", content)).hash == mine.hash
+
+
+def test_no_confidential_price_is_offered_where_a_scheme_of_the_folder_goes_by_that_name():
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    app.switch_page(str(front.path_of("Scenarios"))).run()
+    app.session_state["scenarios_tab"] = "Save, load and share"
+    app.run()
+    new = {"[schemes.pas]": "[schemes.confidential]", '["list", "pas"]': '["list", "confidential"]'}
+    found = []
+    for name, text in members("relapsed"):
+        for old, other in new.items():
+            text = text.replace(old, other)
+        found.append((name, text))
+    uploader = next(u for u in app.file_uploader if u.key.startswith("load_folder"))
+    uploader.upload("mine.zip", packed(found), "application/zip")
+    app.run()
+    assert not app.exception and "confidential" in shown(app).settings.schemes
+    assert app.selectbox(key="prices").options == ["List price", "List and scheme"]
+    app.switch_page(str(front.path_of("Export"))).run()
+    assert not app.exception and not app.error

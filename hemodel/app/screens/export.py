@@ -132,7 +132,7 @@ def _ask(inputs: Inputs, unknown: Sequence[str]) -> None:
 def _public(shown: Screen) -> Inputs:
     """What is shown, without the confidential price."""
     settings = shown.inputs.settings
-    if choices.CONFIDENTIAL not in settings.schemes:
+    if st.session_state["wanted"]["prices"] != choices.CONFIDENTIAL:
         return shown.inputs
     schemes = {n: terms for n, terms in settings.schemes.items() if n != choices.CONFIDENTIAL}
     arrangements = [n for n in settings.price_arrangements if n != choices.CONFIDENTIAL]
