@@ -22,6 +22,8 @@ from hemodel.app import front
 from hemodel.evidence.folder import problem_names
 from hemodel.report import labels
 from hemodel.report.live import compare_with_engine, live_program
+from hemodel.report.live.write import written
+from hemodel.report.manifest import manifest
 from tests.report import recalculate
 
 pytestmark = pytest.mark.slow
@@ -169,3 +171,38 @@ def test_the_thirteen_pages_of_the_app_are_drawn_with_the_answer_of_the_problem(
         app.switch_page(str(front.path_of(title))).run()
         assert [error.value for error in (*app.exception, *app.error)] == [], title
         assert len(app.table) + len(app.get("vega_lite_chart")) + len(app.button) + len(app.download_button) > 2, title
+
+
+def moved(inputs):
+    """Prices, numbers and rates each some per cent up, doses and sizes among them, discounts and caps of the schemes lower."""
+    schemes = {name: terms.model_dump() for name, terms in inputs.settings.schemes.items()}
+    for terms in schemes.values():
+        if terms["price_discount"]:
+            terms["price_discount"] *= 0.8
+        if terms["drug_cost_cap_cycles"]:
+            terms["drug_cost_cap_cycles"] = 12
+        for tier in terms["tiers"] or ():
+            tier["price_discount"] *= 0.7
+    names = [p.name for p in inputs.parameters.values() if p.value > 0 and p.name.startswith(("c_", "n_", "r_", "d_"))]
+    return inputs.with_values(
+        **{name: inputs.parameters[name].value * (1.01 + 0.01 * (place % 7)) for place, name in enumerate(names)}
+    ).with_settings(schemes=schemes)
+
+
+def test_two_spreadsheet_programs_give_the_engines_numbers_of_every_folder_as_it_is_and_moved(tmp_path):
+    """Every formula cell to 1e-9: by one program the edited workbook of the base case, by the other both from poisoned workbooks."""
+    books, formulas = {}, {}
+    for folder in [*PROBLEMS, *EXAMPLES]:
+        base = loaded(folder).with_settings(horizon_years=SHORT)
+        first, now = live_program(base), live_program(moved(base), exported=base)
+        before = {recalculate.place(cell): cell.value for cell in first.inputs}
+        edits = [cell for cell in now.inputs if cell.value != before[recalculate.place(cell)]]
+        assert len(edits) > 10, folder
+        found = recalculate.by_formualizer(written(first, manifest(base)), now.formulas, edits)
+        assert recalculate.disagreements(now.formulas, found) == [], folder
+        for which, program in (("base", first), ("moved", now)):
+            name = f"{Path(folder).name}_{which}"
+            books[name] = written(recalculate.poisoned(program), manifest(base))
+            formulas[name] = program.formulas
+    by_name = recalculate.by_libreoffice(books, tmp_path)
+    assert {name: recalculate.disagreements(formulas[name], by_name[name]) for name in books} == {name: [] for name in books}
