@@ -18,6 +18,7 @@ from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import Settings
 from hemodel.report import charts, labels, tables
+from hemodel.report.exhibits import Exhibit
 
 TABLE_STYLE: list[Any] = [
     {"selector": "td, th", "props": "padding: 0.28rem 0.35rem !important; vertical-align: top !important"},
@@ -283,6 +284,19 @@ def figure(shown: charts.Figure, *, width: int = 78) -> None:
         chart.title.text = textwrap.wrap(str(shown.chart.title.text), width)
     st.altair_chart(chart, width="stretch", theme=None)
     st.caption(plain(shown.sentence))
+
+
+def exhibit(shown: Exhibit, folded: str = "") -> None:
+    """An analysis: its charts with their sentences, its table (behind a heading to be opened, where it is `folded`), and its notes."""
+    figures = shown.figures
+    for one in figures:
+        figure(one)
+    if shown.sentence and not figures:
+        st.markdown(plain(shown.sentence))
+    with st.expander(folded) if folded else st.container():
+        table(shown.table, shown.inputs.settings, shown.title, shown.footer)
+    for note in shown.notes:
+        st.caption(plain(note))
 
 
 def figures(shown: Sequence[charts.Figure], *, narrow: bool) -> None:

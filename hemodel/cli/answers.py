@@ -33,8 +33,9 @@ from hemodel.cli.options import (
 from hemodel.cli.terminal import (
     case_title,
     deliver,
+    deliver_exhibit,
+    every_exhibit,
     for_people,
-    left_out_lines,
     manifest,
     print_frame,
     print_json,
@@ -78,7 +79,7 @@ def run(
         problem = "it adds sheets to a workbook with a probabilistic analysis"
         raise InputError("--full", problem, "Give --out FILE.xlsx, and draws")
     if full:
-        need("sensitivity", "--full")
+        need("sensitivity", "--full")  # before anything is run
     inputs = case.inputs()
     base = run_base_case(inputs)
     psa = None
@@ -177,14 +178,13 @@ def compare(
 ) -> None:
     """All scenarios x populations x price arrangements in one table."""
     from hemodel.analyses.scenarios import run_comparison
-    from hemodel.report import tables
+    from hemodel.report import exhibits
 
     delivery.refuse_target()
     inputs = read_inputs(problem)
     with progress("Populations", len(populations or inputs.settings.populations), delivery.quiet) as advance:
         frame = run_comparison(inputs, populations=populations, scenarios=scenarios, progress=advance)
-    shown = tables.rounded(tables.comparison_table(frame, inputs.settings), inputs.settings)
-    deliver(inputs, delivery, frame, "Every scenario in every population", shown=shown)
+    deliver_exhibit(exhibits.comparison(frame, inputs), delivery, frame)
 
 
 @command()
@@ -233,19 +233,12 @@ def budget(
 ) -> None:
     """Budget impact: what the health service would pay in each year with the new treatment, beyond what it pays without."""
     from hemodel.analyses.budget import run_budget
-    from hemodel.report import tables
+    from hemodel.report import exhibits
 
     delivery.refuse_target()
     inputs = case.inputs()
     result = run_budget(inputs, years=years)
-    shown = tables.rounded(tables.budget_table(result.table, inputs.settings), inputs.settings)
-    deliver(
-        inputs,
-        delivery,
-        result.table,
-        f"Budget impact, {inputs.settings.currency} of each year: {case_title(inputs)}",
-        shown=shown,
-    )
+    deliver_exhibit(exhibits.budget(result.table, inputs), delivery, result.table)
 
 
 @command()
@@ -311,17 +304,11 @@ def open_app(port: Annotated[int, typer.Option(help="Port on this machine.", min
 
 
 def _write_workbook(delivery: Table, base: BaseCase, psa: PSA | None, scenarios: Scenarios | None, *, full: bool = False) -> None:
-    from hemodel.analyses.everything import left_out, recipes, run_everything
-    from hemodel.report.workbook import Analyses, write_workbook
+    from hemodel.report.workbook import write_workbook
 
     assert delivery.out is not None
-    analyses = None
-    if full and psa is not None:
-        with progress("Analyses", len(recipes(base.inputs, psa)), delivery.quiet) as advance:
-            analyses = Analyses(**run_everything(base.inputs, psa, progress=advance))
-        for line in left_out_lines(left_out(base.inputs)):
-            say(line, delivery.quiet)
-    write_workbook(delivery.out, base, psa, scenarios, analyses=analyses, force=delivery.force)
+    shown = every_exhibit(base.inputs, psa, delivery.quiet) if full and psa is not None else ()
+    write_workbook(delivery.out, base, psa, scenarios, exhibits=shown, force=delivery.force)
     say(f"Wrote {delivery.out}", delivery.quiet)
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from hemodel.cli.options import DEFAULT_SEED, Case, Force, NamedCase, Quiet, Seed, Table, command, refuse_target, whole_number
-from hemodel.cli.terminal import case_title, deliver, progress, say
+from hemodel.cli.terminal import case_title, deliver, every_exhibit, progress, say
+from hemodel.errors import InputError
 from hemodel.extras import need
 
 _LIVE_DRAWS = 500
@@ -32,8 +33,8 @@ def export(
     from hemodel.analyses.one_way import run_one_way
     from hemodel.analyses.psa import run_psa
     from hemodel.analyses.scenarios import run_scenarios
+    from hemodel.report import exhibits
     from hemodel.report.live import write_live_workbook
-    from hemodel.report.workbook import Analyses
 
     refuse_target(live, force, ".xlsx")
     inputs = case.inputs()
@@ -43,8 +44,9 @@ def export(
         psa = run_psa(inputs, draws, seed=seed) if draws else None
         as_filed = not case.scenario and not case.change
         scenarios = run_scenarios(inputs) if as_filed else None
-        analyses = Analyses(one_way=run_one_way(inputs))
-        write_live_workbook(live, inputs, psa=psa, scenarios=scenarios, analyses=analyses, force=force)
+        write_live_workbook(
+            live, inputs, psa=psa, scenarios=scenarios, exhibits=[exhibits.tornado(run_one_way(inputs))], force=force
+        )
     say(f"Wrote {live}", quiet)
 
 
@@ -87,6 +89,7 @@ def report(
         int, typer.Option(parser=whole_number, metavar="INTEGER", help="Draws of the probabilistic analysis; 0 leaves it out.")
     ] = 10_000,
     seed: Seed = DEFAULT_SEED,
+    full: Annotated[bool, typer.Option("--full", help="A section for every sensitivity analysis too.")] = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -95,11 +98,16 @@ def report(
     from hemodel.analyses.one_way import run_one_way
     from hemodel.analyses.psa import run_psa
     from hemodel.analyses.scenarios import run_scenarios
+    from hemodel.report import exhibits
     from hemodel.report.cheers import cheers_table
     from hemodel.report.document import write_report
 
     refuse_target(out, force, ".docx")
     need("report", "hemodel report")
+    if full and not draws:
+        raise InputError("--full", "value of information needs a probabilistic analysis", "Give draws")
+    if full:
+        need("sensitivity", "--full")  # before anything is run
     inputs = case.inputs()
     base = run_base_case(inputs)
     psa = None
@@ -108,5 +116,6 @@ def report(
             psa = run_psa(inputs, draws, seed=seed, progress=advance)
     scenarios = run_scenarios(inputs) if not case.scenario and not case.change else None
     cheers = None if psa is None else cheers_table(base, psa)
-    write_report(out, base, psa, scenarios, one_way=run_one_way(inputs), cheers=cheers, force=force)
+    shown = every_exhibit(inputs, psa, quiet) if full and psa is not None else (exhibits.tornado(run_one_way(inputs)),)
+    write_report(out, base, psa, scenarios, exhibits=shown, cheers=cheers, force=force)
     say(f"Wrote {out}", quiet)

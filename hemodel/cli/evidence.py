@@ -11,6 +11,7 @@ from hemodel.cli.options import DEFAULT_PROBLEM, AsJson, Case, NamedCase, Proble
 from hemodel.cli.terminal import (
     case_title,
     deliver,
+    deliver_exhibit,
     for_people,
     left_out_lines,
     manifest,
@@ -129,15 +130,13 @@ def verify(case: Case, delivery: Table) -> None:
     """Every check of the model, on these inputs: what was done, expected and found. Ends with status 1 if one fails."""
     from hemodel.analyses.verification import CHECKS
     from hemodel.analyses.verification import verify as run_checks
-    from hemodel.report import tables
+    from hemodel.report import exhibits
 
     delivery.refuse_target()
     inputs = case.inputs()
     with progress("Checks", len(CHECKS), delivery.quiet) as advance:
         result = run_checks(inputs, progress=advance)
-    counts = ", ".join(f"{n} {verdict}" for verdict, n in result.counts.items())
-    shown = tables.rounded(tables.verification_table(result), inputs.settings)
-    deliver(inputs, delivery, result.table, f"{case_title(inputs)}: {counts}", shown=shown, passed=result.passed)
+    deliver_exhibit(exhibits.verification(result), delivery, result.table, passed=result.passed)
     if not result.passed:
         raise typer.Exit(1)
 
@@ -207,7 +206,7 @@ def fit(
     fitted = with_fitted_curve(
         inputs, curve, strategy, times, events, best, unit=unit, knots=knots, source=data.name, note=" ".join(read)
     )
-    if curve == "os":
+    if curve == "os" and fitted.settings.structure == "state_transition":  # partitioned survival reads the curve itself, no rate
         fitted = calibrated(fitted)
     table = run_base_case(fitted).table
     say("\n".join(read), delivery.quiet)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hemodel.analyses.psa import PSA
     from hemodel.cli.options import Table
     from hemodel.evidence.inputs import Inputs
+    from hemodel.report.exhibits import Exhibit
 
 
 def deliver(
@@ -44,6 +45,48 @@ def deliver(
         print_json({"results": records(frame), **more, "manifest": manifest(inputs, psa)})
     else:
         print_frame(frame, lambda: tables.in_words(frame, inputs) if shown is None else shown, title)
+
+
+def deliver_exhibit(
+    exhibit: Exhibit,
+    delivery: Table,
+    frame: pd.DataFrame,
+    *,
+    shown: pd.DataFrame | None = None,
+    psa: PSA | None = None,
+    **more: object,
+) -> None:
+    """Give an analysis to its user as `deliver` does its `frame`. The sentence of its exhibit is in the JSON, and above the table on a
+    terminal, of which only what is `shown`; its notes are messages.
+    """
+    if exhibit.sentence and for_people() and not delivery.as_json:
+        _print_sentence(exhibit.sentence)
+    title, text = f"{exhibit.title}: {case_title(exhibit.inputs)}", exhibit.rounded if shown is None else shown
+    deliver(exhibit.inputs, delivery, frame, title, shown=text, psa=psa, sentence=exhibit.sentence, **more)
+    for note in exhibit.notes:
+        say(note, delivery.quiet)
+
+
+def _print_sentence(text: str) -> None:
+    """A sentence on a terminal, broken between words."""
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(highlight=False).print(Text(text + "\n"))
+
+
+def every_exhibit(inputs: Inputs, psa: PSA, quiet: bool) -> tuple[Exhibit, ...]:
+    """Exhibits of all analyses of a full run, with progress, and a line for each that these inputs are not enough for."""
+    from hemodel.analyses.everything import left_out, recipes, run_everything
+    from hemodel.extras import need
+    from hemodel.report import exhibits
+
+    need("sensitivity", "--full")
+    with progress("Analyses", len(recipes(inputs, psa)), quiet) as advance:
+        found = exhibits.of_analyses(inputs, run_everything(inputs, psa, progress=advance))
+    for line in left_out_lines(left_out(inputs)):
+        say(line, quiet)
+    return found
 
 
 def write_draws(path: Path, frame: pd.DataFrame, delivery: Table) -> None:

@@ -23,8 +23,8 @@ from hemodel.cli.options import (
     whole_number,
 )
 from hemodel.cli.terminal import (
-    case_title,
     deliver,
+    deliver_exhibit,
     for_people,
     manifest,
     missing_to_none,
@@ -46,23 +46,13 @@ def one_way(
     top: Top = 15,
 ) -> None:
     """Tornado: every uncertain parameter at the ends of its 95 % interval."""
-    import pandas as pd
-
     from hemodel.analyses.one_way import run_one_way
-    from hemodel.report import labels, tables
+    from hemodel.report import exhibits
 
     delivery.refuse_target()
-    inputs = case.inputs()
-    result = run_one_way(inputs, **question.asked)
-    frame = result.tornado(outcome)
-    price = labels.arrangement_short(inputs.settings, result.price_arrangement)
-    name = labels.increment(outcome, inputs.settings)
-    base = str(tables.rounded(pd.DataFrame({name: [result.base[outcome]]}), inputs.settings).iloc[0, 0])
-    title = f"{name.partition(' (')[0]} ({price}), base case {base}: each parameter at the ends of its 95% interval"
-    shown = tables.rounded(tables.tornado_table(result, outcome, top=top), inputs.settings)
-    deliver(inputs, delivery, frame, title, shown=shown, base=result.base, excluded=result.excluded)
-    if result.excluded:
-        say(f"Left out, as they cannot move alone: {', '.join(result.excluded)}", delivery.quiet)
+    result = run_one_way(case.inputs(), **question.asked)
+    frame, exhibit = result.tornado(outcome), exhibits.tornado(result, outcome)
+    deliver_exhibit(exhibit, delivery, frame, shown=exhibit.rounded.head(top), base=result.base, excluded=result.excluded)
 
 
 @command("two-way")
@@ -75,14 +65,15 @@ def two_way(
 ) -> None:
     """A grid over the intervals of two parameters."""
     from hemodel.analyses.one_way import run_two_way
-    from hemodel.report import tables
+    from hemodel.report import exhibits
 
     delivery.refuse_target()
     named, (first, second) = case.words_of(words, "A", "B")
     inputs = named.inputs()
     frame = run_two_way(inputs, first, second, steps=steps, **question.asked)
-    title = f"{tables.two_way_footer(frame, inputs)}\n{case_title(inputs)}"
-    deliver(inputs, delivery, frame, title, shown=tables.rounded(tables.two_way_table(frame, inputs), inputs.settings))
+    exhibit = exhibits.two_way(frame, inputs, price_arrangement=question.arrangement, threshold=question.threshold)
+    deliver_exhibit(exhibit, delivery, frame)
+    say(exhibit.footer, delivery.quiet or not for_people())
 
 
 @command()
@@ -121,18 +112,15 @@ def threshold(
 def drivers(case: Case, question: Question, delivery: Table) -> None:
     """What would change the decision: the value at which each parameter flips it, and how many standard errors away that is."""
     from hemodel.analyses.thresholds import decision_drivers
-    from hemodel.report import tables
+    from hemodel.report import exhibits
 
     delivery.refuse_target()
     inputs = case.inputs()
     frame = decision_drivers(inputs, **question.asked)
-    reached = frame[frame["flips_at"].notna()]
-    title = f"What would change the decision: {case_title(inputs)}"
-    deliver(inputs, delivery, frame, title, shown=tables.rounded(tables.drivers_table(reached), inputs.settings))
-    say(
-        f"None of the other {len(frame) - len(reached)} uncertain parameters would, alone, within 8 normal scores.",
-        delivery.quiet,
-    )
+    exhibit = exhibits.drivers(frame, inputs, price_arrangement=question.arrangement, threshold=question.threshold)
+    reached = frame["flips_at"].notna().to_numpy()
+    deliver_exhibit(exhibit, delivery, frame, shown=exhibit.rounded[reached])
+    say(f"None of the other {(~reached).sum()} uncertain parameters would, alone, within 8 normal scores.", delivery.quiet)
 
 
 @command()
@@ -154,9 +142,9 @@ def evppi(
 ) -> None:
     """Expected value of perfect information on parameters: GBP per person with its standard error, and for everyone."""
     from hemodel.analyses.psa import run_psa
-    from hemodel.analyses.value_of_information import evppi_table, persons
+    from hemodel.analyses.value_of_information import evpi_curve, evppi_table
     from hemodel.cohort.model import names_read
-    from hemodel.report import tables
+    from hemodel.report import exhibits
 
     delivery.refuse_target()
     named, names = case.words_of(words)
@@ -166,15 +154,9 @@ def evppi(
     asked: dict[str, Any] = {"price_arrangement": question.arrangement, "threshold": question.threshold}
     with progress("Parameters", count, delivery.quiet) as advance:
         frame = evppi_table(result, [names] if names else None, progress=advance, **asked)
-    title = f"EVPPI, {inputs.settings.currency} per person and for all {persons(inputs):,.0f} (discounted): {case_title(inputs)}"
-    deliver(
-        inputs,
-        delivery,
-        frame,
-        title,
-        shown=tables.rounded(tables.evppi_table(frame, inputs), inputs.settings).head(top),
-        psa=result,
-    )
+    curves = {a: evpi_curve(result, price_arrangement=a) for a in inputs.settings.price_arrangements}
+    exhibit = exhibits.evppi(frame, inputs, curves=curves, **asked)
+    deliver_exhibit(exhibit, delivery, frame, shown=exhibit.rounded.head(top), psa=result)
 
 
 @command()
@@ -196,7 +178,7 @@ def evsi(
     """What a study would be worth by its size: EVSI per person and for everyone, and the net benefit beyond its cost."""
     from hemodel.analyses.psa import run_psa
     from hemodel.analyses.value_of_information import evsi_table
-    from hemodel.report import labels, tables
+    from hemodel.report import exhibits
 
     delivery.refuse_target()
     named, names = case.words_of(words)
@@ -206,6 +188,7 @@ def evsi(
     if not all(n.strip().isdecimal() for n in sizes.split(",")):
         problem = "these are not whole numbers with commas between them"
         raise InputError(f"--sizes {sizes}", problem, "Write for example 50,100,200")
+    asked: dict[str, Any] = {"price_arrangement": question.arrangement, "threshold": question.threshold}
     result = run_psa(inputs, draws, seed=seed)
     frame = evsi_table(
         result,
@@ -215,18 +198,9 @@ def evsi(
         share_with_event=events,
         fixed_cost=fixed_cost,
         cost_per_person=cost_per_person,
-        threshold=question.threshold,
-        price_arrangement=question.arrangement,
+        **asked,
     )
-    title = f"A study of {labels.parameters_label(inputs.parameters, names)}: {case_title(inputs)}"
-    deliver(
-        inputs,
-        delivery,
-        frame,
-        title,
-        shown=tables.rounded(tables.evsi_table(frame, inputs.settings), inputs.settings),
-        psa=result,
-    )
+    deliver_exhibit(exhibits.evsi(frame, inputs, **asked), delivery, frame, psa=result)
     if not fixed_cost and not cost_per_person:
         say("The study is taken to cost nothing: give --fixed-cost and --cost-per-person.", delivery.quiet)
 
@@ -244,7 +218,7 @@ def convergence(
     """Have there been enough draws? Running means with their Monte Carlo error, or replicates of the whole design."""
     from hemodel.analyses.convergence import run_replicates, running_means
     from hemodel.analyses.psa import run_psa
-    from hemodel.report import tables
+    from hemodel.report import exhibits
 
     delivery.refuse_target()
     inputs = case.inputs()
@@ -258,8 +232,8 @@ def convergence(
     result = run_psa(inputs, draws, seed=seed, design=design)
     frame = running_means(result, **question.asked)
     every = max(1, len(frame) // 10)
-    shown = tables.rounded(tables.convergence_table(frame, inputs.settings), inputs.settings).iloc[::-every][::-1]
-    deliver(inputs, delivery, frame, f"After so many draws: {case_title(inputs)}", shown=shown, psa=result)
+    exhibit = exhibits.convergence(frame, inputs, price_arrangement=question.arrangement, threshold=question.threshold)
+    deliver_exhibit(exhibit, delivery, frame, shown=exhibit.rounded.iloc[::-every][::-1], psa=result)
 
 
 @command("global")
@@ -282,7 +256,7 @@ def global_(
     """Global sensitivity analysis through SALib."""
     from hemodel.analyses.global_sensitivity import GIVEN_DATA_METHODS, run_given_data, run_global
     from hemodel.analyses.psa import run_psa
-    from hemodel.report import tables
+    from hemodel.report import exhibits
 
     delivery.refuse_target()
     inputs = case.inputs()
@@ -294,10 +268,7 @@ def global_(
     more: dict[str, Any] = {"evaluations": result.evaluations}
     if result.second_order is not None:
         more["second_order"] = records(result.second_order.rename_axis("name").reset_index())
-    title, shown = (
-        f"{method}: {result.evaluations:,} evaluations",
-        tables.rounded(tables.global_table(result, inputs), inputs.settings).head(top),
-    )
-    deliver(inputs, delivery, result.table, title, shown=shown, **more)
+    exhibit = exhibits.global_sensitivity(result, inputs)
+    deliver_exhibit(exhibit, delivery, result.table, shown=exhibit.rounded.head(top), **more)
     for name in result.groups:
         say(f"One group, as its members are correlated or shares of one whole: {name}", delivery.quiet)

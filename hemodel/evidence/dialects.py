@@ -91,23 +91,21 @@ _SEP_LINES = {f"sep={mark}".strip() for mark in SEPARATORS}
 def decimal_mark(separator: str, cells: Iterable[tuple[str, str]], faults: list[Fault]) -> str:
     """What marks decimals in (place, cell) of a table: the point where commas separate cells, else the one mark that its numbers have.
 
-    Faults are numbers with a point beside numbers with a comma (1.234 beside 12,5), and tables all of whose marks may be those of
-    thousands (1.234).
+    Faults are numbers with a point beside numbers with a comma (1.234 beside 12,5; not where commas separate cells: there a comma is none
+    of a number, and whoever reads it says so), and tables all of whose marks may be those of thousands (1.234).
 
     >>> decimal_mark(";", [("row 2", "12,5"), ("row 3", "7")], [])
     ','
     """
-    if separator == ",":
-        return "."
     points: list[tuple[str, str]] = []
     commas: list[tuple[str, str]] = []
     for place, dressed in cells:
         cell = _DRESS.sub("", dressed)
         if _POINT.fullmatch(cell):
             points.append((place, cell))
-        elif _COMMA.fullmatch(cell):
+        elif separator != "," and _COMMA.fullmatch(cell):
             commas.append((place, cell))
-        elif _BOTH.fullmatch(cell):
+        elif separator != "," and _BOTH.fullmatch(cell):
             faults.append(Fault(place, f"{shown(cell)} has marks of thousands and of decimals", "Write thousands without a mark"))
     if points and commas:
         fewer, more = sorted((points, commas), key=len)

@@ -411,13 +411,22 @@ class Settings(_Strict):
         for name in self.fitted_curves:
             if name not in curves:
                 yield "", f"{shown(name)} is not a curve that can be fitted", nearest(name, curves)
-        if by_ratio and any(name.startswith("os_") for name in self.fitted_curves):
-            yield "", "a fitted survival curve and one that follows by a hazard ratio exclude each other", "Choose one of them"
+        yield from self._fitted_beside_a_ratio()
         if self.progression_shape == "ttp" and self.pfs_curve != "weibull":
             problem = f'progression_shape = "ttp" is a Weibull, pfs_curve is {self.pfs_curve}'
             yield "", problem, 'Set progression_shape = "pfs"'
         if self.post_progression_clock_cycles is not None and self.structure != "state_transition":
             yield "", "partitioned survival has no clock after progression", 'Set structure = "state_transition"'
+
+    def _fitted_beside_a_ratio(self) -> Iterator[Refusal]:
+        ratio = next((n for n in ("comparator_survival", "intervention_survival") if getattr(self, n) == "hazard_ratio"), None)
+        fitted = [name for name in self.fitted_curves if name.startswith("os_")]
+        if ratio is None or not fitted:
+            return
+        who = "the comparator" if ratio == "comparator_survival" else "the interventions"
+        follows = f'follows from another\'s by a hazard ratio ({ratio} = "hazard_ratio")'
+        problem = f"{' and '.join(fitted)} is fitted, while survival of {who} {follows}"
+        yield "", problem, f'Set {ratio} = "median" (in a command: --set {ratio}=median), or leave the fitted curve out'
 
     def _drugs_that_misfit(self) -> Iterator[Refusal]:
         given = {name for strategy in self.strategies for name in strategy.drugs}

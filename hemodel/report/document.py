@@ -19,7 +19,6 @@ from typing import Any
 import pandas as pd
 
 from hemodel.analyses.base_case import BaseCase
-from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import Scenarios
 from hemodel.evidence.confidential import announced
@@ -28,6 +27,7 @@ from hemodel.evidence.settings import Settings
 from hemodel.files import refuse_target, write_whole
 from hemodel.report import labels, readings, tables
 from hemodel.report.colours import INTERVENTION_COLOURS
+from hemodel.report.exhibits import UNCERTAINTY, Exhibit
 from hemodel.report.manifest import manifest, manifest_lines, refuse_other_inputs
 
 _DATE = datetime.datetime(1980, 1, 1)  # a fixed date, so that the same run gives the same bytes
@@ -94,13 +94,13 @@ def write_report(
     psa: PSA | None = None,
     scenarios: Scenarios | None = None,
     *,
-    one_way: OneWay | None = None,
+    exhibits: Sequence[Exhibit] = (),
     cheers: pd.DataFrame | None = None,
     force: bool = False,
 ) -> Path:
     """Write the Word report of a run to `path`, whole or not at all; an existing file is replaced with `force` only."""
     refuse_target(path, force=force)
-    return write_whole(path, report_document(base, psa, scenarios, one_way=one_way, cheers=cheers), force=force)
+    return write_whole(path, report_document(base, psa, scenarios, exhibits=exhibits, cheers=cheers), force=force)
 
 
 def report_document(
@@ -108,19 +108,20 @@ def report_document(
     psa: PSA | None = None,
     scenarios: Scenarios | None = None,
     *,
-    one_way: OneWay | None = None,
+    exhibits: Sequence[Exhibit] = (),
     cheers: pd.DataFrame | None = None,
 ) -> bytes:
     """The Word report of a run as bytes: section numbers are those of NICE's company submission.
 
-    `cheers`: the items of CHEERS 2022 as a table. What was not run is left out. Raises `InputError` for results of other inputs.
+    `exhibits`: of further analyses. `cheers`: the items of CHEERS 2022 as a table. What was not run is left out. Raises `InputError` for
+    results of other inputs.
     """
     from docx import Document
 
     if scenarios is not None:
         refuse_other_inputs("scenarios", scenarios.results[0].inputs, base.inputs)
-    if one_way is not None:
-        refuse_other_inputs("one_way", one_way.inputs, base.inputs)
+    for exhibit in exhibits:
+        refuse_other_inputs(exhibit.key, exhibit.inputs, base.inputs)
     record, settings = manifest(base.inputs, psa=psa), base.inputs.settings
     document = Document()
     _page(document, record)
@@ -129,10 +130,14 @@ def report_document(
     _base_case(document, base)
     if psa is not None:
         _probabilistic(document, base, psa)
-    if one_way is not None:
-        _one_way(document, one_way)
+    for exhibit in exhibits:
+        if exhibit.section == UNCERTAINTY:
+            _exhibit(document, exhibit)
     if scenarios is not None:
         _scenarios(document, base, scenarios)
+    for exhibit in exhibits:
+        if exhibit.section != UNCERTAINTY:
+            _exhibit(document, exhibit)
     document.add_heading("3.14 Validation: model against source", 1)
     _table(document, settings, tables.against_source_table(base).drop(columns=["Note"]), tables.AGAINST_SOURCE_FOOTER)
     document.add_heading("Parameters", 1)
@@ -258,17 +263,20 @@ def _probabilistic(document: Any, base: BaseCase, psa: PSA) -> None:
     _figure(document, charts.acceptability_curves({a: psa.acceptability_curve(a) for a in psa.price_arrangements}, settings))
 
 
-def _one_way(document: Any, one_way: OneWay) -> None:
-    from hemodel.report import charts
-
-    document.add_heading("3.11 One parameter at a time", 1)
-    _figure(document, charts.tornado(one_way, readings.NET_BENEFIT), _WHOLE_PAGE)
-    _table(
-        document,
-        one_way.inputs.settings,
-        tables.tornado_table(one_way).head(15),
-        f"The 15 that move it most. {tables.TORNADO_FOOTER}",
-    )
+def _exhibit(document: Any, exhibit: Exhibit) -> None:
+    """An analysis under the number of its section: its charts with their sentences, or the sentence alone, and the rows that matter."""
+    number = re.search(r"section ([\d.]+)", exhibit.section)
+    document.add_heading(f"{number[1]} {exhibit.title}" if number else exhibit.title, 1)
+    figures = exhibit.figures
+    for figure in figures:
+        _figure(document, figure, _WHOLE_PAGE)
+    if exhibit.sentence and not figures:
+        _say(document.add_paragraph(), exhibit.sentence)
+    if exhibit.across:
+        _say(document.add_paragraph(), f"Across: {exhibit.across}.")
+    _table(document, exhibit.inputs.settings, exhibit.in_brief.table, exhibit.in_brief.footer)
+    for note in exhibit.notes:
+        _say(document.add_paragraph(), note)
 
 
 def _scenarios(document: Any, base: BaseCase, scenarios: Scenarios) -> None:

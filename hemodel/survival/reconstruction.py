@@ -6,6 +6,7 @@ curve and its numbers at risk, and know nothing else about the patients.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -79,8 +80,9 @@ def reconstruct(
     the table under the curve, from time 0. `total_events`, where reported, settles the censoring after the last number at risk; otherwise
     people are censored there as fast as before. Within each interval of the table censorings are spread evenly, deaths at a point are
     the whole number nearest to n (1 - S / the last S reached), and the number censored is moved until the next number at risk is met.
-    Deaths fall on the digitised times, censorings half-way to the next of them or of the table. Those left at the end of the curve are
-    censored there.
+    Deaths fall on the digitised times, censorings half-way to the next of them or of the table: each time of the table is a point of the
+    curve, with the survival of the point before it where none was digitised there, so that people are censored in every interval. Those
+    left at the end of the curve are censored there. The people are the same whatever the unit of time.
     `places`: what messages call each point and each number at risk, such as its row in a file; else they are counted from 1.
     Raises InputError for points that rise, a curve that does not start at 1, and tables that rise or leave the curve.
 
@@ -90,7 +92,8 @@ def reconstruct(
     """
     when, alive, table_times, table = _checked(times, survival, risk_times, numbers_at_risk, total_events, places)
     table_times = snapped(table_times, when)
-    first = np.searchsorted(when, table_times, side="left")  # the first point at or after each time of the table
+    when, alive = _with_points_at(table_times, when, alive)
+    first = np.searchsorted(when, table_times)
     edges = np.append(first, len(when))
     deaths, censored = np.zeros(len(when), dtype=np.int64), np.zeros(len(when), dtype=np.int64)
     n, reached = int(table[0]), 1.0
@@ -102,8 +105,8 @@ def reconstruct(
             target, lost = total_events, _lost_at_the_end(when, first, censored, n)
         else:
             target = int(table[i + 1])
-            fall = alive[edges[i + 1] - 1] / reached if edges[i + 1] > edges[i] and reached > 0 else 1.0
-            lost = max(round(n * fall) - target, 0)
+            fall = alive[edges[i + 1] - 1] / reached if reached > 0 else 1.0
+            lost = max(_nearest(n * fall) - target, 0)
         died_before, nearest, tried = int(deaths.sum()), -1, set[int]()
         while lost not in tried:
             tried.add(lost)
@@ -114,8 +117,7 @@ def reconstruct(
                 nearest = abs(surplus)
                 deaths[points], censored[points], n, reached = found
             lost = min(max(lost + surplus, 0), start[0])
-    coming = np.append(table_times, np.inf)[np.searchsorted(table_times, when[:-1], side="right")]
-    half_way = np.append((when[:-1] + np.minimum(when[1:], coming)) / 2, when[-1])
+    half_way = np.append((when[:-1] + when[1:]) / 2, when[-1])
     leaving = np.concatenate([np.repeat(when, deaths), np.repeat(half_way, censored), np.full(n, when[-1])])
     kinds = np.repeat([1.0, 0.0], [int(deaths.sum()), len(leaving) - int(deaths.sum())])
     order = np.lexsort((-kinds, leaving))
@@ -123,17 +125,21 @@ def reconstruct(
     return Reconstruction(leaving[order], kinds[order], table_times, still, table)
 
 
+def _with_points_at(table_times: Array, when: Array, alive: Array) -> tuple[Array, Array]:
+    """The points of the curve with one at each time of the table."""
+    every = np.union1d(when, table_times)
+    return every, alive[np.searchsorted(when, every, side="right") - 1]
+
+
 def _followed(when: Array, alive: Array, points: slice, n: int, reached: float, lost: int) -> tuple[Counts, Counts, int, float]:
     """Deaths and censorings at the points of an interval in which `lost` of `n` are censored; how many are left; the last S reached."""
     here = when[points]
     deaths, censored = np.zeros(len(here), dtype=np.int64), np.zeros(len(here), dtype=np.int64)
-    if not len(here):
-        return deaths, censored, n, reached
     end = when[points.stop] if points.stop < len(when) else when[-1]
     spread = here[0] + np.arange(1, lost + 1) * (end - here[0]) / (lost + 1)
-    leaving = np.bincount(np.searchsorted(here, spread, side="right") - 1, minlength=len(here))
+    leaving = np.bincount(np.searchsorted(here, snapped(spread, here), side="right") - 1, minlength=len(here))
     for k, share in enumerate(alive[points]):
-        deaths[k] = min(int(np.floor(n * (1 - share / reached) + 0.5)), n) if reached > 0 else 0
+        deaths[k] = min(max(_nearest(n * (1 - share / reached)), 0), n) if reached > 0 else 0
         if deaths[k]:
             reached *= 1 - deaths[k] / n
         n -= int(deaths[k])
@@ -147,7 +153,12 @@ def _lost_at_the_end(when: Array, first: NDArray[np.intp], censored: Counts, n: 
     start, end = when[first[0]], when[first[-1]]
     if end <= start:
         return 0
-    return min(round(float(censored.sum() * (when[-1] - end) / (end - start))), n)
+    return min(_nearest(float(censored.sum()) * (when[-1] - end) / (end - start)), n)
+
+
+def _nearest(number: float) -> int:
+    """The nearest whole number, a half to the one above: also where rounding has left a half just below it."""
+    return math.floor(number * (1 + 1e-9) + 0.5)
 
 
 def _checked(

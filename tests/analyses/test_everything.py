@@ -3,13 +3,11 @@
 Pitfalls: a bar of progress that stops short or runs over; an analysis that the workbook has no place for.
 """
 
-from dataclasses import fields
-
 import pytest
 
 import hemodel as hm
 from hemodel.analyses.everything import recipes, run_everything
-from hemodel.report.workbook import Analyses
+from hemodel.report import exhibits
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +18,8 @@ def test_progress_is_told_once_an_analysis_and_each_has_its_place(edits):
     psa, told = hm.run_psa(inputs, draws=500), []
     found = run_everything(inputs, psa, progress=told.append)
     assert told == [1] * len(recipes(inputs, psa)) == [1] * len(found)
-    assert set(found) <= {f.name for f in fields(Analyses)}
+    shown = exhibits.of_analyses(inputs, found)
+    assert len(shown) == len(found) == len({exhibit.short for exhibit in shown})
     assert ("comparison" in found) == (not edits)  # the files hold no edited inputs to compare
 
 

@@ -84,6 +84,8 @@ def test_a_line_says_how_the_file_was_read(content, how):
         (b"time,event\n1,5,1\n2,0,\n", "mine.csv, row 2: has 3 cells instead of 2"),
         (b"time;event\n12,5;1\n1.234;0\n", "mine.csv, row 3: '1.234' and '12,5' (row 2) cannot both be plain numbers"),
         (b"time;event\n1.234;1\n5;0\n", "mine.csv, row 2: '1.234' may be 1234 or 1.234"),
+        (b"time,event\n1.000,1\n999,0\n", "mine.csv, row 2: '1.000' may be 1000 or 1.000"),
+        (b"time,event,site\n12,1,a\n1.234,0,b\n", "mine.csv, row 3: '1.234' may be 1234 or 1.234"),
         (b"time\tevent\n1,234\t1\n5\t0\n", "mine.csv, row 2: '1,234' may be 1234 or 1.234"),
         (b"time;event\n1.234,5;1\n2;0\n", "mine.csv, row 2: '1.234,5' has marks of thousands and of decimals"),
         (b"time,event\n1,1\n2,2\n", "mine.csv, row 1: event is 1 and 2 and nothing else"),
@@ -110,6 +112,11 @@ def test_what_may_be_read_in_two_ways_is_refused_with_its_row(content, says):
 
 
 MANY = b"id;months;dead;arm\n1;1,5;2;A\n2;2,5;1;A\n3;3;2;B\n4;4;1;B\n"
+
+
+def test_three_decimals_between_commas_are_decimals_beside_a_number_that_has_no_thousands():
+    assert times_in("mine.csv", b"time,event\n1.234,1\n0.512,0\n").times.tolist() == [1.234, 0.512]
+    assert times_in("mine.csv", b"time,event\n1.234,1\n12.25,0\n").times.tolist() == [1.234, 12.25]
 
 
 def test_columns_rows_and_the_value_of_an_event_are_chosen():

@@ -18,7 +18,7 @@ from hemodel.analyses.psa import run_psa
 from hemodel.analyses.scenarios import run_scenarios
 from hemodel.evidence.folder import problem_names
 from hemodel.evidence.inputs import load_inputs
-from hemodel.report import tables
+from hemodel.report import exhibits, tables
 from hemodel.report.cheers import cheers_table
 from hemodel.report.document import report_document
 
@@ -30,7 +30,9 @@ def report(request, tmp_path_factory):
     """The whole report of a problem: its scenarios, the document, and its pages as lines of text."""
     inputs = load_inputs(request.param)
     base, psa, scenarios = run_base_case(inputs), run_psa(inputs, draws=50), run_scenarios(request.param)
-    content = report_document(base, psa, scenarios, one_way=run_one_way(inputs), cheers=cheers_table(base, psa))
+    content = report_document(
+        base, psa, scenarios, exhibits=[exhibits.tornado(run_one_way(inputs))], cheers=cheers_table(base, psa)
+    )
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "report.docx").write_bytes(content)
     profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"

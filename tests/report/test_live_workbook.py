@@ -23,9 +23,9 @@ from hemodel.analyses.fitting import with_fitted_curve
 from hemodel.analyses.one_way import run_one_way
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import load_inputs
-from hemodel.report import inputs_sheet
+from hemodel.report import exhibits, inputs_sheet
 from hemodel.report.live import compare_with_engine, live_program, live_workbook, read_back, write_live_workbook
-from hemodel.report.workbook import Analyses, workbook_bytes
+from hemodel.report.workbook import workbook_bytes
 
 DEX = "dexamethasone"
 FORBIDDEN = (
@@ -277,10 +277,10 @@ def test_engine_and_workbook_stand_side_by_side():
 
 def test_the_engines_other_analyses_come_as_values():
     one_way = run_one_way(inputs(), names=["u_progressed", "shape_pfs"])
-    book = opened(live_workbook(inputs(), analyses=Analyses(one_way=one_way)))
+    book = opened(live_workbook(inputs(), exhibits=[exhibits.tornado(one_way)]))
     assert not [cell for row in book["One-way"].iter_rows() for cell in row if cell.data_type == "f"]
     with pytest.raises(InputError, match="other inputs"):
-        live_workbook(inputs().with_values(u_progressed=0.5), analyses=Analyses(one_way=one_way))
+        live_workbook(inputs().with_values(u_progressed=0.5), exhibits=[exhibits.tornado(one_way)])
 
 
 def test_a_redacted_workbook_has_values_only_and_cannot_be_solved_for_them():

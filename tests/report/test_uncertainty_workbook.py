@@ -18,8 +18,8 @@ from hemodel.analyses.base_case import run_base_case
 from hemodel.analyses.one_way import run_one_way
 from hemodel.analyses.verification import verify
 from hemodel.errors import InputError
-from hemodel.report import tables
-from hemodel.report.workbook import Analyses, workbook_bytes, write_workbook
+from hemodel.report import exhibits, tables
+from hemodel.report.workbook import workbook_bytes, write_workbook
 
 SHEETS = [
     *("Convergence", "One-way", "Two-way", "Decision drivers", "Thresholds", "Price and probability", "Global sensitivity"),
@@ -32,25 +32,25 @@ DANGEROUS = '=HYPERLINK("http://x")'
 @pytest.fixture(scope="module")
 def analyses(uncertain):
     u = uncertain
-    return Analyses(
-        convergence=u.convergence,
-        one_way=u.one_way,
-        two_way=u.two_way,
-        drivers=u.drivers,
-        thresholds=u.thresholds,
-        price={"list": u.price, "pas": u.price},
-        sensitivity=u.sensitivity("sobol"),
-        comparison=u.comparison,
-        evpi=u.evpi,
-        evppi=u.evppi,
-        evsi=u.evsi,
-        budget=u.budget,
-    )
+    return {
+        "convergence": u.convergence,
+        "one_way": u.one_way,
+        "two_way": u.two_way,
+        "drivers": u.drivers,
+        "thresholds": u.thresholds,
+        "price": {"list": u.price, "pas": u.price},
+        "sensitivity": u.sensitivity("sobol"),
+        "comparison": u.comparison,
+        "evpi": u.evpi,
+        "evppi": u.evppi,
+        "evsi": u.evsi,
+        "budget": u.budget,
+    }
 
 
 @pytest.fixture(scope="module")
 def content(uncertain, analyses):
-    return workbook_bytes(uncertain.base, analyses=analyses)
+    return workbook_bytes(uncertain.base, exhibits=exhibits.of_analyses(uncertain.inputs, analyses))
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_sheets_stand_between_the_base_case_and_the_inputs_in_the_order_of_a_sub
 
 
 def test_only_what_was_run_has_a_sheet(uncertain):
-    data = workbook_bytes(uncertain.base, analyses=Analyses(evsi=uncertain.evsi))
+    data = workbook_bytes(uncertain.base, exhibits=[exhibits.evsi(uncertain.evsi, uncertain.inputs)])
     assert set(openpyxl.load_workbook(io.BytesIO(data), read_only=True).sheetnames) & set(SHEETS) == {"EVSI"}
 
 
@@ -170,8 +170,8 @@ def test_labels_that_look_like_formulas_stay_text(uncertain, analyses):
     inputs = replace(uncertain.inputs, parameters=MappingProxyType(parameters))
     comparison = uncertain.comparison.assign(population_label=DANGEROUS, label="@x")
     drivers = uncertain.drivers.assign(label="+1")
-    found = replace(analyses, one_way=run_one_way(inputs), comparison=comparison, drivers=drivers)
-    data = workbook_bytes(run_base_case(inputs), analyses=found)
+    found = analyses | {"one_way": run_one_way(inputs), "comparison": comparison, "drivers": drivers}
+    data = workbook_bytes(run_base_case(inputs), exhibits=exhibits.of_analyses(inputs, found))
     seen = set()
     for sheet in openpyxl.load_workbook(io.BytesIO(data)):
         for row in sheet.iter_rows():
@@ -186,18 +186,19 @@ def test_labels_that_look_like_formulas_stay_text(uncertain, analyses):
 
 def test_one_way_of_other_inputs_is_refused(uncertain):
     other = run_one_way(uncertain.inputs.with_values(u_progressed=0.5), names=["shape_pfs"])
-    with pytest.raises(InputError, match="one_way: it was run with other inputs"):
-        workbook_bytes(uncertain.base, analyses=Analyses(one_way=other))
+    with pytest.raises(InputError, match="tornado: it was run with other inputs"):
+        workbook_bytes(uncertain.base, exhibits=[exhibits.tornado(other)])
 
 
 def test_a_second_writing_gives_the_same_bytes(tmp_path, uncertain, analyses, content):
-    assert write_workbook(tmp_path / "run.xlsx", uncertain.base, analyses=analyses).read_bytes() == content
+    again = exhibits.of_analyses(uncertain.inputs, analyses)
+    assert write_workbook(tmp_path / "run.xlsx", uncertain.base, exhibits=again).read_bytes() == content
 
 
 def test_the_sheet_of_checks_holds_what_verify_found(uncertain, tmp_path):
     """The whole list, as `hemodel run --full` writes it: nothing cut off, and no verdict beside another check."""
     found = verify(uncertain.base.inputs)
-    path = write_workbook(tmp_path / "full.xlsx", uncertain.base, analyses=Analyses(verification=found))
+    path = write_workbook(tmp_path / "full.xlsx", uncertain.base, exhibits=[exhibits.verification(found)])
     rows = [[cell.value for cell in row] for row in openpyxl.load_workbook(path)["Verification"].iter_rows()]
     start = next(i for i, row in enumerate(rows) if row[0] == "Check")
     sheet = [[cell or "" for cell in row[:8]] for row in rows[start + 1 : start + 1 + len(found.table)]]

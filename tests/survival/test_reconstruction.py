@@ -94,6 +94,30 @@ def test_numbers_at_risk_are_counted_from_the_people_themselves():
     assert found.at_risk_difference.tolist() == [0, 0]
 
 
+def test_people_are_censored_in_an_interval_of_the_table_without_a_digitised_point():
+    """No step between 4 and 20: the five who leave before 10 and the four before 15 were censored, as 20, 15, 10, 6 at risk say."""
+    found = reconstruct([0, 4, 20], [1, 0.9, 0.8], [0, 5, 10, 15], [20, 15, 10, 6])
+    assert found.at_risk.tolist() == [int((found.times >= at).sum()) for at in (0, 5, 10, 15)] == [20, 15, 10, 6]
+    assert found.times[found.events == 1].tolist() == [4, 4]
+    found.refuse_other_table("risk.csv")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_curve_with_all_its_steps_gives_the_numbers_at_risk_that_it_came_with(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(20, 200))
+    times = np.ceil(rng.exponential(200, n))
+    events = (rng.uniform(size=n) < rng.uniform(0.3, 0.9)) * 1.0
+    observed = kaplan_meier(times, events)
+    steps = observed.events > 0
+    points, survival = np.append(0.0, observed.times[steps]), np.append(1.0, observed.survival[steps])
+    table = np.arange(0.0, points[-1], float(rng.integers(20, 120)))
+    found = reconstruct(points, survival, table, observed.at_risk_at(table), int(events.sum()))
+    assert found.at_risk_difference.tolist() == [0] * len(table)
+    assert len(found.times) == n
+    assert abs(found.n_events - events.sum()) <= 2  # where people were censored between two numbers at risk is not known
+
+
 def test_a_table_of_another_arm_is_refused_and_rounding_is_not():
     points = [0, 2, 4, 6, 8, 10], [1, 0.8, 0.6, 0.4, 0.3, 0.2]
     other = reconstruct(*points, [0, 5], [10, 10])  # the curve says that 4 of 10 have died by then

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hemodel.errors import InputError
-from hemodel.survival import fit, kaplan_meier
+from hemodel.survival import fit, kaplan_meier, reconstruct
 from hemodel.survival.crossover import adjust_crossover, cox_hazard_ratio, log_rank
 from hemodel.survival.ties import snapped, tied
 
@@ -49,6 +49,20 @@ def test_the_same_data_in_any_unit_of_time_give_the_same_answer(seed):
         assert cox_hazard_ratio(times, events, arm) == ratio
         other = (days * 0.1) / per * 10  # another road to the same times, with other last digits
         assert log_rank(other, events, arm) == z and np.array_equal(kaplan_meier(other, events).survival, steps.survival)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_people_behind_a_curve_are_the_same_in_any_unit_of_time(seed):
+    """Numbers at risk every 7 days, read by another road than the points: some are points but for rounding, some lie between two."""
+    days, events, _, _ = trial(seed)
+    observed = kaplan_meier(days, events)
+    points, survival = np.append(0.0, observed.times), np.append(1.0, observed.survival.round(3))
+    table = np.arange(0.0, days.max(), 7.0)
+    people = reconstruct(points, survival, table, observed.at_risk_at(table))
+    for per in UNITS.values():
+        found = reconstruct(points / per, survival, (table * 0.1) / per * 10, observed.at_risk_at(table))
+        assert np.array_equal(found.events, people.events) and np.array_equal(found.at_risk, people.at_risk)
+        assert found.times == pytest.approx(people.times / per, rel=1e-12)
 
 
 def test_the_adjusted_effect_does_not_depend_on_the_unit():

@@ -356,7 +356,10 @@ def information(subject: Subject) -> Finding:
         orders.append(0 <= row["evsi"] <= row["evppi"] + 4 * row["standard_error"] + 1e-9)
         shown += f"; EVSI on {name} {row['evsi']:,.0f} of {row['evppi']:,.0f}"
     return holds(
-        all(orders), "EVPI as counted from the draws, EVPI >= EVPPI >= EVSI >= 0", f"{shown} (GBP per person)", "MC error"
+        all(orders),
+        "EVPI as counted from the draws, EVPI >= EVPPI >= EVSI >= 0",
+        f"{shown} ({subject.inputs.settings.currency} per person)",
+        "MC error",
     )
 
 

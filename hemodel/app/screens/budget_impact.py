@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from hemodel.app import results
-from hemodel.app.show import chosen_intervention, figure, page, plain, table
+from hemodel.app.show import chosen_intervention, exhibit, page, plain
 from hemodel.app.sidebar import screen
-from hemodel.report import charts, labels, tables
+from hemodel.report import exhibits, labels
 
 
 def draw() -> None:
@@ -15,8 +15,7 @@ def draw() -> None:
     inputs = screen().inputs
     page("Budget impact", "What would the health service pay in each of the next years, beyond what it pays now?")
     found = results.budget(inputs, chosen_intervention(inputs.settings, "budget_strategy"))
-    figure(charts.budget(found.table, inputs.settings))
-    table(tables.budget_table(found.table, inputs.settings), inputs.settings, "Budget impact by year", tables.BUDGET_FOOTER)
+    exhibit(exhibits.budget(found.table, inputs))
     uptake = [f"{labels.percent(inputs.parameters[f'p_uptake_year_{y}'].value, 0)} in year {y}" for y in range(1, 6)]
     eligible = inputs.parameters["n_eligible"]
     st.caption(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from hemodel.app import results
-from hemodel.app.show import chosen_price, figure, page, table
+from hemodel.app.show import chosen_price, exhibit, page
 from hemodel.app.sidebar import screen
-from hemodel.report import charts, labels, tables
+from hemodel.report import exhibits, labels
 
 
 def draw() -> None:
@@ -25,8 +25,7 @@ def draw() -> None:
         key=f"drivers_threshold/{settings.thresholds}",
     )
     found = results.drivers(inputs, arrangement, float(threshold))
-    figure(charts.decision_drivers(found, inputs, price_arrangement=arrangement, threshold=float(threshold)))
-    table(tables.drivers_table(found), settings, "Where each input, alone, changes the decision", tables.DRIVERS_FOOTER)
+    exhibit(exhibits.drivers(found, inputs, price_arrangement=arrangement, threshold=float(threshold)))
 
 
 if __name__ == "__main__":

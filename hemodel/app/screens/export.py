@@ -15,8 +15,8 @@ from hemodel.errors import InputError
 from hemodel.evidence.confidential import marked, unmarked, without_schemes
 from hemodel.evidence.inputs import Inputs
 from hemodel.files import csv_text
-from hemodel.report import tables
-from hemodel.report.workbook import Analyses, workbook_bytes
+from hemodel.report import exhibits, tables
+from hemodel.report.workbook import workbook_bytes
 
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LIVE = "hemodel.report.live"
@@ -71,7 +71,9 @@ def _workbooks(inputs: Inputs, name: str) -> None:
         "Every analysis",
         results.identity(inputs),
         len(recipes(inputs, psa)),
-        lambda progress: workbook_bytes(base, psa, analyses=Analyses(**run_everything(inputs, psa, progress=progress))),
+        lambda progress: workbook_bytes(
+            base, psa, exhibits=exhibits.of_analyses(inputs, run_everything(inputs, psa, progress=progress))
+        ),
         button="Make the workbook with every sensitivity analysis (about half a minute)",
     )
     if found is not None:

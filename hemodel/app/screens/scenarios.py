@@ -10,12 +10,12 @@ import streamlit as st
 from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.scenarios import run_comparison
 from hemodel.app import background, results, sharing, sidebar
-from hemodel.app.show import chosen_intervention, explain, figure, page, plain, plain_name, table
+from hemodel.app.show import chosen_intervention, exhibit, explain, figure, page, plain, plain_name, table
 from hemodel.app.sidebar import Screen, screen
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs, inputs_of
 from hemodel.evidence.zipped import unzipped, zipped
-from hemodel.report import charts, labels, tables
+from hemodel.report import charts, exhibits, labels, tables
 from hemodel.report.charts.difference import difference, difference_shown, difference_table
 
 TABS = ("Side by side", "A against B", "Save, load and share", "All populations")
@@ -205,14 +205,7 @@ def _populations(shown: Screen) -> None:
         button="Run every scenario in every population (a few seconds)",
     )
     if found is not None:
-        settings = shown.filed.settings
-        # one chart for each: all in one would be longer than a sheet of paper
-        for _, rows in found.groupby(["population", "strategy"], sort=False):
-            figure(charts.comparison(rows, settings))
-        with st.expander("The numbers"):
-            table(
-                tables.comparison_table(found, settings), settings, "Every scenario in every population", tables.COMPARISON_FOOTER
-            )
+        exhibit(exhibits.comparison(found, filed), "The numbers")
 
 
 if __name__ == "__main__":

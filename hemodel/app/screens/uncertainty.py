@@ -9,12 +9,12 @@ from hemodel.analyses.global_sensitivity import run_global
 from hemodel.analyses.psa import PSA, run_psa
 from hemodel.analyses.value_of_information import evppi_table
 from hemodel.app import background, results
-from hemodel.app.show import figure, figures, page, plain, table
+from hemodel.app.show import exhibit, figure, figures, page, plain, table
 from hemodel.app.sidebar import Screen, screen
 from hemodel.cohort import model
 from hemodel.evidence.inputs import Inputs
 from hemodel.extras import missing
-from hemodel.report import charts, labels, readings, tables
+from hemodel.report import charts, exhibits, labels, readings, tables
 
 TABS = ("Probabilistic", "One at a time", "Two at a time", "Value of information", "All together (Sobol')", "More draws")
 MORE_DRAWS = (100_000, 250_000, 500_000)
@@ -51,9 +51,7 @@ def _probabilistic(shown: Screen) -> None:
             table(short, settings, f"Probabilistic results. {labels.arrangement_label(settings, arrangement)}")
         st.caption(plain(tables.PSA_FOOTER))
     with st.expander("Are there draws enough?"):
-        running = results.convergence(inputs)
-        figure(charts.convergence(running, inputs))
-        table(tables.convergence_table(running.iloc[9::10], settings), settings, "Running results", tables.CONVERGENCE_FOOTER)
+        exhibit(exhibits.convergence(results.convergence(inputs), inputs).in_brief)
 
 
 def _chances(psa: PSA) -> pd.DataFrame:
@@ -76,9 +74,7 @@ def _one_way(shown: Screen) -> None:
     outcome = st.segmented_control(
         "Outcome", list(heads), default=readings.NET_BENEFIT, required=True, format_func=heads.__getitem__, key="tornado_outcome"
     )
-    figure(charts.tornado(found, outcome))
-    with st.expander("Every parameter"):
-        table(tables.tornado_table(found, outcome), shown.inputs.settings, "One parameter at a time", tables.TORNADO_FOOTER)
+    exhibit(exhibits.tornado(found, outcome), "Every parameter")
 
 
 def _two_way(shown: Screen) -> None:
@@ -94,18 +90,14 @@ def _two_way(shown: Screen) -> None:
     first = columns[0].selectbox("Across", names, format_func=label.__getitem__, key=f"across/{key}")
     others = [name for name in names if name != first]
     second = columns[1].selectbox("Up", others, format_func=label.__getitem__, key=f"up/{key}")
-    grid = results.two_way(inputs, first, second)
-    figure(charts.two_way(grid, inputs))
-    with st.expander("The numbers"):
-        table(
-            tables.two_way_table(grid, inputs), inputs.settings, "Two parameters at a time", tables.two_way_footer(grid, inputs)
-        )
+    exhibit(exhibits.two_way(results.two_way(inputs, first, second), inputs), "The numbers")
 
 
 def _information(shown: Screen) -> None:
     inputs = shown.inputs
     curves = results.information(inputs)
-    figure(charts.evpi_curve(curves, inputs.settings))
+    for one in exhibits.evpi(curves, inputs).figures:
+        figure(one)
     psa = results.psa(inputs)
     names = [str(n) for n in model.names_read(inputs) if inputs.parameters[str(n)].is_uncertain]
     found = background.request(
@@ -117,13 +109,7 @@ def _information(shown: Screen) -> None:
         button="What would it be worth to know each parameter? (about 10 seconds)",
     )
     if found is not None:
-        arrangement, threshold = inputs.settings.price_arrangements[-1], inputs.settings.threshold_values[-1]
-        evpi = readings.evpi_at(curves[arrangement], threshold)
-        figure(charts.evppi(found, inputs, evpi=evpi))
-        with st.expander("Every parameter"):
-            table(
-                tables.evppi_table(found, inputs, evpi), inputs.settings, "Value of knowing each parameter", tables.EVPPI_FOOTER
-            )
+        exhibit(exhibits.evppi(found, inputs, curves=curves), "Every parameter")
 
 
 def _sobol(shown: Screen) -> None:
@@ -141,9 +127,7 @@ def _sobol(shown: Screen) -> None:
         button="Work out Sobol' indices (a few seconds)",
     )
     if found is not None:
-        figure(charts.global_sensitivity(found, inputs))
-        with st.expander("Every parameter"):
-            table(tables.global_table(found, inputs), inputs.settings, "Sobol' indices", tables.GLOBAL_FOOTER)
+        exhibit(exhibits.global_sensitivity(found, inputs), "Every parameter")
 
 
 def _more(shown: Screen) -> None:

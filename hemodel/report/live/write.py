@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from xlsxwriter import Workbook
@@ -13,9 +14,10 @@ from hemodel.analyses.scenarios import Scenarios
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import Settings
+from hemodel.report.exhibits import Exhibit
 from hemodel.report.live.cells import Cell, Chart, Program, Sheet
 from hemodel.report.workbook import results
-from hemodel.report.workbook.analyses import Analyses, information_sheets, sensitivity_sheets
+from hemodel.report.workbook.analyses import exhibit_sheets
 from hemodel.report.workbook.native import axes, insert
 from hemodel.report.workbook.pages import FONT, Book, Page, formats_of, money_format, number_formats, set_properties
 
@@ -41,7 +43,7 @@ def written(
     record: dict[str, Any],
     inputs: Inputs | None = None,
     scenarios: Scenarios | None = None,
-    analyses: Analyses | None = None,
+    exhibits: Sequence[Exhibit] = (),
 ) -> bytes:
     """The workbook as bytes, the engine's other results on the sheets of the values workbook; the same program gives the same bytes."""
     content = io.BytesIO()
@@ -57,17 +59,9 @@ def written(
             for chart in sheet.charts:
                 _draw(book, sheet, chart)
         if inputs is not None:
-            _values(book, inputs, scenarios, analyses or Analyses())
+            exhibit_sheets(book, exhibits, scenarios)
+            results.sources_sheet(book, inputs)
     return content.getvalue()
-
-
-def _values(book: Book, inputs: Inputs, scenarios: Scenarios | None, analyses: Analyses) -> None:
-    """The engine's analyses as values, and the sources."""
-    sensitivity_sheets(book, inputs, analyses)
-    if scenarios is not None:
-        results.scenarios_sheet(book, scenarios.results[0], scenarios)
-    information_sheets(book, inputs, analyses)
-    results.sources_sheet(book, inputs)
 
 
 def _formats(workbook: Any, settings: Settings) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from hemodel.report.tables.results import (
 )
 from hemodel.report.tables.rounding import kind_of, rounded
 from hemodel.report.tables.uncertainty import (
+    ARRANGEMENT,
     BUDGET_FOOTER,
     COMPARISON_FOOTER,
     CONVERGENCE_FOOTER,
@@ -73,6 +74,7 @@ from hemodel.report.tables.verification import VERIFICATION_FOOTER, verification
 
 __all__ = [
     "AGAINST_SOURCE_FOOTER",
+    "ARRANGEMENT",
     "BASE_CASE_FOOTER",
     "BUDGET_FOOTER",
     "COMPARISON_FOOTER",
