@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hemodel.analyses.base_case import BaseCase, run_base_case
-    from hemodel.analyses.batch import Batch, run_batch
+    from hemodel.analyses.batch import Batch, read_draws, run_batch
     from hemodel.analyses.budget import run_budget
     from hemodel.analyses.calibration import calibrated
     from hemodel.analyses.convergence import run_replicates, running_means
@@ -50,6 +50,7 @@ __all__ = [
     "evppi_table",
     "evsi_table",
     "load_inputs",
+    "read_draws",
     "run_base_case",
     "run_batch",
     "run_budget",
@@ -72,7 +73,7 @@ __all__ = [
 
 _HOMES = {
     "hemodel.analyses.base_case": ("BaseCase", "run_base_case"),
-    "hemodel.analyses.batch": ("Batch", "run_batch"),
+    "hemodel.analyses.batch": ("Batch", "read_draws", "run_batch"),
     "hemodel.analyses.budget": ("run_budget",),
     "hemodel.analyses.calibration": ("calibrated",),
     "hemodel.analyses.convergence": ("run_replicates", "running_means"),

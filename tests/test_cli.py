@@ -224,6 +224,16 @@ def test_every_analysis_answers_on_the_command_line(arguments, check):
     assert check(json.loads(done.stdout))  # in words they run in tests/test_readme.py
 
 
+def test_the_draws_that_a_batch_kept_are_read_as_it_says(tmp_path):
+    done = hemodel("batch", 5000, "--folder", tmp_path / "kept", "--keep-draws", "--json")
+    call = re.search(r"hemodel\.(read_draws)\('(.*)'\)", done.stderr)
+    draws = getattr(hm, call[1])(call[2])
+    assert len(draws) == 5000 == json.loads(done.stdout)["draws"]
+    means = [draws[f"costs_pas_{row['strategy']}"].mean() for row in json.loads(done.stdout)["results"][2:]]
+    assert means == pytest.approx([row["costs"] for row in json.loads(done.stdout)["results"][2:]], rel=1e-12)
+    assert "read_draws" not in hemodel("batch", 5000, "--json").stderr
+
+
 def test_curves_are_fitted_to_a_file_and_the_model_runs_with_one(tmp_path):
     data = Path(__file__).parent / "published" / "gbsg2.csv"
     done = hemodel("fit", data, "--unit", "days", "--family", "weibull", "--family", "exponential", "--json")

@@ -3,7 +3,7 @@
 The rank-preserving structural failure time model (Robins and Tsiatis 1991, Commun Stat 20:2609; White and others 1999, Stat Med 18:2617),
 for individual data, published or rebuilt from curves. It assumes that a year on treatment lengthens everybody's life in the same
 proportion, whenever it is given; nothing in the data can confirm that. NICE DSU TSD 16 and 24 compare it with its rivals.
-Another road is to calibrate the comparator's survival to a risk equation from other trials (`modifiers.time_scale`).
+Another road is to calibrate the comparator's survival to an estimate from other trials.
 """
 
 from __future__ import annotations
