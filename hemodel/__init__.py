@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hemodel.analyses.budget import run_budget
     from hemodel.analyses.calibration import calibrated
     from hemodel.analyses.convergence import run_replicates, running_means
+    from hemodel.analyses.crossover import run_crossover
     from hemodel.analyses.fitting import Fits, run_fits, with_fitted_curve
     from hemodel.analyses.global_sensitivity import run_global
     from hemodel.analyses.one_way import run_one_way, run_two_way
@@ -55,6 +56,7 @@ __all__ = [
     "run_batch",
     "run_budget",
     "run_comparison",
+    "run_crossover",
     "run_fits",
     "run_global",
     "run_modifiers",
@@ -77,6 +79,7 @@ _HOMES = {
     "hemodel.analyses.budget": ("run_budget",),
     "hemodel.analyses.calibration": ("calibrated",),
     "hemodel.analyses.convergence": ("run_replicates", "running_means"),
+    "hemodel.analyses.crossover": ("run_crossover",),
     "hemodel.analyses.fitting": ("Fits", "run_fits", "with_fitted_curve"),
     "hemodel.analyses.global_sensitivity": ("run_global",),
     "hemodel.analyses.one_way": ("run_one_way", "run_two_way"),

@@ -94,7 +94,13 @@ class Switching:
         )
         if not self.n_switched:
             notes.append("Nobody of the comparator's arm had the treatment.")
-        elif not found.recensored and (self.events == 0).any():
+        elif self.n_switched == self.n_comparator:
+            notes.append(
+                "Everybody of the comparator's arm has time on treatment. It must be time on what the treated arm was given, not on the "
+                "comparator."
+            )
+        stopped = (self.treated == 1) & (self.time_on_treatment < self.times * (1 - 1e-9))
+        if (self.n_switched or stopped.any()) and not found.recensored and (self.events == 0).any():
             notes.append(
                 "Some people are censored and the data have no censoring_time (when the study would have ended for each): their "
                 "counterfactual times are not censored anew, so that censoring depends on prognosis."
@@ -118,8 +124,9 @@ def run_crossover(
 ) -> Switching:
     """The comparison of two arms as randomised and as if nobody had switched, by `survival.adjust_crossover`. Exploratory.
 
-    One row a person: `times` above 0, `events` 1 or 0, `treated` 1 if randomised to treatment, `time_on_treatment`, and where known the
-    `censoring_times` that everybody would have had. psi is looked for from -`furthest` to `furthest`.
+    One row a person: `times` above 0, `events` 1 or 0, `treated` 1 if randomised to treatment, `time_on_treatment` (on what the treated
+    arm was given, whoever had it), and where known the `censoring_times` that everybody would have had. psi is looked for from
+    -`furthest` to `furthest`.
 
     >>> found = run_crossover([9, 5, 7, 4, 2, 3], [1] * 6, [1, 1, 1, 0, 0, 0], [9, 5, 7, 0, 0, 0])
     >>> found.n_switched, round(found.adjusted.hazard_ratio, 9) == round(found.adjusted.hazard_ratio_as_randomised, 9)

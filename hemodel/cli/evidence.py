@@ -241,8 +241,8 @@ def crossover(
         Path,
         typer.Argument(
             metavar="DATA",
-            help="CSV with the columns time,event (or status),arm (1 treated, 0 not),time_on_treatment, a row a person; and, if "
-            "known, censoring_time: when the study would have ended for each.",
+            help="CSV with the columns time,event (or status),arm (1 treated, 0 not),time_on_treatment, a row a person: time on "
+            "what the treated arm was given, whoever had it; and, if known, censoring_time: when the study would have ended for each.",
         ),
     ],
     time_column: Annotated[str | None, typer.Option(help="Column of the times, if it is not called time.")] = None,

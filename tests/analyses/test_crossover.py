@@ -1,7 +1,8 @@
 """A trial in which people switched, from a file to a hazard ratio as if nobody had.
 
-Pitfalls guarded: an adjusted ratio that is told without what it assumes; the arms the wrong way round; survival told beyond the last
-time of an arm that was censored anew; counterfactual people that are not those of the file; a fault without its row.
+Pitfalls guarded: an adjusted ratio that is told without what it assumes; the arms the wrong way round; time on the comparator taken for
+time on treatment; survival told beyond the last time of an arm that was censored anew; counterfactual people that are not those of the
+file; a fault without its row.
 """
 
 import math
@@ -86,7 +87,16 @@ def test_it_says_what_it_assumes_and_what_the_data_lack():
         assert not any(lacking in note for note in complete.notes)
     nobody = run_crossover(np.concatenate([times[:60], UNTREATED]), np.ones(120), treated, np.append(times[:60], np.zeros(60)))
     assert any("Nobody of the comparator" in note for note in nobody.notes)
+    stopped = run_crossover(times, events, treated, np.where(treated == 1, times / 2, 0))
+    assert any("Nobody of the comparator" in note for note in stopped.notes) and any(lacking in note for note in stopped.notes)
     assert quantities(nobody).estimate["hazard_ratio_adjusted"] == quantities(nobody).estimate["hazard_ratio_as_randomised"]
+
+
+def test_time_on_the_comparator_given_for_time_on_treatment_is_asked_about():
+    times, events, treated, on = trial()
+    everybody = np.where(treated == 1, on, times / 3)
+    assert any("not on the comparator" in note for note in run_crossover(times, events, treated, everybody).notes)
+    assert not any("not on the comparator" in note for note in run_crossover(times, events, treated, on).notes)
 
 
 def test_faults_have_the_rows_of_the_file_all_of_them():
