@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hemodel.analyses.base_case import BaseCase, run_base_case
-    from hemodel.analyses.batch import Batch, run_batch
+    from hemodel.analyses.batch import Batch, read_draws, run_batch
     from hemodel.analyses.budget import run_budget
     from hemodel.analyses.calibration import calibrated
     from hemodel.analyses.convergence import run_replicates, running_means
+    from hemodel.analyses.crossover import run_crossover
     from hemodel.analyses.fitting import Fits, run_fits, with_fitted_curve
     from hemodel.analyses.global_sensitivity import run_global
     from hemodel.analyses.one_way import run_one_way, run_two_way
@@ -50,10 +51,12 @@ __all__ = [
     "evppi_table",
     "evsi_table",
     "load_inputs",
+    "read_draws",
     "run_base_case",
     "run_batch",
     "run_budget",
     "run_comparison",
+    "run_crossover",
     "run_fits",
     "run_global",
     "run_modifiers",
@@ -72,10 +75,11 @@ __all__ = [
 
 _HOMES = {
     "hemodel.analyses.base_case": ("BaseCase", "run_base_case"),
-    "hemodel.analyses.batch": ("Batch", "run_batch"),
+    "hemodel.analyses.batch": ("Batch", "read_draws", "run_batch"),
     "hemodel.analyses.budget": ("run_budget",),
     "hemodel.analyses.calibration": ("calibrated",),
     "hemodel.analyses.convergence": ("run_replicates", "running_means"),
+    "hemodel.analyses.crossover": ("run_crossover",),
     "hemodel.analyses.fitting": ("Fits", "run_fits", "with_fitted_curve"),
     "hemodel.analyses.global_sensitivity": ("run_global",),
     "hemodel.analyses.one_way": ("run_one_way", "run_two_way"),

@@ -49,10 +49,8 @@ class Outcomes:
                         "Give (strategy, draw)",
                     )
                 )
-            elif not np.isfinite(values.sum()) and not np.isfinite(values).all():
-                strategy, draw = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
-                where, problem = f"{name}, {self.strategies[strategy]}", f"the result is {values[strategy, draw]}"
-                faults.append(Fault(where, problem, "Look at the parameters of that draw", draw=draw))
+            elif fault := not_finite(name, values, self.strategies):
+                faults.append(fault)
         if faults:
             raise InputError.together(faults)
 
@@ -79,6 +77,15 @@ class Outcomes:
     def total_qalys(self) -> Array:
         """QALYs per person, shape (strategy, draw)."""
         return sum_of(self.qalys)
+
+
+def not_finite(name: str, values: Array, strategies: tuple[str, ...]) -> Fault | None:
+    """The first value of a result, (strategy, draw), that is not a finite number, as a fault that names its strategy and draw."""
+    if np.isfinite(values.sum()) or np.isfinite(values).all():
+        return None
+    strategy, draw = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
+    where, problem = f"{name}, {strategies[strategy]}", f"the result is {values[strategy, draw]}"
+    return Fault(where, problem, "Look at the parameters of that draw", draw=draw)
 
 
 def increments(outcomes: Outcomes, price_arrangement: str, strategy: str, comparator: str) -> tuple[Array, Array]:

@@ -224,6 +224,16 @@ def test_every_analysis_answers_on_the_command_line(arguments, check):
     assert check(json.loads(done.stdout))  # in words they run in tests/test_readme.py
 
 
+def test_the_draws_that_a_batch_kept_are_read_as_it_says(tmp_path):
+    done = hemodel("batch", 5000, "--folder", tmp_path / "kept", "--keep-draws", "--json")
+    call = re.search(r"hemodel\.(read_draws)\('(.*)'\)", done.stderr)
+    draws = getattr(hm, call[1])(call[2])
+    assert len(draws) == 5000 == json.loads(done.stdout)["draws"]
+    means = [draws[f"costs_pas_{row['strategy']}"].mean() for row in json.loads(done.stdout)["results"][2:]]
+    assert means == pytest.approx([row["costs"] for row in json.loads(done.stdout)["results"][2:]], rel=1e-12)
+    assert "read_draws" not in hemodel("batch", 5000, "--json").stderr
+
+
 def test_curves_are_fitted_to_a_file_and_the_model_runs_with_one(tmp_path):
     data = Path(__file__).parent / "published" / "gbsg2.csv"
     done = hemodel("fit", data, "--unit", "days", "--family", "weibull", "--family", "exponential", "--json")
@@ -255,6 +265,78 @@ def test_a_file_of_a_german_excel_is_read_and_the_reading_told(tmp_path):
     )
     assert found["read"] == [line]
     assert line in done.stderr
+
+
+def trial_file(path, *, end=None):
+    """Twins, one in each arm, whose untreated times are 2, 4, ..., 80; treatment doubles time, and every second comparator switches."""
+    rows = []
+    for k in range(1, 41):
+        untreated, off = 2.0 * k, k * (1.0 if k % 2 else 2.0)
+        rows += [(2 * untreated, 1, 2 * untreated), (off + 2 * (untreated - off), 0, 2 * (untreated - off))]
+    lines = ["time,event,arm,time_on_treatment" + (",censoring_time" if end else "")]
+    for time, arm, on in rows:
+        seen = time if end is None else min(time, end)
+        given = [f"{seen:g}", str(int(seen == time)), str(arm), f"{max(on - (time - seen), 0):g}", *([f"{end:g}"] if end else [])]
+        lines.append(",".join(given))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_crossover_is_adjusted_in_another_folder_and_its_people_are_fitted(tmp_path):
+    trial_file(tmp_path / "trial.csv")
+    command = [sys.executable, "-m", "hemodel.cli"]
+    words = ["crossover", "trial.csv", "--save", "adjusted.csv", "--json"]
+    done = subprocess.run([*command, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    told = {row["quantity"]: row for row in found["results"]}
+    assert told["time_ratio"]["estimate"] == pytest.approx(2.0, rel=1e-8)
+    assert told["hazard_ratio_adjusted"]["estimate"] < told["hazard_ratio_as_randomised"]["estimate"] < 1
+    assert told["median_comparator_if_nobody_switched"]["estimate"] == pytest.approx(40.0, rel=1e-8)
+    assert (found["people"], found["events"], found["comparator"], found["switched"]) == (80, 80, 40, 20)
+    assert "same effect whenever it is given" in found["assumes"][0]
+    kept = pd.read_csv(tmp_path / "adjusted.csv")
+    assert sorted(kept["time"][kept["arm"] == 0]) == pytest.approx([2.0 * k for k in range(1, 41)], rel=1e-8)
+    assert [row["time"] for row in found["counterfactual"]] == pytest.approx(list(kept["time"]))
+    words = ["fit", "adjusted.csv", "--where", "arm=0", "--family", "exponential", "--json"]
+    fitted = subprocess.run([*command, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert json.loads(fitted.stdout)["results"][0]["median"] == pytest.approx(41 * 0.69314718, rel=1e-7)
+
+
+def test_crossover_tells_people_and_pipes_the_ratios_and_what_is_assumed(tmp_path):
+    data = trial_file(tmp_path / "trial.csv", end=60.0)
+    piped, shown = hemodel("crossover", data), hemodel("crossover", data, to=Terminal)
+    assert piped.stdout.splitlines()[0] == "quantity\testimate\tlow\thigh"
+    assert "Hazard ratio, as randomised" in shown.stdout and "Kaplan-Meier survival" in shown.stdout
+    for done in (piped, shown):
+        assert "nothing in the data can confirm it" in done.stderr and "not censored anew" not in done.stderr
+    assert json.loads(hemodel("crossover", data, "--json").stdout)["recensored"] is True
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "says"),
+    [
+        (
+            ("4,1,1,4", "4,1,1,5"),
+            [],
+            "trial.csv, row 2: time_on_treatment 5 is not from 0 to the time. Give time spent on treatment",
+        ),
+        (("arm", "group"), [], "trial.csv, row 1: there is no column arm among: time, event, group, time_on_treatment"),
+        (("4,1,1,4", "4,1,1,4"), ["--unit", "moths"], "--unit moths: it is not a unit of time. Did you mean months?"),
+        (("4,1,1,4", "4,1,1,4"), ["--search", "0"], "search: 0 is not above 0"),
+        (("4,1,1,4", "4,1,1,4"), ["--search", "0.1"], "search: Z does not change sign from -0.1 to 0.1. Widen it"),
+        (("4,1,1,4", "4,1,1,4"), ["--save", "adjusted.txt"], "--save adjusted.txt: the name does not end in .csv"),
+        (("4,1,1,4", "43835,1,1,4"), [], "trial.csv, row 2: 43,835 months are 3,653 years"),
+    ],
+)
+def test_a_trial_that_cannot_be_adjusted_is_told_with_its_row(change, options, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = trial_file(tmp_path / "trial.csv")
+    path.write_text(path.read_text().replace(*change, 1))
+    done = hemodel("crossover", "trial.csv", *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {says}")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["trial.csv"]
 
 
 def test_people_are_rebuilt_from_a_digitised_curve(tmp_path):
@@ -358,6 +440,7 @@ def test_requests_that_cannot_be_met_are_told_with_status_2(arguments, words, tm
         ["report", "--out", "r.docx", "--draws", "ten"],
         ["verify", "--nonsense"],
         ["fit"],
+        ["crossover"],
         ["global", "--size", "2.5"],
         ["compare", "--out"],
         ["scenarios", "relapsed", "first_line"],

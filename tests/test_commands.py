@@ -18,12 +18,23 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "benchmarks").glob("*.md"))]
 EXTRA = {"app": "app", "report": "report", "global": "sensitivity"}
 TIMES = "time,event\n" + "".join(f"{2 + 1.7 * k + k * k / 40:.2f},{int(k % 4 != 3)}\n" for k in range(40))
+TRIAL = "time,event,arm,time_on_treatment\n" + "".join(
+    f"{4 * k},1,1,{4 * k}\n{3 * k if k % 2 else 2 * k},1,0,{2 * k if k % 2 else 0}\n" for k in range(1, 41)
+)
+CROSSOVER = "hemodel crossover trial.csv --save adjusted.csv"
+ADJUSTED = "hemodel fit adjusted.csv --where arm=0"
 EXPORT = "hemodel export relapsed --live model.xlsx"
 FIT = "hemodel fit times.csv --curve pfs --strategy lenalidomide_dexamethasone --save mine.toml"
 NEW = 'hemodel new my_appraisal --strategy "New tablet; Examplinib; 2400; 14; 30" --strategy "Usual care; ; ; 8; 20"'
 OWN = "hemodel run ./my_appraisal"
 OWN_FULL = f"{OWN} --full --out my_appraisal.xlsx"
-BEFORE = {"hemodel read-back model.xlsx": EXPORT, "hemodel run relapsed --scenario mine.toml": FIT, OWN: NEW, OWN_FULL: NEW}
+BEFORE = {
+    "hemodel read-back model.xlsx": EXPORT,
+    "hemodel run relapsed --scenario mine.toml": FIT,
+    OWN: NEW,
+    OWN_FULL: NEW,
+    ADJUSTED: CROSSOVER,
+}
 """Line -> the line that makes the file it reads."""
 ANSWERS = {
     "hemodel run relapsed --population one_prior --out one_prior.xlsx": "68359.*52643.*One prior therapy",
@@ -63,6 +74,8 @@ ANSWERS = {
     "hemodel read-back model.xlsx": "engine",
     "hemodel fit times.csv": "[Ww]eibull",
     FIT: "mine.toml",
+    CROSSOVER: "hazard_ratio_as_randomised.*time_ratio\t(2[.]00|1[.]99).*same effect whenever it is given",
+    ADJUSTED: "40 of 80 rows.*[Ww]eibull|[Ww]eibull.*40 of 80 rows",
 }
 """What each line says, as a pattern over its lines. The app's own line is answered in tests/app/test_starting.py."""
 
@@ -122,6 +135,7 @@ def test_every_line_printed_has_its_answer_here():
 @pytest.mark.parametrize("line", LINES)
 def test_the_line_works_as_printed(line, installed, tmp_path):
     (tmp_path / "times.csv").write_text(TIMES, encoding="utf-8")
+    (tmp_path / "trial.csv").write_text(TRIAL, encoding="utf-8")
     if "my_folder" in line:
         shutil.copytree(ROOT / "inputs" / "relapsed", tmp_path / "my_folder")
     programs = installed(*extras(line))

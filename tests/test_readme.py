@@ -1,9 +1,11 @@
 """The README: its numbers are the model's, its links lead somewhere. Its commands: tests/test_commands.py.
 
-Pitfalls guarded: a number typed by hand; a link to a page that is not there.
+Pitfalls guarded: a number typed by hand; a link to a page that is not there; a function that is gone or takes something else.
 """
 
+import importlib
 import importlib.util
+import inspect
 import re
 from pathlib import Path
 
@@ -31,3 +33,12 @@ def test_the_make_targets_are_there():
 def test_links_lead_somewhere():
     for link in re.findall(r"\]\((?!http)([^)#]+)\)", TEXT):
         assert (ROOT / link).exists(), link
+
+
+def test_functions_named_in_the_text_are_there_and_take_what_is_said():
+    text = re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)
+    named = re.findall(r"`(?:hm|hemodel(?P<room>(?:\.\w+)*))\.(\w+)\(([^)`]*)\)`", text)
+    assert len(named) >= 4
+    for room, name, words in named:
+        function = getattr(importlib.import_module(f"hemodel{room}"), name)
+        assert list(inspect.signature(function).parameters)[: len(words.split(","))] == words.split(", "), name

@@ -8,6 +8,7 @@ before year 1 are not counted, as they cost the same either way.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,22 +93,20 @@ def who_is_treated(inputs: Inputs, years: int = YEARS) -> tuple[float, Array]:
 
 def _cumulative_costs(inputs: Inputs, n_cycles: int) -> dict[str, list[Array]]:
     """What a person has cost after 0, 1, ..., n_cycles cycles, undiscounted: arrangement -> all of it, then the part of each drug with a
-    price, each (n_cycles + 1, strategy). Sums over cycles, so each is the model with that horizon.
+    price, each (n_cycles + 1, strategy).
     """
-    draws = base_case_draws(inputs)
-    paid_for = [packs_of(inputs, drug) for drug in inputs.priced_drugs]
-    nothing = np.zeros(len(inputs.settings.strategies))
-    found: dict[str, list[list[Array]]] = {a: [[nothing] for _ in (0, *paid_for)] for a in inputs.settings.price_arrangements}
-    for n in range(1, n_cycles + 1):
-        outcomes = model.live(draws, inputs.with_settings(horizon_years=n * inputs.settings.cycle_years)).outcomes(
-            discounted=False
-        )
-        for arrangement, (every, *of_drugs) in found.items():
-            costs = outcomes.costs[arrangement]
-            every.append(outcomes.total_costs(arrangement)[:, 0])
-            for spent, components in zip(of_drugs, paid_for, strict=True):
-                spent.append(nothing + sum(costs[name][:, 0] for name in components if name in costs))
-    return {a: [np.stack(part) for part in parts] for a, parts in found.items()}
+    lived = inputs.with_settings(horizon_years=n_cycles * inputs.settings.cycle_years)
+    wanted = [None, *(packs_of(inputs, drug) for drug in inputs.priced_drugs)]
+
+    def paid_for(costs: Mapping[str, Array], components: Collection[str] | None) -> Array:
+        paid = np.zeros((n_cycles + 1, len(inputs.settings.strategies)))
+        for name, cost in costs.items():
+            if components is None or name in components:
+                paid[1:] += cost[:, :, 0]
+        return paid
+
+    costs_so_far = model.costs_so_far(base_case_draws(lived), lived)
+    return {a: [paid_for(costs, components) for components in wanted] for a, costs in costs_so_far.items()}
 
 
 def _by_year_since(cumulative: Array, cycles: int) -> Array:

@@ -281,6 +281,8 @@ def batch(
             until_standard_error=until,
             progress=advance,
         )
+    if keep_draws:
+        say(f"The draws are in {folder}; from Python hemodel.read_draws({str(folder)!r}) reads them", quiet)
     if as_json:
         content = {"results": records(result.table), "draws": result.n_draws, "stopped": result.stopped}
         print_json(content | {"convergence": records(result.history), "manifest": manifest(inputs)})

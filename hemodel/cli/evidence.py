@@ -1,4 +1,6 @@
-"""Commands about the evidence: check the inputs, show where a number comes from, repeat what was derived, fit curves of one's own."""
+"""Commands about the evidence: check the inputs, show where a number comes from, repeat what was derived, fit curves of one's own, adjust
+them for crossover.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hemodel.cli.options import DEFAULT_PROBLEM, AsJson, Case, NamedCase, Problem, Table, command, read_inputs, refuse_target
+from hemodel.cli.options import (
+    DEFAULT_PROBLEM,
+    AsJson,
+    Case,
+    Force,
+    NamedCase,
+    Problem,
+    Quiet,
+    Table,
+    command,
+    read_inputs,
+    refuse_target,
+)
 from hemodel.cli.terminal import (
     case_title,
     deliver,
@@ -218,6 +232,94 @@ def fit(
     if not delivery.as_json and for_people():
         shown = tables.in_words(table.drop(columns="life_years_discounted"), fitted)
         print_table(shown, f"The model with this {curve.upper()} curve ({labels.setting_value_label(best)})")
+
+
+@command()
+def crossover(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="CSV with the columns time,event (or status),arm (1 treated, 0 not),time_on_treatment, a row a person: time on "
+            "what the treated arm was given, whoever had it; and, if known, censoring_time: when the study would have ended for each.",
+        ),
+    ],
+    time_column: Annotated[str | None, typer.Option(help="Column of the times, if it is not called time.")] = None,
+    event_column: Annotated[str | None, typer.Option(help="Column of the events, if not called event or status.")] = None,
+    event_value: Annotated[
+        str | None, typer.Option(help="The value that marks an event, if not 1; all others: censored.")
+    ] = None,
+    arm_column: Annotated[str | None, typer.Option(help="Column of the arms, if it is not called arm.")] = None,
+    treated: Annotated[str | None, typer.Option(help="The value of the treated arm, if not 1.")] = None,
+    on_treatment_column: Annotated[str | None, typer.Option(help="Column of the time on treatment, if not so called.")] = None,
+    censoring_column: Annotated[str | None, typer.Option(help="Column of the censoring times, if not so called.")] = None,
+    where: Annotated[str | None, typer.Option(help="Rows to take of the file, such as line=2; default: all.")] = None,
+    unit: Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")] = "months",
+    search: Annotated[float, typer.Option(help="How far from 0 psi is looked for.")] = 2.0,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the people as if nobody had switched here (.csv); --where arm=0 takes the comparator's from it."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Hazard ratio of a trial of your own as randomised, and as if nobody had switched treatment. Exploratory."""
+    from hemodel.analyses.crossover import run_crossover
+    from hemodel.errors import nearest
+    from hemodel.evidence.parameters import TIME_UNITS
+    from hemodel.evidence.survival_data import Columns, read_switching, refuse_long_times
+    from hemodel.files import csv_text, write_whole
+    from hemodel.report import tables
+
+    refuse_target(save, force, ".csv", option="--save")
+    if unit not in TIME_UNITS:
+        raise InputError(f"--unit {unit}", "it is not a unit of time", nearest(unit, TIME_UNITS))
+    columns = Columns(
+        time=time_column,
+        event=event_column,
+        event_value=event_value,
+        where=where,
+        arm=arm_column,
+        treated=treated,
+        on_treatment=on_treatment_column,
+        censoring=censoring_column,
+    )
+    found = read_switching(data, columns)
+    refuse_long_times(found.people, unit)
+    times, events = found.people
+    result = run_crossover(
+        times,
+        events,
+        found.treated,
+        found.on_treatment,
+        censoring_times=found.censoring_times,
+        furthest=search,
+        places=found.people.rows,
+    )
+    counts = {
+        "people": len(times),
+        "events": int(events.sum()),
+        "comparator": result.n_comparator,
+        "switched": result.n_switched,
+        "unit": unit,
+    }
+    say(found.people.how, quiet)
+    if save is not None:
+        say(f"Wrote {write_whole(save, csv_text(result.counterfactual).encode(), force=force)}", quiet)
+    if as_json:
+        more = {"recensored": result.adjusted.recensored, "psi_roots": result.adjusted.roots, "read": [found.people.how]}
+        frames = {"survival": records(result.survival), "counterfactual": records(result.counterfactual)}
+        print_json({"results": records(result.table), **frames, **counts, **more, "assumes": result.notes})
+        return
+    title = "{people:,} people, {events:,} events; {switched:,} of {comparator:,} of the comparator switched; times in {unit}"
+    print_frame(result.table, tables.crossover_table(result), title.format(**counts))
+    if for_people():
+        print_table(tables.crossover_survival_table(result, unit), "Kaplan-Meier survival")
+    for note in result.notes:
+        say(note)
 
 
 def _people(

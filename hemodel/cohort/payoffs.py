@@ -3,12 +3,13 @@
 With the discount factor v per cycle, everything that a payoff of the model asks of a state follows from two sums over the
 starts of its cycles, plain (v = 1) and discounted: what the state holds at the *ends* of the cycles is the same sum shifted by
 one. So the loop over cycles adds up starts only, and costs and QALYs are products afterwards.
+
+`payoff` is for anybody's model that `engine.run_cohort` ran: it takes a whole trace.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,24 +73,7 @@ def payoff(trace: Trace, values: Mapping[str, ArrayLike], weights: ArrayLike) ->
             f"the shape {w.shape} does not fit",
             f"Give one weight for each of the {trace.n_cycles + 1} cycle boundaries",
         )
-    return _weighted(w, {state: trace.occupancy[state] for state in values}, values)
-
-
-def flow_payoff(trace: Trace, values: Mapping[tuple[str, str], ArrayLike], weights: ArrayLike) -> Array:
-    """Sum over transitions and cycles of weight times flow times value (a cost or utility loss per event), shape (draw,).
-
-    `weights`: shape (n_cycles,), one for each cycle.
-    """
-    w = np.asarray(weights, dtype=np.float64)
-    if w.shape != (trace.n_cycles,):
-        raise InputError(
-            "weights", f"the shape {w.shape} does not fit", f"Give one weight for each of the {trace.n_cycles} cycles"
-        )
-    return _weighted(w, {edge: trace.flow(*edge) for edge in values}, values)
-
-
-def _weighted(weights: Array, amounts: Mapping[Any, Array], values: Mapping[Any, ArrayLike]) -> Array:
-    total: Array = np.zeros(next(iter(amounts.values())).shape[1])
-    for key, amount in amounts.items():
-        total = total + np.asarray(values[key], dtype=np.float64) * (weights[:, None] * amount).sum(axis=0)
+    total: Array = np.zeros(next(iter(trace.occupancy.values())).shape[1])
+    for state, value in values.items():
+        total = total + np.asarray(value, dtype=np.float64) * (w[:, None] * trace.occupancy[state]).sum(axis=0)
     return total

@@ -60,7 +60,8 @@ class CycleSums:
     """Sums over cycle starts of an occupancy of shape (strategy, draw), plain and discounted, split at the cycles `cuts`.
 
     `rates`: annual discount rates, 0 for the plain sum. The loop over cycles calls `add` for cycles 0, ..., n_cycles - 1 in
-    order and `close` with the occupancy at the end; everything else is arithmetic on the sums.
+    order and `close` with the occupancy at the end; everything else is arithmetic on the sums. `RunningSums`: as they stand after
+    every cycle.
     """
 
     def __init__(self, rates: Iterable[float], calendar: Calendar, *, cuts: Sequence[int] = ()) -> None:
@@ -134,6 +135,45 @@ class CycleSums:
         starts = self.at_starts(rate) if bought == 0 else to_start * self.at_starts(rate)
         ends = payoffs.sums_at_ends(starts, self.first, self.last, cycle_factor=cycle, n_cycles=self.n_cycles)
         return factor * starts, factor * ends
+
+
+class RunningSums(CycleSums):
+    """The same sums as they stand after every cycle, (cycle, strategy, draw): row c is the sum of a run that ends with cycle c.
+
+    Every occupancy is kept for that, so that it is for few draws; a rate is added up when it is asked for.
+
+    >>> sums = RunningSums([0.0], Calendar(2, 1.0))
+    >>> sums.add(0, np.array([[1.0]])); sums.add(1, np.array([[0.5]])); sums.close(np.array([[0.25]]))
+    >>> sums.at_starts(0.0).ravel(), sums.leavers(0.0).ravel()
+    (array([1. , 1.5]), array([0.5 , 0.75]))
+    """
+
+    def __init__(self, rates: Iterable[float], calendar: Calendar, *, cuts: Sequence[int] = ()) -> None:
+        super().__init__(rates, calendar, cuts=cuts)
+        self._shares: list[Array] = []
+
+    def add(self, cycle: int, shares: Array) -> None:
+        """Keep the occupancy at the start of `cycle`."""
+        self._shares.append(shares.copy())
+
+    def close(self, shares: Array) -> None:
+        """Keep the occupancy at the end of the last cycle."""
+        self._shares.append(shares.copy())
+
+    def at_starts(self, rate: float, upto: int | None = None) -> Array:
+        """Sums of x_c, discounted as purchases are, over the cycles so far, or those of them before `upto`."""
+        people = np.stack(self._shares[:-1])
+        if upto is not None:
+            people[upto:] = 0.0
+        return self._running(people, rate, self.calendar.purchases)
+
+    def _starts_and_ends(self, rate: float, place: str) -> tuple[Array, Array]:
+        return self._running(np.stack(self._shares[:-1]), rate, place), self._running(np.stack(self._shares[1:]), rate, place)
+
+    def _running(self, people: Array, rate: float, place: str) -> Array:
+        factors = self.calendar.discounted(rate, self.calendar.at(place))
+        result: Array = np.cumsum(factors[:, None, None] * people, axis=0)
+        return result
 
 
 class WeightedYears:

@@ -33,6 +33,22 @@ The 95 % interval held the truth in 92.7 % of 300 samples (one normal, 10,000 dr
 | 5, 6, 14, 15       | 100,000 |  0.7  |  0.3 / 0.4    0.93 |  0.5         18.5  |  1.5 / 1.5     1.8  |
 | jump               | 100,000 |  0.8  | -0.3 / 0.5    1.2  |                    |                     |
 | kink               | 100,000 |  0.5  | -0.1 / 0.4    4.6  |                    |                     |
+
+Why own code and not scikit-learn: version 1.9.1 was put in its place on other samples (20 of 10,000 draws, 2 of 100,000, one core),
+with the same folds, rates, sizes of leaves and choice by unseen draws. Its histogram trees (`HistGradientBoostingRegressor`) grow as many
+trees as those below and give the same bias and error to every digit, in 1.1 to 4 times the time; growing alone (62 trees, five folds of
+100,000 draws) takes as long, 2.3 s for 2.4, and 13.5 s for 3.6 on two cores that others used too. With its splines, polynomials and ridge
+as well (`SplineTransformer`, `PolynomialFeatures`, `RidgeCV`) the errors stay within 0.5 of these in every case, at 4 to 17 times the time:
+here each fold needs one table of products for all penalties. That buys nothing for 54 MB and 1.3 s of import.
+
+| case, 10,000 draws | here              | its trees         | its smooth fits too |
+|--------------------|-------------------|-------------------|---------------------|
+| one normal         | -0.7 / 11.1  0.09 | -0.7 / 11.1  0.17 | -1.1 / 11.6  0.47   |
+| 5, 14              | -1.1 / 7.0   0.13 | -1.1 / 7.0   0.22 | -1.1 / 6.9   0.82   |
+| 5, 6, 14, 15       | -0.2 / 2.3   0.23 | -0.2 / 2.3   0.33 | -0.2 / 2.3   2.6    |
+| 5-7, 14-16         |  0.0 / 1.8   0.49 |  0.0 / 1.8   0.69 |  0.0 / 1.8   8.3    |
+| jump               | -0.2 / 2.2   0.22 | -0.2 / 2.2   0.63 | -0.2 / 2.2   0.85   |
+| kink               | -0.6 / 1.6   0.67 | -0.6 / 1.6   2.6  | -0.6 / 1.6   3.4    |
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
 """Reading survival data as people have them: individual times, or a digitised Kaplan-Meier curve with its numbers at risk.
 
 A file is read where there is one sensible reading, and `SurvivalData.how` says which; what is ambiguous is refused. Columns are known by
-their names in any case: time; event or status; survival (surv, as R has it); at_risk (n.risk).
+their names in any case: time; event or status; survival (surv, as R has it); at_risk (n.risk); of trials in which people switched also
+arm, time_on_treatment and, if there is one, censoring_time.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,12 @@ from hemodel.evidence.parameters import TIME_UNITS, number, years_per
 Array = NDArray[np.float64]
 
 _TIME, _EVENT, _SURVIVAL, _AT_RISK = ("time",), ("event", "status"), ("survival", "surv"), ("at_risk", "n_risk")
-_KNOWN = (_TIME, _EVENT, _SURVIVAL, _AT_RISK)
+_ARM, _ON_TREATMENT, _CENSORING = ("arm",), ("time_on_treatment",), ("censoring_time",)
+_KNOWN = (_TIME, _EVENT, _SURVIVAL, _AT_RISK, _ARM, _ON_TREATMENT, _CENSORING)
+_OPTIONS = {_TIME: "time", _EVENT: "event", _ARM: "arm", _ON_TREATMENT: "on-treatment"}
+"""Columns that an option of the command line names where the file calls them otherwise: --time-column and so on."""
+_Names = tuple[str, ...]
+_Rows = list[tuple[str, tuple[str, ...]]]
 _FALSE_TRUE = {"false": 0.0, "true": 1.0, "falsch": 0.0, "wahr": 1.0}
 """Truth values as R and Excel write them, the latter in German too."""
 LONGEST_YEARS = 120.0
@@ -45,13 +52,31 @@ class SurvivalData:
 
 
 @dataclass(frozen=True)
+class SwitchingData:
+    """People of a trial in which some switched, shape (row,): their times and events, `treated` (1 if randomised to it, else 0),
+    `on_treatment` and, if the file has them, `censoring_times`, which everybody would have had at the end of the study.
+    """
+
+    people: SurvivalData
+    treated: Array
+    on_treatment: Array
+    censoring_times: Array | None
+
+
+@dataclass(frozen=True)
 class Columns:
-    """What to read of a file where its names do not say it: columns, the value that marks an event, and `where` ("arm=A"), which rows."""
+    """What to read of a file where its names do not say it: columns, values that mark an event or the treated arm, and `where`
+    ("arm=A"), which rows.
+    """
 
     time: str | None = None
     event: str | None = None
     event_value: str | None = None
     where: str | None = None
+    arm: str | None = None
+    treated: str | None = None
+    on_treatment: str | None = None
+    censoring: str | None = None
 
 
 def read_times(path: str | Path, columns: Columns = Columns()) -> SurvivalData:
@@ -62,6 +87,11 @@ def read_times(path: str | Path, columns: Columns = Columns()) -> SurvivalData:
 def read_curve(path: str | Path, columns: Columns = Columns()) -> SurvivalData:
     """Times and survival from a CSV file with the columns time and survival: points of a digitised Kaplan-Meier curve."""
     return _pair(_name(path), _content(path), columns, _SURVIVAL)
+
+
+def read_switching(path: str | Path, columns: Columns = Columns()) -> SwitchingData:
+    """People of a trial in which some switched, from a CSV file with the columns time, event, arm and time_on_treatment."""
+    return switching_in(_name(path), _content(path), columns)
 
 
 def read_risk_table(path: str | Path, columns: Columns = Columns()) -> SurvivalData:
@@ -141,40 +171,112 @@ def _text(where: str, content: bytes) -> tuple[str, str]:
 
 def _pair(where: str, content: bytes, columns: Columns, kind: Sequence[str]) -> SurvivalData:
     """The column of times and that of `kind`, of the rows asked for; every fault with its row."""
+    wanted = _wanted(columns.time, _TIME), _wanted(columns.event if kind == _EVENT else None, kind)
+    sheet = _sheet(where, content, wanted)
+    at, of = sheet.places
+    faults = sheet.faults
+    mark = sheet.decimal_mark((at,) if kind == _EVENT else (at, of))
+    chosen = _chosen(sheet.header, sheet.table, columns.where, faults)
+    if kind == _EVENT:
+        marks, coding = _events(sheet.header, sheet.table, of, chosen, columns.event_value, mark, faults)
+    else:
+        marks, coding = sheet.numbers(of, chosen, mark), ""
+    whens = sheet.numbers(at, chosen, mark)
+    if kind == _EVENT:
+        sheet.refuse_times_of_0(at, chosen, whens)
+    return sheet.read(whens, marks, mark, coding, columns.where, chosen)
+
+
+def switching_in(where: str, content: bytes, columns: Columns = Columns()) -> SwitchingData:
+    r"""People of a trial in the bytes of a CSV file: time, event, arm (1 treated, 0 not), time_on_treatment, perhaps censoring_time.
+
+    Events as in `times_in`. An arm in words is refused unless `columns.treated` says which value is the treated one.
+
+    >>> found = switching_in("trial.csv", b"time,event,arm,time_on_treatment\n5,1,1,5\n4,1,0,1.5\n")
+    >>> found.treated, found.on_treatment
+    (array([1., 0.]), array([5. , 1.5]))
+    """
+    named = (columns.time, _TIME), (columns.event, _EVENT), (columns.arm, _ARM), (columns.on_treatment, _ON_TREATMENT)
+    wanted, ends_at = [_wanted(*pair) for pair in named], _wanted(columns.censoring, _CENSORING)
+    is_named = columns.censoring is not None
+    sheet = _sheet(where, content, [*wanted, ends_at] if is_named else wanted, () if is_named else [ends_at])
+    at, of, arm, on, *ends = sheet.places
+    mark = sheet.decimal_mark((at, on, *ends))
+    chosen = _chosen(sheet.header, sheet.table, columns.where, sheet.faults)
+    marks, coding = _events(sheet.header, sheet.table, of, chosen, columns.event_value, mark, sheet.faults)
+    treated, arms = _arms(sheet, arm, chosen, columns.treated, mark)
+    whens = sheet.numbers(at, chosen, mark)
+    sheet.refuse_times_of_0(at, chosen, whens)
+    on_treatment, censored = sheet.numbers(on, chosen, mark), [sheet.numbers(place, chosen, mark) for place in ends]
+    people = sheet.read(whens, marks, mark, f"{coding}, {arms}", columns.where, chosen)
+    return SwitchingData(people, np.array(treated), np.array(on_treatment), np.array(censored[0]) if censored else None)
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """A file as far as it is read: its cells, the columns wanted by their `places`, and the faults found so far."""
+
+    where: str
+    encoding: str
+    table: Grid
+    places: tuple[int, ...]
+    faults: list[Fault]
+
+    @property
+    def header(self) -> str:
+        """The place of the names of the columns."""
+        return f"{self.where}, row {self.table.header_row}"
+
+    def decimal_mark(self, numeric: Sequence[int]) -> str:
+        """What marks decimals in the columns of numbers."""
+        cells = ((place, cells[k]) for place, cells in self.table.rows for k in numeric)
+        return decimal_mark(self.table.separator, cells, self.faults)
+
+    def numbers(self, column: int, chosen: _Rows, mark: str) -> list[float]:
+        """The numbers of a column."""
+        name = self.table.header[column]
+        return [_number(place, name, with_point(cells[column], mark), self.faults) for place, cells in chosen]
+
+    def refuse_times_of_0(self, column: int, chosen: _Rows, times: Sequence[float]) -> None:
+        """A fault for each time that is not above 0."""
+        self.faults.extend(
+            Fault(place, f"{self.table.header[column]} is {time:g}, not above 0", "Give a small time, such as half a day")
+            for (place, _), time in zip(chosen, times, strict=True)
+            if time <= 0
+        )
+
+    def read(
+        self, times: list[float], values: list[float], mark: str, coding: str, rows: str | None, chosen: _Rows
+    ) -> SurvivalData:
+        """What was read, unless there are faults."""
+        if not chosen and not self.faults:
+            self.faults.append(Fault(self.where, "the file has no rows", "Put its rows back"))
+        if self.faults:
+            raise InputError.together(self.faults)
+        how = _how(self.where, self.encoding, self.table, mark, self.places, coding, rows, len(chosen))
+        return SurvivalData(np.array(times), np.array(values), tuple(place for place, _ in chosen), how)
+
+
+def _sheet(where: str, content: bytes, wanted: Sequence[_Names], more: Sequence[_Names] = ()) -> _Sheet:
+    """The cells of a file under a header with the `wanted` columns, each by the names that it may have, and those of `more` that it has."""
     text, encoding = _text(where, content)
-    times, values = _wanted(columns.time, _TIME), _wanted(columns.event if kind == _EVENT else None, kind)
     faults: list[Fault] = []
-    table = grid(where, text, lambda header: all(_places(header, names) for names in (times, values)), faults, comments=True)
+    table = grid(where, text, lambda header: all(_places(header, names) for names in wanted), faults, comments=True)
     if len(table.header) == 1:  # not the columns asked for, but perhaps some
         faults.clear()
         table = grid(where, text, lambda header: len(header) > 1, faults, comments=True)
     header = f"{where}, row {table.header_row}"
-    at, of = (_column(header, table, names, option, faults) for names, option in ((times, "time"), (values, "event")))
+    sought = [*wanted, *(names for names in more if _places(table.header, names))]
+    found = [_column(header, table, names, faults) for names in sought]
     faults += _nameless(header, table)
-    if at is None or of is None:
+    places = [place for place in found if place is not None]
+    if len(places) < len(found):
         raise InputError.together(_header_first(faults, header))
-    if at == of:
-        raise InputError(header, f"{table.header[at]} cannot be both columns", "Name two columns")
-    numeric = (at,) if kind == _EVENT else (at, of)
-    mark = decimal_mark(table.separator, ((place, cells[k]) for place, cells in table.rows for k in numeric), faults)
-    chosen = _chosen(header, table, columns.where, faults)
-    if kind == _EVENT:
-        marks, coding = _events(header, table, of, chosen, columns.event_value, mark, faults)
-    else:
-        marks, coding = [_number(row[0], table.header[of], with_point(row[1][of], mark), faults) for row in chosen], ""
-    whens = [_number(place, table.header[at], with_point(cells[at], mark), faults) for place, cells in chosen]
-    if kind == _EVENT:
-        faults += [
-            Fault(place, f"{table.header[at]} is {when:g}, not above 0", "Give a small time, such as half a day")
-            for (place, _), when in zip(chosen, whens, strict=True)
-            if when <= 0
-        ]
-    if not chosen and not faults:
-        faults.append(Fault(where, "the file has no rows", "Put its rows back"))
-    if faults:
-        raise InputError.together(faults)
-    how = _how(where, encoding, table, mark, (at, of), coding, columns.where, len(chosen))
-    return SurvivalData(np.array(whens), np.array(marks), tuple(place for place, _ in chosen), how)
+    for name in (table.header[place] for place, count in Counter(places).items() if count > 1):
+        raise InputError(
+            header, f"{name} cannot be {'both' if len(places) == 2 else 'two of the'} columns", "Name another for one"
+        )
+    return _Sheet(where, encoding, table, tuple(places), faults)
 
 
 def _header_first(faults: list[Fault], header: str) -> list[Fault]:
@@ -182,7 +284,7 @@ def _header_first(faults: list[Fault], header: str) -> list[Fault]:
     return [fault for fault in faults if fault.where == header or "not CSV" in fault.problem] or faults
 
 
-def _wanted(name: str | None, names: Sequence[str]) -> tuple[str, ...]:
+def _wanted(name: str | None, names: Sequence[str]) -> _Names:
     return tuple(names) if name is None else (name,)
 
 
@@ -196,7 +298,7 @@ def _places(header: Sequence[str], names: Sequence[str]) -> list[int]:
     return exact or [k for k, name in enumerate(header) if _folded(name) in {_folded(one) for one in names}]
 
 
-def _column(header: str, table: Grid, names: Sequence[str], option: str, faults: list[Fault]) -> int | None:
+def _column(header: str, table: Grid, names: Sequence[str], faults: list[Fault]) -> int | None:
     found = _places(table.header, names)
     if len(found) == 1:
         return found[0]
@@ -210,7 +312,8 @@ def _column(header: str, table: Grid, names: Sequence[str], option: str, faults:
     else:
         listed = there if there.isprintable() and len(there) <= 80 else shown(there)
         problem = f"there is no column {' or '.join(names)} among: {listed}"
-    ask = f", or name it with --{option}-column" if names in (_TIME, _EVENT) else ""
+    option = _OPTIONS.get(tuple(names))
+    ask = f", or name it with --{option}-column" if option else ""
     faults.append(Fault(header, problem, f"Call one column {names[0]}{ask}"))
     return None
 
@@ -222,9 +325,6 @@ def _nameless(header: str, table: Grid) -> list[Fault]:
         for k, name in enumerate(table.header)
         if k and not name and any(cells[k].strip() for _, cells in table.rows)
     ]
-
-
-_Rows = list[tuple[str, tuple[str, ...]]]
 
 
 def _chosen(header: str, table: Grid, where: str | None, faults: list[Fault]) -> _Rows:
@@ -299,6 +399,33 @@ def _events(
     return marks, f"{_said(event)} = event{f', {others} = censored' if others else ''}"
 
 
+def _arms(sheet: _Sheet, at: int, chosen: _Rows, treated: str | None, mark: str) -> tuple[list[float], str]:
+    """1 for the treated and 0 for the others, of the rows chosen, and how they are coded; no more than two arms."""
+    name = sheet.table.header[at]
+    codes = [_code(cells[at], mark) for _, cells in chosen]
+    sheet.faults.extend(
+        Fault(place, f"{name} is empty", "Give the arm to which the person was randomised")
+        for (place, _), code in zip(chosen, codes, strict=True)
+        if code == ""
+    )
+    known = sorted({code for code in codes if code != ""}, key=str)
+    listed = " and ".join(_said(code) for code in known)
+    if len(known) > 2:
+        problem = f"{name} has {len(known)} values: {shown(listed)}"
+        sheet.faults.append(Fault(sheet.header, problem, "Leave out the rows of all but two arms"))
+    elif treated is not None and known and _code(treated, mark) not in known:
+        remedy = nearest(treated, map(_said, known))
+        sheet.faults.append(Fault(sheet.header, f"{name} is never {shown(treated)}", remedy))
+    elif treated is None and not set(known) <= {0.0, 1.0}:
+        problem = f"{name} is {shown(listed)}: which is the treated arm is not clear"
+        sheet.faults.append(Fault(sheet.header, problem, "Write 1 for treated and 0 for not, or say --treated VALUE"))
+    one = 1.0 if treated is None else _code(treated, mark)
+    others = [code for code in known if code != one]
+    return [float(code == one) for code in codes], ", ".join(
+        [f"arm {_said(one)} = treated", *(f"{_said(c)} = not" for c in others)]
+    )
+
+
 def _code(cell: str, mark: str) -> float | str:
     """A code of events as a number, or as text; truth values are 0 and 1."""
     text = cell.strip()
@@ -310,14 +437,15 @@ def _said(code: float | str) -> str:
     return code if isinstance(code, str) else f"{code:g}"
 
 
-def _how(where: str, encoding: str, table: Grid, mark: str, used: tuple[int, int], coding: str, rows: str | None, n: int) -> str:
+def _how(where: str, encoding: str, table: Grid, mark: str, used: Sequence[int], coding: str, rows: str | None, n: int) -> str:
     """The line about how a file was read: only encoding and decimals that are not the plain ones, separator and columns always."""
+    *first, last = [table.header[k] for k in used]
     left = [name or "row names" for k, name in enumerate(table.header) if k not in used and (name or k == 0)]
     parts = [
         encoding if encoding != "UTF-8" else "",
         f"separator {SEPARATORS[table.separator]}",
         "decimal comma" if mark == "," else "",
-        f"columns {table.header[used[0]]} and {table.header[used[1]]}",
+        f"columns {', '.join(first)} and {last}",
         coding,
         f"{n:,} of {len(table.rows):,} rows, where {rows}" if rows else "",
         f"{len(left)} of {len(table.header)} columns left out: {', '.join(left)}" if left else "",

@@ -439,14 +439,11 @@ def _width(text: str, size: float, *, bold: bool = False) -> float:
 
 def _figures(document: Any, figures: Sequence[Any]) -> None:
     """Charts that belong together, side by side."""
-    from docx.shared import Cm
-
     paragraph = document.add_paragraph()
     paragraph.paragraph_format.keep_with_next = True
     for figure in figures:
-        picture, ratio = _picture(figure)
-        width = min(_TEXT_WIDTH / len(figures) - 1.0, _BESIDE[0], _BESIDE[1] * ratio)
-        added = paragraph.add_run().add_picture(picture, width=Cm(width))
+        added = paragraph.add_run().add_picture(_picture(figure))
+        _fit(added, min(_TEXT_WIDTH / len(figures) - 1.0, _BESIDE[0]), _BESIDE[1])
         added._inline.docPr.set("descr", figure.alt)
     for figure in figures:
         _say(document.add_paragraph(), figure.sentence)
@@ -456,22 +453,26 @@ def _figure(document: Any, figure: Any, high: float = _BESIDE[1]) -> None:
     """A chart of the app as a picture of at most this height (cm), with its sentence; the description is there for those who cannot see
     it.
     """
-    from docx.shared import Cm
-
-    picture, ratio = _picture(figure)
-    added = document.add_picture(picture, width=Cm(min(_WIDEST_PICTURE, high * ratio)))
+    added = document.add_picture(_picture(figure))
+    _fit(added, _WIDEST_PICTURE, high)
     added._inline.docPr.set("descr", figure.alt)
     document.paragraphs[-1].paragraph_format.keep_with_next = True
     _say(document.add_paragraph(), figure.sentence)
 
 
-def _picture(figure: Any) -> tuple[io.BytesIO, float]:
-    """A chart as a PNG, and its width over its height."""
+def _picture(figure: Any) -> io.BytesIO:
+    """A chart as a PNG."""
     import vl_convert
 
-    picture = vl_convert.vegalite_to_png(json.dumps(figure.chart.to_dict()), scale=2.0)
-    wide, high = (int.from_bytes(picture[at : at + 4], "big") for at in (16, 20))  # the header of a PNG
-    return io.BytesIO(picture), wide / high
+    return io.BytesIO(vl_convert.vegalite_to_png(json.dumps(figure.chart.to_dict()), scale=2.0))
+
+
+def _fit(picture: Any, wide: float, high: float) -> None:
+    """Make a picture of the document as large as it can be within so many centimetres."""
+    from docx.shared import Cm
+
+    scale = min(Cm(wide) / picture.width, Cm(high) / picture.height)
+    picture.width, picture.height = round(scale * picture.width), round(scale * picture.height)
 
 
 def _bytes(document: Any) -> bytes:

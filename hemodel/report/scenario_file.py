@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import tomli_w
+
 from hemodel.evidence.fitted import estimates_of
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import OVERRIDABLE
@@ -21,19 +23,15 @@ def scenario_toml(inputs: Inputs, *, name: str, label: str, why: str, without: C
     """
     settings = inputs.settings
     filed = inputs.filed()
-    lines = [
-        f"{key} = {_toml(value)}"
-        for key, value in (("name", name), ("problem", settings.problem), ("label", label), ("why", why))
-    ]
-    lines.append(f"populations = {_toml([inputs.population])}")
+    content: dict[str, Any] = {"name": name, "problem": settings.problem, "label": label, "why": why}
+    content["populations"] = [inputs.population]
     before, after = filed.settings.model_dump(mode="json"), settings.model_dump(mode="json")
     after["schemes"] = {n: terms for n, terms in after["schemes"].items() if n not in without}
     after["price_arrangements"] = [n for n in after["price_arrangements"] if n not in without] or ["list"]
     elsewhere = (*FIXED_BY_FILES, "fitted_curves")
-    changed = {k: v for k, v in after.items() if v != before[k] and k not in elsewhere and v is not None}
-    if changed:
-        lines += ["", "[settings]", *(f"{key} = {_toml(value)}" for key, value in changed.items())]
+    content["settings"] = {k: v for k, v in after.items() if v != before[k] and k not in elsewhere}
     of_curves = tuple(f"fit_{curve}_" for curve in settings.fitted_curves)  # they stand with their covariance, below
+    content["parameters"] = {}
     for parameter in inputs.parameters.values():
         base = filed.parameters.get(parameter.name)
         if base is None or base == parameter or parameter.name in without or parameter.name.startswith(of_curves):
@@ -41,34 +39,22 @@ def scenario_toml(inputs: Inputs, *, name: str, label: str, why: str, without: C
         columns = [c for c in OVERRIDABLE if getattr(parameter, c) != getattr(base, c)]
         if set(columns) & set(_SPREAD):
             columns = [c for c in OVERRIDABLE if c in columns or c in _SPREAD]
-        cells = [f"{c} = {_toml(getattr(parameter, c))}" for c in columns if getattr(parameter, c) is not None]
-        lines += ["", f"[parameters.{parameter.name}]", *cells]
+        content["parameters"][parameter.name] = {c: getattr(parameter, c) for c in columns}
+    content["fitted_curves"] = {}
     for curve, terms in settings.fitted_curves.items():
         if f"fit_{curve}_0" not in without:
             fit = estimates_of(curve, terms, inputs.parameters, inputs.correlations)
-            if _is_filed(curve, terms, fit, filed):
-                continue
-            cells = [f"{key} = {_toml(value)}" for key, value in fit.model_dump(mode="json", exclude_defaults=True).items()]
-            lines += ["", f"[fitted_curves.{curve}]", *cells]
-    return "\n".join(lines) + "\n"
+            if not _is_filed(curve, terms, fit, filed):
+                content["fitted_curves"][curve] = fit.model_dump(mode="json", exclude_defaults=True)
+    optional = ("settings", "parameters", "fitted_curves")
+    return tomli_w.dumps({key: _said(value) for key, value in content.items() if value or key not in optional})
 
 
-def _toml(value: Any) -> str:
-    """A value as TOML: text, numbers, truth, lists (those of lists with a line each) and inline tables (what is None is left out)."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    if isinstance(value, str):
-        return '"' + "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\U{ord(c):08X}") for c in value) + '"'
-    if isinstance(value, list) and value and all(isinstance(row, list) for row in value):
-        return "\n".join(["[", *(f"  {_toml(row)}," for row in value), "]"])
-    if isinstance(value, list):
-        return f"[{', '.join(_toml(item) for item in value)}]"
-    return "{ " + ", ".join(f"{_toml(str(k))} = {_toml(v)}" for k, v in value.items() if v is not None) + " }"
-
-
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+def _said(value: Any) -> Any:
+    """A value as TOML can say it: it has no null, so that an entry of a table that is None is left out, and its keys are texts."""
+    if isinstance(value, dict):
+        return {str(key): _said(entry) for key, entry in value.items() if entry is not None}
+    return [_said(entry) for entry in value] if isinstance(value, list) else value
 
 
 def _is_filed(curve: str, terms: FittedCurve, fit: FittedEstimates, filed: Inputs) -> bool:

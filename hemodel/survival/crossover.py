@@ -3,13 +3,13 @@
 The rank-preserving structural failure time model (Robins and Tsiatis 1991, Commun Stat 20:2609; White and others 1999, Stat Med 18:2617),
 for individual data, published or rebuilt from curves. It assumes that a year on treatment lengthens everybody's life in the same
 proportion, whenever it is given; nothing in the data can confirm that. NICE DSU TSD 16 and 24 compare it with its rivals.
-Another road is to calibrate the comparator's survival to a risk equation from other trials (`modifiers.time_scale`).
+Another road is to calibrate the comparator's survival to an estimate from other trials.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -32,7 +32,8 @@ class Crossover:
     `psi` and its interval `low` to `high`: a year on treatment counts as e^psi years off it, so psi below 0 is benefit, and
     exp(-psi) is the time ratio. `roots`: all places where Z changes sign; several are a warning. `recensored`: whether that was
     asked for. `times`, `events`: the data with the comparator's counterfactual times (off treatment), those of the treated as observed.
-    `hazard_ratio` of treated over that counterfactual comparator, by Cox; its interval keeps the P value of the comparison as randomised.
+    `hazard_ratio` of treated over that counterfactual comparator, and `hazard_ratio_as_randomised` of the arms as they are, by Cox; the
+    intervals of both have the P value of the log-rank test of the comparison as randomised.
     """
 
     psi: float
@@ -45,6 +46,9 @@ class Crossover:
     hazard_ratio: float
     hazard_ratio_low: float
     hazard_ratio_high: float
+    hazard_ratio_as_randomised: float
+    hazard_ratio_as_randomised_low: float
+    hazard_ratio_as_randomised_high: float
     reading: str = READING
 
 
@@ -57,6 +61,7 @@ def adjust_crossover(
     censoring_times: ArrayLike | None = None,
     level: float = 0.95,
     search: tuple[float, float] = (-2.0, 2.0),
+    places: Sequence[str] | None = None,
 ) -> Crossover:
     """Effect of treatment as if nobody had switched, by g-estimation of the rank-preserving structural failure time model. Exploratory.
 
@@ -65,10 +70,11 @@ def adjust_crossover(
     where |Z| passes the normal quantile of `level`, nearest to psi on either side. `censoring_times` that everybody would have had
     (end of study): given, U is censored anew at min(C, C e^psi) in arms in which people switched, without which censoring depends on
     prognosis. Z is a step function, and not monotone at its finest: psi and its limits are found to 1e-10 by bisection of
-    one change of sign in each of 200 parts of the `search` range, but other software may stop at a step some 1e-4 away.
+    one change of sign in each of 200 parts of the `search` range, but other software may stop at a step some 1e-4 away. `places` names
+    the rows in errors ("trial.csv, row 5").
     Raises InputError for data it cannot use, and if Z does not change sign in the range.
     """
-    when, died, arm, on, last = _checked(times, events, treated, time_on_treatment, censoring_times)
+    when, died, arm, on, last = _checked(times, events, treated, time_on_treatment, censoring_times, places)
     switched = ((arm == 1) & (on < when)) | ((arm == 0) & (on > 0))
     again = np.isin(arm, np.unique(arm[switched]))
 
@@ -96,13 +102,16 @@ def adjust_crossover(
     high = min((limit for limit in limits if limit > psi), default=math.inf)
     off, seen = untreated(psi)
     final_times, final_events = np.where(arm == 1, when, off), np.where(arm == 1, died, seen)
-    log_ratio = math.log(cox_hazard_ratio(final_times, final_events, arm))
-    as_randomised = abs(log_rank(when, died, arm))
-    spread = quantile * abs(log_ratio) / as_randomised if as_randomised > 0 else math.inf
-    low_ratio, high_ratio = (math.exp(log_ratio + sign * min(spread, 700.0)) for sign in (-1, 1))
-    return Crossover(
-        psi, low, high, tuple(roots), last is not None, final_times, final_events, math.exp(log_ratio), low_ratio, high_ratio
-    )
+    z_as_randomised = abs(log_rank(when, died, arm))
+
+    def with_interval(ratio: float) -> tuple[float, float, float]:
+        spread = quantile * abs(math.log(ratio)) / z_as_randomised if z_as_randomised > 0 else math.inf
+        step = math.exp(min(spread, 700.0))
+        return ratio, ratio / step, ratio * step
+
+    adjusted = with_interval(cox_hazard_ratio(final_times, final_events, arm))
+    as_randomised = with_interval(cox_hazard_ratio(when, died, arm))
+    return Crossover(psi, low, high, tuple(roots), last is not None, final_times, final_events, *adjusted, *as_randomised)
 
 
 def log_rank(times: Array, events: Array, arm: Array) -> float:
@@ -176,7 +185,12 @@ def _crossings(z: Callable[[float], float], grid: Array, heights: Array, target:
 
 
 def _checked(
-    times: ArrayLike, events: ArrayLike, treated: ArrayLike, time_on_treatment: ArrayLike, censoring_times: ArrayLike | None
+    times: ArrayLike,
+    events: ArrayLike,
+    treated: ArrayLike,
+    time_on_treatment: ArrayLike,
+    censoring_times: ArrayLike | None,
+    places: Sequence[str] | None,
 ) -> tuple[Array, Array, Array, Array, Array | None]:
     columns = {"times": times, "events": events, "treated": treated, "time_on_treatment": time_on_treatment}
     if censoring_times is not None:
@@ -188,8 +202,11 @@ def _checked(
     faults: list[Fault] = []
 
     def refuse(name: str, right: NDArray[np.bool_], say: str, remedy: str) -> None:
-        for place in np.flatnonzero(~right)[:1]:
-            faults.append(Fault(f"{name}, row {int(place) + 1}", f"{data[name][place]:g} {say}", remedy))
+        for k in np.flatnonzero(~right).tolist():
+            value = f"{data[name][k]:g} {say}"
+            faults.append(
+                Fault(f"{name}, row {k + 1}", value, remedy) if places is None else Fault(places[k], f"{name} {value}", remedy)
+            )
 
     refuse("times", np.isfinite(when) & (when > 0), "is not above 0", "Give the time to the event or to censoring")
     for name in ("events", "treated"):

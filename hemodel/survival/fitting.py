@@ -19,7 +19,6 @@ from scipy import optimize
 from hemodel.errors import Fault, InputError
 from hemodel.survival import families
 from hemodel.survival.families import CURE, PIECEWISE, Array, Family, natural, transformed
-from hemodel.survival.modifiers import information_weights
 from hemodel.survival.ties import snapped, tied
 from hemodel.threads import one_blas_thread
 
@@ -217,6 +216,17 @@ def compare_fits(fits: Sequence[Fit], *, horizon: float = math.inf, landmarks: S
     for place, name in enumerate(("aic", "bic")):
         table.insert(6 + place, f"{name}_weight", information_weights(table[name].to_numpy()))
     return table.sort_values("aic", kind="stable", ignore_index=True)
+
+
+def information_weights(criteria: ArrayLike) -> Array:
+    """Weights exp(-(criterion - lowest) / 2), over their sum, for AICs or BICs of fits to the same data.
+
+    >>> information_weights([100.0, 100.0])
+    array([0.5, 0.5])
+    """
+    values = np.asarray(criteria, dtype=np.float64)
+    raw = np.exp(-(values - values.min()) / 2)
+    return np.asarray(raw / raw.sum())
 
 
 def kaplan_meier(times: ArrayLike, events: ArrayLike) -> KaplanMeier:

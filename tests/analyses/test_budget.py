@@ -2,16 +2,21 @@
 
 Pitfalls guarded: discounted cash; people who all start on 1 January; a year of 13.04 cycles; costs of later years of earlier starters
 forgotten or counted twice; the comparator's own costs left out of what is saved; the scheme's saving in years in which nobody can
-have passed the cap.
+have passed the cap; a cost by cycle that is not that of a run with that horizon; a result that is not a number told as one.
 """
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import hemodel as hm
 from hemodel.analyses.budget import run_budget
+from hemodel.cohort import model
 from hemodel.cohort.model import ON_TREATMENT
 from hemodel.errors import InputError
+from hemodel.evidence.draws import base_case_draws, sampler
+from tests.baseline.outcomes import cases
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +69,6 @@ def test_a_long_budget_comes_to_the_undiscounted_cost_of_each_person(inputs):
     """Once the cohort of year 1 has died, what it has cost is the base case's undiscounted cost."""
     years = 40
     uptake = {f"p_uptake_year_{y}": inputs.parameters["p_uptake_year_1"] for y in range(1, years + 1)}
-    from dataclasses import replace
-
     ages = {
         **inputs.parameters,
         **{n: replace(p, name=n, value=1.0 if n == "p_uptake_year_1" else 0.0) for n, p in uptake.items()},
@@ -83,3 +86,33 @@ def test_missing_uptake_is_named(inputs):
         run_budget(inputs, years=7)
     with pytest.raises(InputError, match="0 is not a whole number from 1"):
         run_budget(inputs, years=0)
+
+
+@pytest.mark.parametrize("case", list(cases()), ids=" ".join)
+def test_costs_so_far_are_those_of_a_run_that_ends_with_the_cycle(case):
+    """Every component of every arrangement, discounted and not, of two draws."""
+    problem, population, scenario = case
+    inputs = hm.load_inputs(problem, population=population, scenario=scenario or None)
+    draws, cycle = sampler(inputs, seed=5).block(0, 2), inputs.settings.cycle_years
+    lived = inputs.with_settings(horizon_years=40 * cycle)
+    plain, discounted = (model.costs_so_far(draws, lived, discounted=choice) for choice in (False, True))
+    for n in (1, 14, 40):
+        ending = model.evaluate(draws, inputs.with_settings(horizon_years=n * cycle))
+        for running, outcomes in ((plain, ending.undiscounted), (discounted, ending)):
+            assert {a: list(parts) for a, parts in running.items()} == {a: list(p) for a, p in outcomes.costs.items()}
+            for arrangement, parts in outcomes.costs.items():
+                for name, cost in parts.items():
+                    np.testing.assert_allclose(running[arrangement][name][n - 1], cost, rtol=1e-12, atol=1e-9, err_msg=name)
+
+
+def test_a_budget_is_one_run_of_the_model(inputs, monkeypatch):
+    runs, follow = [], model.follow
+    monkeypatch.setattr(model, "follow", lambda *words: runs.append(words) or follow(*words))
+    run_budget(inputs)
+    assert len(runs) == 1
+
+
+def test_a_cost_that_is_no_number_is_refused_with_its_name(inputs):
+    draws = base_case_draws(inputs) | {"c_terminal_care": np.array([np.inf])}
+    with pytest.raises(InputError, match=r"cost of terminal_care \(pas\), .*the result is inf"):
+        model.costs_so_far(draws, inputs)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hemodel.cohort.engine import run_cohort
-from hemodel.cohort.payoffs import flow_payoff, payoff
+from hemodel.cohort.payoffs import payoff
 from hemodel.decision.incremental import incremental_analysis
 from hemodel.errors import InputError
 
@@ -177,17 +177,15 @@ def test_a_flow_that_is_not_there_is_named_with_the_nearest():
         run_cohort({"well": 1.0}, {("well", "dead"): 0.1}, 2).flow("wel", "dead")
 
 
-def test_flows_carry_one_off_costs_in_the_cycle_of_their_event():
+def test_flows_are_those_who_move_in_each_cycle():
     trace = run_cohort({"well": 1.0}, {("well", "dead"): 0.5}, 3)
-    assert flow_payoff(trace, {("well", "dead"): 100.0}, [1.0, 0.0, 2.0])[0] == pytest.approx(100 * (0.5 + 2 * 0.125))
+    assert trace.flow("well", "dead")[:, 0].tolist() == [0.5, 0.25, 0.125]
 
 
 def test_weights_of_the_wrong_length_are_refused():
     trace = run_cohort({"well": 1.0}, {("well", "dead"): 0.5}, 3)
     with pytest.raises(InputError, match="4 cycle boundaries"):
         payoff(trace, {"well": 1.0}, np.ones(3))
-    with pytest.raises(InputError, match="3 cycles"):
-        flow_payoff(trace, {("well", "dead"): 1.0}, np.ones(4))
 
 
 def test_a_result_shows_itself_in_a_notebook():

@@ -1,14 +1,15 @@
 """Discounting and counting.
 
 Pitfalls guarded: 3.5 % that becomes 3.557 % at 28-day cycles; the first cycle undiscounted or discounted twice; the sum at cycle
-ends off by one; a half-cycle correction on what is bought at cycle start; parts of a sum lost at a cut.
+ends off by one; a half-cycle correction on what is bought at cycle start; parts of a sum lost at a cut; a sum by cycle that counts the
+end of the run in every cycle.
 """
 
 import numpy as np
 import pytest
 
 from hemodel.cohort.payoffs import discount_factors, sums_at_ends, years_in_state
-from hemodel.cohort.sums import Calendar, CycleSums
+from hemodel.cohort.sums import Calendar, CycleSums, RunningSums
 
 DT = 28 / 365.25
 
@@ -64,9 +65,9 @@ def test_the_life_table_method_is_close_to_the_exact_integral():
     assert years == pytest.approx(exact, rel=2e-5)
 
 
-def filled(x, calendar):
+def filled(x, calendar, kept=CycleSums):
     """Sums of an occupancy at boundaries, (n_cycles + 1, strategy, draw), at 0 and 3.5 %."""
-    sums = CycleSums([0.0, 0.035], calendar, cuts=[3])
+    sums = kept([0.0, 0.035], calendar, cuts=[3])
     for cycle, shares in enumerate(x[:-1]):
         sums.add(cycle, shares)
     sums.close(x[-1])
@@ -112,3 +113,21 @@ def test_discounting_by_whole_years_counts_the_first_year_in_full(days):
     np.testing.assert_allclose(sums.years(0.035, "life_table"), dt * (at_start * people["life_table"]).sum(0), rtol=1e-12)
     np.testing.assert_allclose(sums.leavers(0.035), (at_end * -np.diff(x, axis=0)).sum(0), rtol=1e-12)
     assert discount_factors(0.035, [0.0, 0.999, 1.0, 1.9], by_year=True) == pytest.approx([1, 1, 1 / 1.035, 1 / 1.035], rel=1e-15)
+
+
+@pytest.mark.parametrize("by_year", [False, True])
+@pytest.mark.parametrize("places", [("start", "middle", "middle"), ("end", "start", "end")])
+def test_running_sums_after_a_cycle_are_the_sums_of_a_run_that_ends_with_it(occupancy, places, by_year):
+    def lived(n):
+        purchases, time, events = places
+        return Calendar(n, DT, by_year=by_year, purchases=purchases, time=time, events=events)
+
+    running = filled(occupancy, lived(40), RunningSums)
+    for n in (1, 2, 3, 4, 17, 40):
+        ending = filled(occupancy[: n + 1], lived(n))
+        for rate in (0.0, 0.035):
+            for upto in (None, 3):
+                np.testing.assert_allclose(running.at_starts(rate, upto)[n - 1], ending.at_starts(rate, upto), rtol=1e-13)
+            for count in ("life_table", "start", "end"):
+                np.testing.assert_allclose(running.years(rate, count)[n - 1], ending.years(rate, count), rtol=1e-12)
+            np.testing.assert_allclose(running.leavers(rate)[n - 1], ending.leavers(rate), rtol=1e-11)

@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 
 from hemodel.analyses.fitting import run_fits
 from hemodel.errors import InputError
-from hemodel.evidence.survival_data import Columns, read_curve, read_risk_table, read_times, refuse_long_times, times_in
+from hemodel.evidence.survival_data import (
+    Columns,
+    read_curve,
+    read_risk_table,
+    read_times,
+    refuse_long_times,
+    switching_in,
+    times_in,
+)
 from hemodel.survival import reconstruct
 from hemodel.survival.fitting import kaplan_meier
 
@@ -189,6 +197,64 @@ def test_a_fault_of_a_curve_or_its_table_has_the_row_of_the_file_and_the_time(tm
         "curve.csv, row 5 (time 18): survival rises there",
         "risk.csv, row 4 (time 27): it rises",
     ]
+
+
+TRIAL = {
+    "plain": b"time,event,arm,time_on_treatment\n5.5,1,1,5.5\n4,0,0,1.25\n3,1,0,0\n",
+    "semicolons and decimal commas": b"Arm;Status;Time;Time on treatment\n1;1;5,5;5,5\n0;0;4;1,25\n0;1;3;0\n",
+    "arms in words, columns of other names": b"id,group,months,dead,exposure\n1,new,5.5,yes,5.5\n2,old,4,no,1.25\n3,old,3,yes,0\n",
+    "tabs in UTF-16": "time\tevent\tarm\ttime_on_treatment\r\n5.5\tTRUE\tTRUE\t5.5\r\n4\tFALSE\tFALSE\t1.25\r\n"
+    "3\tTRUE\tFALSE\t0\r\n".encode("utf-16"),
+}
+NAMED = Columns(time="months", event="dead", event_value="yes", arm="group", treated="new", on_treatment="exposure")
+
+
+@pytest.mark.parametrize("dialect", TRIAL)
+def test_people_who_switched_are_the_same_in_any_dialect(dialect):
+    found = switching_in("trial.csv", TRIAL[dialect], NAMED if "words" in dialect else Columns())
+    assert found.people.times.tolist() == [5.5, 4, 3]
+    assert found.people.values.tolist() == [1, 0, 1]
+    assert found.treated.tolist() == [1, 0, 0]
+    assert found.on_treatment.tolist() == [5.5, 1.25, 0]
+    assert found.censoring_times is None
+
+
+def test_a_line_says_which_arm_is_the_treated_one():
+    found = switching_in("trial.csv", TRIAL["arms in words, columns of other names"], NAMED)
+    assert found.people.how == (
+        "Read trial.csv: separator comma, columns months, dead, group and exposure, yes = event, no = censored, arm new = treated, "
+        "old = not, 1 of 5 columns left out: id."
+    )
+
+
+def test_censoring_times_are_read_where_they_are_and_needed_where_they_are_named():
+    content = b"time,event,arm,time_on_treatment,censoring_time,end\n5,1,1,5,9,8\n4,1,0,0,7,6\n"
+    assert switching_in("trial.csv", content).censoring_times.tolist() == [9, 7]
+    assert switching_in("trial.csv", content, Columns(censoring="end")).censoring_times.tolist() == [8, 6]
+    with pytest.raises(InputError, match="there is no column last among"):
+        switching_in("trial.csv", content, Columns(censoring="last"))
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "says"),
+    [
+        (b"time,event,arm\n5,1,1\n", Columns(), "row 1: there is no column time_on_treatment among: time, event, arm. Call one column "
+         "time_on_treatment, or name it with --on-treatment-column"),
+        (b"time,event,arm,time_on_treatment\n5,1,A,5\n4,1,B,0\n", Columns(), "row 1: arm is 'A and B': which is the treated arm is not"),
+        (b"time,event,arm,time_on_treatment\n5,1,1,5\n4,1,2,0\n", Columns(), "row 1: arm is '1 and 2': which is the treated arm is not"),
+        (b"time,event,arm,time_on_treatment\n5,1,A,5\n4,1,B,0\n3,1,C,0\n", Columns(treated="A"), "row 1: arm has 3 values: 'A and"),
+        (b"time,event,arm,time_on_treatment\n5,1,A,5\n4,1,B,0\n", Columns(treated="C"), "row 1: arm is never 'C'"),
+        (b"time,event,arm,time_on_treatment\n5,1,1,5\n4,1,,0\n", Columns(), "row 3: arm is empty"),
+        (b"time,event,arm,time_on_treatment\n5,1,1,5\n4,1,0,\n", Columns(), "row 3: time_on_treatment is empty, not a number"),
+        (b"time,event,arm,time_on_treatment\n5,1,1,5\n0,1,0,0\n", Columns(), "row 3: time is 0, not above 0"),
+        (b"time,event,arm,time_on_treatment\n5,1,1,5\n", Columns(arm="event"), "row 1: event cannot be two of the columns"),
+        (b"time;event;arm;time_on_treatment\n5;1;1;1.234\n4;1;0;0\n", Columns(), "row 2: '1.234' may be 1234 or 1.234"),
+    ],
+)  # fmt: skip
+def test_a_trial_that_may_be_read_in_two_ways_is_refused_with_its_row(content, columns, says):
+    with pytest.raises(InputError) as caught:
+        switching_in("trial.csv", content, columns)
+    assert any(str(fault).startswith(f"trial.csv, {says}") for fault in caught.value.faults), str(caught.value)
 
 
 PEOPLE = st.lists(

@@ -25,11 +25,12 @@ from hemodel.cohort.model.plan import Plan, scheme_of
 from hemodel.cohort.model.treatment import ON_TREATMENT, Record, with_treatment
 from hemodel.cohort.model.valuation import Valuation
 from hemodel.cohort.structures import DEAD, LATER, PROGRESSED, PROGRESSION_FREE
+from hemodel.cohort.sums import RunningSums
 from hemodel.errors import InputError
 from hemodel.evidence.draws import Draws, NotedDraws, base_case_draws
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import Parameter
-from hemodel.outcomes import Outcomes
+from hemodel.outcomes import Outcomes, not_finite
 from hemodel.survival.background import hazard_increments
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Lives",
     "Plan",
     "background_hazards",
+    "costs_so_far",
     "evaluate",
     "follow",
     "live",
@@ -76,6 +78,29 @@ def live(draws: Draws, inputs: Inputs) -> Lives:
             excess = draws[name] - np.minimum(draws[name], norm)
             crossings[f"by how much {name} exceeded the general population's utility"] = nobody + excess
     return Lives(plan, paths, Valuation(draws, plan, paths), crossings)
+
+
+def costs_so_far(draws: Draws, inputs: Inputs, *, discounted: bool = False) -> dict[str, dict[str, Array]]:
+    """Costs by price arrangement and component as they stand after every cycle, (cycle, strategy, draw), from one run.
+
+    Row c is what `evaluate` gives for a horizon that ends with cycle c. For few draws: the whole trace is kept.
+    """
+    plan = Plan.of(inputs)
+    paths = Paths(draws, plan, RunningSums)
+    follow(draws, inputs, paths.record)
+    settings = inputs.settings
+    shape = (settings.n_cycles, len(settings.strategies), len(draws["age_start"]))
+    valued = Valuation(draws, plan, paths).costs(settings.discount_rate_costs if discounted else 0.0)
+    costs = {a: {name: np.broadcast_to(cost, shape) for name, cost in parts.items()} for a, parts in valued.items()}
+    faults = [
+        fault
+        for arrangement, parts in costs.items()
+        for name, cost in parts.items()
+        if (fault := not_finite(f"cost of {name} ({arrangement})", cost[-1], settings.strategy_names))
+    ]
+    if faults:
+        raise InputError.together(faults)
+    return costs
 
 
 @dataclass(frozen=True)

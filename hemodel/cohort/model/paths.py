@@ -60,13 +60,16 @@ def calendar(settings: Settings) -> Calendar:
 
 
 class Paths:
-    """Sums over cycles: those in each state, on treatment, packs of each drug, and what else the rows ask for."""
+    """Sums over cycles: those in each state, on treatment, packs of each drug, and what else the rows ask for.
 
-    def __init__(self, draws: Draws, plan: Plan) -> None:
+    `kept`: what is kept of each occupancy: its sums over the horizon, or, for costs by cycle, as they stand after every cycle.
+    """
+
+    def __init__(self, draws: Draws, plan: Plan, kept: type[CycleSums] = CycleSums) -> None:
         self.plan, settings = plan, plan.inputs.settings
         self.rates = (0.0, settings.discount_rate_costs, settings.discount_rate_effects)
         self.calendar = calendar(settings)
-        sums = partial(CycleSums, self.rates, self.calendar)
+        sums = partial(kept, self.rates, self.calendar)
         cuts = self._cuts()
         self.of = {PROGRESSION_FREE: sums(cuts=cuts), PROGRESSED: sums()}
         self._recorded = [PROGRESSION_FREE, PROGRESSED]

@@ -1,4 +1,4 @@
-"""The workbook as one list of cells: sheet, place, formula, the engine's value, style. No library of Excel's is known here.
+"""The workbook as one list of cells: sheet, place, formula, the engine's value, style. Of Excel's libraries only names of places are known.
 
 The writer puts the list into a file and the comparison reads it against a recalculated one, so that no formula can be written
 without the value that it must give.
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
+from xlsxwriter.utility import xl_col_to_name, xl_rowcol_to_cell
 
 from hemodel.evidence.settings import Settings
 
@@ -43,7 +44,7 @@ class Cell:
     @property
     def place(self) -> str:
         """The cell as people name it: Results!B7."""
-        return f"{self.sheet}!{address(self.row, self.column)}"
+        return f"{self.sheet}!{xl_rowcol_to_cell(self.row, self.column)}"
 
     def distance(self, found: object) -> float:
         """How far a recalculated value is from the engine's, relative; infinite for other text, or none, in place of a number."""
@@ -135,7 +136,7 @@ class Sheet:
 
     def at(self, row: int, column: int) -> str:
         """Absolute address of a cell with the name of its sheet, as formulas use it."""
-        return f"{self.name}!{address(row, column, fixed=True)}"
+        return f"{self.name}!{xl_rowcol_to_cell(row, column, row_abs=True, col_abs=True)}"
 
 
 @dataclass(frozen=True)
@@ -159,24 +160,6 @@ class Program:
     def inputs(self) -> list[Cell]:
         """Every cell that the workbook's user may change."""
         return [cell for cell in self.cells if cell.is_input]
-
-
-def address(row: int, column: int, *, fixed: bool = False) -> str:
-    """A1 address of a place counted from 0.
-
-    >>> address(0, 27), address(4, 2, fixed=True)
-    ('AB1', '$C$5')
-    """
-    return f"${letters(column)}${row + 1}" if fixed else f"{letters(column)}{row + 1}"
-
-
-def letters(column: int) -> str:
-    """Letters of a column counted from 0."""
-    text, left = "", column + 1
-    while left:
-        left, rest = divmod(left - 1, 26)
-        text = chr(65 + rest) + text
-    return text
 
 
 _TOKEN = re.compile(r"\[(?:(\w+)!)?(\w+)(?:([+-]\d+)|:(\d+)|(:\*))?\]")
@@ -215,9 +198,8 @@ class Grid:
 
     def whole(self, sheet: str, key: str, rows: int, *, here: str = "") -> str:
         """Absolute range of the first `rows` rows of a column."""
-        place = self.places[sheet, key]
-        first, last = address(self.top, place, fixed=True), address(self.top + rows - 1, place, fixed=True)
-        return f"{'' if sheet == here else f'{sheet}!'}{first}:{last}"
+        column = f"${xl_col_to_name(self.places[sheet, key])}$"
+        return f"{'' if sheet == here else f'{sheet}!'}{column}{self.top + 1}:{column}{self.top + rows}"
 
     def fill(self, sheet: Sheet, columns: Sequence[Column], outside: dict[str, str]) -> None:
         """Write the columns of a sheet, one row a cycle."""
@@ -246,7 +228,7 @@ class Grid:
             parts.append(formula[end : token.start()])
             owner = token[1] or sheet
             prefix = "" if owner == sheet else f"{owner}!"
-            parts.append((prefix, letters(self.places[owner, token[2]]), int(token[3] or 0), token[4] or token[5] or ""))
+            parts.append((prefix, xl_col_to_name(self.places[owner, token[2]]), int(token[3] or 0), token[4] or token[5] or ""))
             end = token.end()
         return [*parts, formula[end:]]
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
+from xlsxwriter.utility import xl_rowcol_to_cell
 
 from hemodel.evidence.parameters import SHARES
 from hemodel.report import labels, tables
 from hemodel.report.live.amounts import most_in_vials
-from hemodel.report.live.cells import TOLERANCE, Column, Grid, Sheet, letters
+from hemodel.report.live.cells import TOLERANCE, Column, Grid, Sheet
 from hemodel.report.live.cycles import arrangement_key, trace_name
 from hemodel.report.live.derived import Derived
 from hemodel.report.live.engine import Engine
@@ -133,7 +134,8 @@ def _check_states(engine: Engine, checks: _Checks, own: Strategy, grid: Grid) ->
         what = "PFS curve above the OS curve, summed over cycles (held at OS)"
         checks.add(where, what, formula, above, "#=0", above == 0, word=REVIEW)
     left = float(at["free"][-1] + at["progressed"][-1])
-    ends = "+".join(f"{name}!${letters(grid.places[name, state])}${grid.top + n + 1}" for state in states[:2])
+    last = (xl_rowcol_to_cell(grid.top + n, grid.places[name, state], row_abs=True, col_abs=True) for state in states[:2])
+    ends = "+".join(f"{name}!{place}" for place in last)
     what = "Alive at the end of the horizon: fewer than 1 in 1,000"
     checks.add(where, what, ends, left, "#<0.001", left < 0.001, word=REVIEW)
 

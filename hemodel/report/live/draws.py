@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from xlsxwriter.utility import xl_range_abs
 
 from hemodel.analyses.psa import PSA
 from hemodel.decision.acceptability import acceptability_curve
 from hemodel.evidence.uploaded import threshold_names
 from hemodel.report import labels
 from hemodel.report.colours import strategy_colours
-from hemodel.report.live.cells import Chart, Line, Sheet, letters
+from hemodel.report.live.cells import Chart, Line, Sheet
 from hemodel.report.workbook.pages import money_format
 
 MOST_DRAWS = 2_000
@@ -43,7 +44,7 @@ def draws_sheets(psa: PSA) -> tuple[Sheet, Sheet]:
     for column, key in enumerate(keys, start=1):
         for row in range(n):
             draws.put(first + row, column, float(values[key][row]), "qalys" if key[0] == "qalys" else "money")
-        spans[key] = f"{DRAWS}!${letters(column)}${first + 1}:${letters(column)}${first + n}"
+        spans[key] = f"{DRAWS}!{xl_range_abs(first, column, first + n - 1, column)}"
     for row in range(n):
         draws.put(first + row, 0, float(row), "count")
     draws.row = first + n

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xlsxwriter.utility import xl_cell_to_rowcol
+
 from hemodel.analyses.psa import PSA
 from hemodel.errors import Fault, InputError
 from hemodel.evidence.confidential import announced
@@ -12,7 +14,7 @@ from hemodel.evidence.settings import Settings
 from hemodel.evidence.uploaded import choices
 from hemodel.report import labels, tables
 from hemodel.report.live import checks, cycles, given, results, trace
-from hemodel.report.live.cells import Chart, Grid, Line, Program, Sheet, address
+from hemodel.report.live.cells import Chart, Grid, Line, Program, Sheet
 from hemodel.report.live.derived import derived_sheet
 from hemodel.report.live.draws import draws_sheets
 from hemodel.report.live.engine import Engine, run_engine
@@ -211,7 +213,8 @@ _SHEETS = {
 def _value_at(sheets: Sequence[Sheet], place: str) -> float | str | None:
     """The value of the cell at an absolute address."""
     name, _, at = place.partition("!")
-    return next(c.value for s in sheets if s.name == name for c in s.cells if address(c.row, c.column, fixed=True) == at)
+    row, column = xl_cell_to_rowcol(at)
+    return next(c.value for s in sheets if s.name == name for c in s.cells if (c.row, c.column) == (row, column))
 
 
 def _entry(sheet: Sheet, what: str, words: str, style: str = "wide") -> None:

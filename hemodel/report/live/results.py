@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from xlsxwriter.utility import xl_range
 
 from hemodel.cohort.structures import PROGRESSED, PROGRESSION_FREE
 from hemodel.evidence.settings import Settings
 from hemodel.evidence.uploaded import PRICE_ARRANGEMENT, threshold_names
 from hemodel.report import labels, tables
-from hemodel.report.live.cells import TOLERANCE, Cell, Sheet, Value, address
+from hemodel.report.live.cells import TOLERANCE, Cell, Sheet, Value
 from hemodel.report.live.engine import Engine
 from hemodel.report.live.trace import Places, Trace
 from hemodel.report.tables.cells import by_strategy, icer_cell
@@ -105,7 +106,7 @@ def _block(
         for side, found in enumerate(values):
             column = 1 + 2 * i + side
             value = float(sum(found[part][i, 0] for part, _, _ in parts))
-            span = f"{address(first, column)}:{address(sheet.row - 1, column)}"
+            span = xl_range(first, column, sheet.row - 1, column)
             where.append(sheet.calc(sheet.row, column, f"SUM({span})", value, f"{style} total"))
         totals.places[key, tables.TOTAL, i] = (where[0], where[1])
     sheet.row += 2

@@ -6,6 +6,7 @@ number would mislead: dominant, dominated, saved per QALY forgone. `results`: th
 """
 
 from hemodel.report.tables.cells import DISCOUNTING_NOTE, NAN, TECHNOLOGIES, TOTAL, interventions
+from hemodel.report.tables.crossover import crossover_survival_table, crossover_table
 from hemodel.report.tables.plain_words import in_words
 from hemodel.report.tables.results import (
     AGAINST_SOURCE_FOOTER,
@@ -113,6 +114,8 @@ __all__ = [
     "convergence_table",
     "costs_by_component_table",
     "costs_by_state_table",
+    "crossover_survival_table",
+    "crossover_table",
     "drivers_table",
     "evpi_curve_table",
     "evpi_table",
