@@ -14,7 +14,8 @@ class Fault:
     """One thing that is wrong with an input: its place, the problem with its reason, and the remedy.
 
     Of a draw that the model refuses also its row among the draws that were run, and the parameters behind the rule that failed.
-    `missing`: names of parameters that are needed and not there, where that is the problem.
+    `missing`: names of parameters that are needed and not there, where that is the problem. `elsewhere`: there is nothing wrong, but the
+    numbers of a scenario hold for other populations.
     """
 
     where: str
@@ -23,6 +24,7 @@ class Fault:
     draw: int | None = None
     parameters: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    elsewhere: bool = False
 
     def __str__(self) -> str:
         """One line: `place: problem. remedy`.

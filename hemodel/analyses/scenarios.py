@@ -120,6 +120,6 @@ def where_it_holds(filed: Inputs, scenario: str | Path) -> Inputs | None:
     try:
         return filed.filed(scenario=scenario)
     except InputError as error:
-        if all("its numbers hold for" in fault.problem for fault in error.faults):
+        if all(fault.elsewhere for fault in error.faults):
             return None
         raise

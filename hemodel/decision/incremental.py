@@ -9,6 +9,7 @@ does not tell cheap-and-better from dear-and-worse, so it never travels without 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 
 import numpy as np
 import pandas as pd
@@ -102,6 +103,34 @@ def pairwise(
     )
 
 
+class IcerKind(Enum):
+    """What an ICER says: of `GAINED` less is better, of `FORGONE` more, and the others are no ratio."""
+
+    GAINED = "per QALY gained"
+    FORGONE = "saved per QALY forgone"
+    DOMINANT = "dominant"
+    DOMINATED = "dominated"
+    UNDEFINED = "undefined"
+    REFERENCE = "reference"
+    """What all others are compared with: there is no ICER."""
+
+
+def kind_of_icer(reading: object) -> IcerKind:
+    """The kind of an ICER by the words that travel with it in every table: the one place that reads what `describe_icer` writes.
+
+    >>> kind_of_icer("GBP 12,345 per QALY gained against dexamethasone").name, kind_of_icer(describe_icer(-1_000, 2)).name
+    ('GAINED', 'DOMINANT')
+    """
+    words = str(reading)
+    for kind in (IcerKind.FORGONE, IcerKind.GAINED):
+        if kind.value in words:
+            return kind
+    for kind in (IcerKind.DOMINANT, IcerKind.DOMINATED, IcerKind.UNDEFINED):
+        if words.startswith(kind.value):
+            return kind
+    return IcerKind.REFERENCE
+
+
 def icer(incremental_cost: float, incremental_effect: float) -> float:
     """Incremental cost-effectiveness ratio in GBP per QALY, where a ratio is what is needed, otherwise NaN.
 
@@ -153,9 +182,9 @@ def describe_icer(incremental_cost: float, incremental_effect: float, *, currenc
     if place == "no difference":
         return "undefined (no difference in QALYs or costs)"
     if place == "north-east":
-        return f"{currency} {incremental_cost / incremental_effect:,.0f} per QALY gained"
+        return f"{currency} {incremental_cost / incremental_effect:,.0f} {IcerKind.GAINED.value}"
     if place == "south-west":
-        return f"{currency} {incremental_cost / incremental_effect:,.0f} saved per QALY forgone"
+        return f"{currency} {incremental_cost / incremental_effect:,.0f} {IcerKind.FORGONE.value}"
     if incremental_cost > 0:
         return "dominated (dearer and no more effective)"
     if incremental_cost == 0:

@@ -707,7 +707,7 @@ def _apply_scenario(
         if names.populations is not None and population in names.populations:
             others = [name for name in names.populations if name in chosen.populations]
             problem = f"its numbers hold for {', '.join(others) or 'none of them'} only, not for {population}"
-            faults.append(Fault(where, problem, "Choose one of these populations, or another scenario"))
+            faults.append(Fault(where, problem, "Choose one of these populations, or another scenario", elsewhere=True))
         return settings, parameters, chosen
     parameters, found = with_scenario(where, chosen, parameters, names.parameters, names.currency)
     faults += found

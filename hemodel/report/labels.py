@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from hemodel.decision.incremental import IcerKind, kind_of_icer
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import Parameter
 from hemodel.evidence.settings import Settings
@@ -378,10 +379,11 @@ def icer_text(value: float, reading: str, settings: Settings) -> str:
 
     Such as £42,822, dominant, or £12,345 saved per QALY forgone (south-west).
     """
-    if "saved per QALY forgone" in reading:
-        return f"{money(value, settings)} saved per QALY forgone (south-west)"
+    kind = kind_of_icer(reading)
+    if kind is IcerKind.FORGONE:
+        return f"{money(value, settings)} {kind.value} (south-west)"
     if not math.isnan(value):
         return money(value, settings)
-    if reading.startswith("undefined"):
+    if kind is IcerKind.UNDEFINED:
         return reading
     return "" if reading == "comparator" else reading.partition(" (")[0]

@@ -17,7 +17,7 @@ from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.request import request
 from hemodel.analyses.severity import Modifiers
 from hemodel.analyses.thresholds import given, pack_price
-from hemodel.decision.incremental import DOMINATED, EXTENDEDLY_DOMINATED
+from hemodel.decision.incremental import DOMINATED, EXTENDEDLY_DOMINATED, IcerKind, kind_of_icer
 from hemodel.evidence.distributions import Z_95
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import Settings
@@ -58,7 +58,7 @@ def told_against(frame: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     words = against(settings)
     if not words:
         return frame
-    return frame.assign(reading=[r if r in ("comparator", "reference") else f"{r}{words}" for r in frame["reading"]])
+    return frame.assign(reading=[r if kind_of_icer(r) is IcerKind.REFERENCE else f"{r}{words}" for r in frame["reading"]])
 
 
 def end_of_life(found: Modifiers) -> list[str]:
@@ -81,7 +81,7 @@ def standing(base: BaseCase, arrangement: str, strategy: str) -> str:
 def is_price_of_a_qaly(table: pd.DataFrame) -> NDArray[np.bool_]:
     """Whether the ICER of each row is the price of a QALY gained, which can be held against a threshold."""
     found: NDArray[np.bool_] = np.isfinite(table["icer"].to_numpy(dtype=np.float64)) & np.array(
-        [str(reading).endswith("gained") for reading in table["reading"]], dtype=bool
+        [kind_of_icer(reading) is IcerKind.GAINED for reading in table["reading"]], dtype=bool
     )
     return found
 
@@ -142,7 +142,7 @@ def can_be_compared(table: pd.DataFrame, outcome: str) -> NDArray[np.bool_]:
     found: NDArray[np.bool_] = np.isfinite(ends).all(axis=1)
     if outcome == "icer":
         words = table[["reading_low", "reading_high"]].to_numpy(dtype=object)
-        found &= np.array([all(str(word).endswith("gained") for word in row) for row in words], dtype=bool)
+        found &= np.array([all(kind_of_icer(word) is IcerKind.GAINED for word in row) for row in words], dtype=bool)
     return found
 
 

@@ -16,11 +16,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hemodel.decision.incremental import (
+    IcerKind,
     describe_icer,
     icer,
     incremental_analysis,
+    kind_of_icer,
     pairwise,
     quadrant,
 )
@@ -369,3 +373,20 @@ def test_an_unknown_comparator_is_refused_with_the_nearest_name() -> None:
 def test_increments_that_are_not_finite_have_no_words() -> None:
     with pytest.raises(InputError, match="incremental cost: nan is not finite"):
         describe_icer(float("nan"), 1)
+
+
+NUMBERS = st.one_of(st.just(0.0), st.floats(-1e6, 1e6).filter(lambda x: abs(x) > 1e-9))
+
+
+@given(cost=NUMBERS, effect=NUMBERS, currency=st.sampled_from(["GBP", "EUR"]))
+def test_the_kind_of_an_icer_is_read_from_its_words_as_it_follows_from_the_signs(cost, effect, currency):
+    kind = kind_of_icer(describe_icer(cost, effect, currency=currency))
+    if cost > 0 and effect > 0:
+        assert kind is IcerKind.GAINED
+    elif cost < 0 and effect < 0:
+        assert kind is IcerKind.FORGONE
+    elif cost == effect == 0:
+        assert kind is IcerKind.UNDEFINED
+    else:
+        assert kind is (IcerKind.DOMINANT if cost <= 0 and effect >= 0 else IcerKind.DOMINATED)
+    assert kind_of_icer("comparator") is kind_of_icer("reference") is IcerKind.REFERENCE

@@ -12,6 +12,7 @@ from hemodel.app import results
 from hemodel.app.screens.verification import badge
 from hemodel.app.show import figure, plain, table, verdict_markdown
 from hemodel.app.sidebar import screen
+from hemodel.decision.incremental import kind_of_icer
 from hemodel.report import charts, labels, readings, tables
 
 
@@ -56,7 +57,7 @@ def _headline(base: BaseCase, filed: BaseCase | None, arrangement: str) -> None:
             of = f", {labels.in_sentence(labels.strategy_label(settings, strategy))}" if len(strategies) > 1 else ""
             st.metric(
                 plain(f"ICER {charts.priced(settings, arrangement)}{of}"),
-                labels.money(icer, settings) or reading.partition(" (")[0],
+                labels.money(icer, settings) or kind_of_icer(reading).value,
             )
             unit = re.sub(rf"^{settings.currency} [\d,.]+ ", "", reading) + readings.against(settings)
             standing = readings.standing(base, arrangement, strategy) if len(strategies) > 1 else ""

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hemodel.analyses.request import request
+from hemodel.decision.incremental import IcerKind, kind_of_icer
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import Settings
 from hemodel.report import labels, readings
@@ -73,9 +74,10 @@ def price_map_table(table: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 
 
 def _short(value: float, reading: str) -> str:
-    if reading.endswith("gained"):
+    kind = kind_of_icer(reading)
+    if kind is IcerKind.GAINED:
         return f"{value / 1e3:,.0f}"
-    return "saves" if reading.startswith("dominant") else "s-w" if "forgone" in reading else "none"
+    return {IcerKind.DOMINANT: "saves", IcerKind.FORGONE: "s-w"}.get(kind, "none")
 
 
 def _step(values: pd.Series) -> float:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from hemodel.analyses.base_case import BaseCase
 from hemodel.analyses.psa import PSA
+from hemodel.decision.incremental import IcerKind, kind_of_icer
 from hemodel.evidence.settings import Settings
 from hemodel.report import labels
 
@@ -32,7 +33,8 @@ def by_strategy(base: BaseCase | PSA, arrangement: str) -> dict[str, dict[str, A
 def icer_cell(row: Mapping[Any, Any], settings: Settings) -> object:
     """ICER of a result's row: a number where it is the price of a QALY gained (or there is nothing to say), else words."""
     value, reading = float(row["icer"]), str(row["reading"])
-    return value if "QALY gained" in reading or reading == "comparator" else labels.icer_text(value, reading, settings)
+    is_number = kind_of_icer(reading) is IcerKind.GAINED or reading == "comparator"
+    return value if is_number else labels.icer_text(value, reading, settings)
 
 
 def per_qaly(threshold: float, settings: Settings) -> str:
