@@ -186,7 +186,7 @@ def convergence(
             across,
             Axis("Mean, and 95% interval of the mean", "money"),
         ),
-        brief=range(9, len(table), 10),
+        brief=_every(10, len(table)),
         of_brief="Every tenth row.",
         widths=(_NUMBER, *[_WIDE] * 7),
     )
@@ -311,7 +311,7 @@ def price(curves: Mapping[str, pd.DataFrame], inputs: Inputs) -> Exhibit:
         pd.concat(frames, ignore_index=True),
         tables.PRICE_FOOTER,
         draw=lambda: [_charts().price_and_probability(table, inputs, price_arrangement=a) for a, table in curves.items()],
-        brief=[k for frame, start in zip(frames, starts, strict=True) for k in range(start, start + len(frame), 5)],
+        brief=[start + k for frame, start in zip(frames, starts, strict=True) for k in _every(5, len(frame))],
         of_brief="Every fifth price.",
         frozen=2,
         widths=(30, *[22] * 5),
@@ -386,7 +386,7 @@ def evpi(curves: Mapping[str, pd.DataFrame], inputs: Inputs) -> Exhibit:
         tables.EVPI_CURVE_FOOTER,
         draw=lambda: [_charts().evpi_curve(curves, settings)],
         cells=CellChart("lines", "EVPI by threshold", lines, across, Axis("EVPI per person", "money", 0), size=(800, 460)),
-        brief=range(3, len(frame), 4),
+        brief=_every(4, len(frame)),
         of_brief="Every fourth threshold.",
         widths=(24, *[22] * (2 * len(curves))),
     )
@@ -493,6 +493,15 @@ def verification(found: Verification) -> Exhibit:
         tables.VERIFICATION_FOOTER,
         widths=(8, 16, 46, 40, 46, 18, 14, 40),
     )
+
+
+def _every(step: int, n: int) -> range:
+    """Places of every so many of n rows, the last among them; of a few, of all.
+
+    >>> list(_every(10, 34)), list(_every(10, 3))
+    ([3, 13, 23, 33], [0, 1, 2])
+    """
+    return range((n - 1) % step, n, step) if n > step else range(n)
 
 
 def shading(settings: Settings) -> tuple[str, str, str]:
