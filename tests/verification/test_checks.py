@@ -5,7 +5,6 @@ that cannot be run, or one check that breaks, and the rest is not told; a legal 
 its own.
 """
 
-import ast
 import importlib.util
 import sys
 from dataclasses import replace
@@ -213,18 +212,6 @@ def test_other_structures_pass_too(settings, values):
     )
     table = verify(inputs, only=["F1", "F2", "F3", "F5", "F8", "R5", "R9", "R11", "R15", "R16", "R18", "R28", "R29", "U14"]).table
     assert table.loc[table["verdict"] == FAIL, ["id", "found"]].values.tolist() == []
-
-
-def test_the_second_count_shares_no_arithmetic_with_the_first():
-    source = Path(verification.__file__).with_name("recount.py").read_text(encoding="utf-8")
-    names = {node.module for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)}
-    assert {n for n in names if n and n.startswith("hemodel")} == {
-        "hemodel.evidence.inputs",
-        "hemodel.evidence.payoffs",
-        "hemodel.evidence.settings",
-    }
-    for computes in (".tree", ".value(", "price_of(", "takers", "schemes_in", "years_per"):
-        assert computes not in source
 
 
 def with_costs_of(inputs, *strategies):

@@ -11,7 +11,6 @@ from scipy import special
 
 from hemodel.analyses.psa import run_psa
 from hemodel.analyses.value_of_information import evppi, evsi_table
-from hemodel.analyses.verification import recount
 from hemodel.analyses.verification.findings import (
     FAIL,
     PASS,
@@ -25,6 +24,7 @@ from hemodel.analyses.verification.findings import (
     not_applicable,
 )
 from hemodel.analyses.verification.of_results import utility_bounds
+from hemodel.analyses.verification.second import Second
 from hemodel.analyses.verification.subject import ROLES_APART, Array, Subject, everything_seen, nobody_dies
 from hemodel.cohort import model
 from hemodel.errors import InputError
@@ -315,11 +315,11 @@ def rules_of_draws(subject: Subject, draws: Mapping[str, Array]) -> dict[str, Bo
     states = np.stack([seen[s] for s in ("progression_free", "progressed", "dead")])
     plain = found.undiscounted
     assert plain is not None
-    ledger = recount.Ledger(subject.inputs, draws, seen)
+    second = Second(subject.inputs, draws)
     nothing = np.zeros(states.shape[2:])
-    gained, lived, lowest, highest = utility_bounds(ledger, plain) or (nothing, nothing, nothing, nothing)
+    gained, lived, lowest, highest = utility_bounds(second, plain) or (nothing, nothing, nothing, nothing)
     packs = np.sum([draws[n] for n in draws if n.startswith("p_packs_")] or [np.ones(states.shape[-1])], axis=0)
-    signs = recount.signs(ledger, "cost")
+    signs = second.signs("cost")
     parts = np.stack([np.where(signs[c] > 0, x, 0.0) for costs in plain.costs.values() for c, x in costs.items()])
     totals = [(found.total_costs(a), plain.total_costs(a)) for a in found.price_arrangements]
     return {

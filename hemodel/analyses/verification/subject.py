@@ -16,7 +16,7 @@ from hemodel.analyses.base_case import BaseCase, run_base_case
 from hemodel.analyses.one_way import OneWay, run_one_way
 from hemodel.analyses.psa import DEFAULT_SEED, PSA, run_psa
 from hemodel.analyses.value_of_information import evppi
-from hemodel.analyses.verification import recount
+from hemodel.analyses.verification.second import Second
 from hemodel.cohort import model
 from hemodel.errors import InputError
 from hemodel.evidence.draws import NamedDraws, NotedDraws, base_case_draws, sampler
@@ -42,6 +42,8 @@ ROLES_APART: Mapping[str, Any] = {
 """Settings under which every strategy follows its own published figures, and none another's."""
 PLAIN: Mapping[str, Any] = {"post_progression_clock_cycles": None, "also_counted": []}
 """Settings without clocks, later lines and whatever else may be counted besides."""
+APART: Mapping[str, Any] = {"discount_rate_costs": 0.06, "discount_rate_effects": 0.015}
+"""Discount rates that differ, so that one taken for the other is seen."""
 YOUNG = 10.0  # years: so young hardly anybody dies of anything else
 
 
@@ -106,9 +108,18 @@ class Subject:
         return everything_seen(self.base, self.inputs)
 
     @cached_property
-    def ledger(self) -> recount.Ledger:
-        """What is counted again of the base case."""
-        return recount.Ledger(self.inputs, self.base, self.trace)
+    def second(self) -> Second:
+        """The base case by the plain model."""
+        return Second(self.inputs, self.base)
+
+    @cached_property
+    def second_of_few(self) -> Second:
+        """The base case and a few draws by the plain model, with discount rates of which none can be taken for the other."""
+        return Second(self.with_settings(self.inputs, **APART), self.few)
+
+    def priced(self, changes: Mapping[str, ArrayLike]) -> Second:
+        """The base case by the plain model with amounts changed that move nobody."""
+        return Second(self.inputs, self.draws(changes), self.second)
 
     @cached_property
     def few(self) -> dict[str, Array]:
