@@ -27,7 +27,7 @@ from hemodel.decision import acceptability, incremental, information, intervals,
 from hemodel.evidence import amounts, distributions, draws, inputs, parameters, settings, vials
 from hemodel.evidence.correlations import Correlation
 from hemodel.evidence.folder import problem_names
-from hemodel.evidence.payoffs import Payoff
+from hemodel.evidence.payoffs import PRICE, Measure, Owner, Payoff
 from hemodel.evidence.settings import Settings
 from hemodel.survival import background, families
 from hemodel.survival import curves as survival_curves
@@ -47,7 +47,10 @@ def made_up_inputs(name):
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """One deliberate mistake: what it is in words, what it is part of, how it is put in, and what catches it."""
+    """One deliberate mistake: what it is in words, what it is part of, how it is put in, and what catches it.
+
+    `while_reading`: it is there when the inputs are read, not only when they are run.
+    """
 
     words: str
     part: str
@@ -56,6 +59,7 @@ class Fault:
     problem: str = "relapsed"
     settings: dict = dataclasses.field(default_factory=dict)
     values: dict = dataclasses.field(default_factory=dict)
+    while_reading: bool = False
 
     @property
     def inputs(self):
@@ -564,6 +568,20 @@ def charged_to_everyone(original):
     return takers
 
 
+def rows_read(change):
+    """`read_payoffs` of which each row goes through `change(row)`."""
+    return wrapped(inputs, "read_payoffs", lambda f: lambda *given: [change(row) for row in f(*given)])
+
+
+def a_cycle_more(measure):
+    return dataclasses.replace(measure, last=measure.last and measure.last + 1)
+
+
+def of_any_drug(row):
+    is_of_one = row.owner.kind == "drug" and PRICE not in row.amount.names and "pack" not in row.measure.kind
+    return dataclasses.replace(row, owner=Owner("drug", "*")) if is_of_one else row
+
+
 def without_brackets(original):
     def by_strategy(amount, inputs):
         plain = amount.text.replace("(", "").replace(")", "")
@@ -718,6 +736,34 @@ FAULTS = {
         problem="two_drugs",
     ),
     # rows
+    "window_read_too_long": Fault(
+        "The last cycle of a row's window is read as one more",
+        "costs and QALYs",
+        rows_read(lambda row: dataclasses.replace(row, measure=a_cycle_more(row.measure))),
+        ("R28",),
+        while_reading=True,
+    ),
+    "everybody_who_has_any_drug": Fault(
+        "A row of one drug is read as of any drug",
+        "costs and QALYs",
+        rows_read(of_any_drug),
+        ("R28",),
+        while_reading=True,
+    ),
+    "option_always_counted": Fault(
+        "Rows that count only when asked for are read as counting always",
+        "costs and QALYs",
+        rows_read(lambda row: dataclasses.replace(row, counted="") if row.counted == "second_cancers" else row),
+        ("R28",),
+        while_reading=True,
+    ),
+    "events_at_the_start": Fault(
+        "Adverse events are read as of the start, whatever their rows say",
+        "costs and QALYs",
+        wrapped(inputs, "read_events", lambda f: lambda *g: [dataclasses.replace(x, measure=Measure("start")) for x in f(*g)]),
+        ("R28",),
+        while_reading=True,
+    ),
     "minus_as_plus": Fault(
         "An amount adds what it should take off",
         "costs and QALYs",

@@ -126,6 +126,7 @@ LEGAL = {
     "horizon of a cycle": lambda inputs: inputs.with_settings(horizon_years=0.08),
     "horizon of 0.1 years": lambda inputs: inputs.with_settings(horizon_years=0.1),
     "horizon of 0.3 years": lambda inputs: inputs.with_settings(horizon_years=0.3),
+    "a horizon of a cycle by whole years": lambda inputs: inputs.with_settings(horizon_years=0.08, discounting="by_year"),
     "nobody dies of anything else": lambda inputs: with_life_table(inputs, 1e-9),
     "everybody dies of something else": lambda inputs: with_life_table(inputs, 0.999),
     "worse than death": lambda inputs: with_row(inputs, "u_progressed", value=-0.5, se=None, distribution="fixed"),
@@ -219,6 +220,14 @@ def with_costs_of(inputs, *strategies):
     like = next(row for row in inputs.payoffs if row.component == "thromboprophylaxis")
     rows = [replace(like, component="other", owner=Owner("strategy", s)) for s in strategies]
     return replace(inputs, payoffs=(*inputs.payoffs, *rows))
+
+
+def test_rows_changed_since_they_were_read_are_what_is_counted(inputs):
+    assert verdict("R28", with_costs_of(inputs, "dexamethasone")) == PASS
+
+
+def test_prices_of_packs_that_a_run_does_not_read_are_no_draw_that_breaks():
+    assert verdict("U12", hm.load_inputs("relapsed", scenario="dose_stepwise")) == PASS
 
 
 @pytest.mark.parametrize("check", ["R5", "R6", "R7"])

@@ -251,7 +251,8 @@ def extreme_rate(subject: Subject) -> Finding:
     settings = subject.inputs.settings.model_copy(update={"discount_rate_costs": rate, "discount_rate_effects": rate})
     inputs = replace(subject.inputs, settings=settings)
     found = model.evaluate(subject.base, inputs)
-    second = Second(replace(inputs, settings=settings.model_copy(update={"horizon_years": few * subject.dt})), subject.base)
+    short = settings.model_copy(update={"horizon_years": min(settings.horizon_years, few * subject.dt)})
+    second = Second(replace(inputs, settings=short), subject.base)
     pairs: Pairs = {"life-years": (found.total_life_years, sum(second.life_years(rate)[0].values()))}
     for a, costs in second.costs(rate)[0].items():
         if all(scheme.kind != "response_refund" for scheme in settings.schemes_in(a).values()):

@@ -273,8 +273,6 @@ def shared_draws(subject: Subject) -> Finding:
     """U10: nine draws run by themselves, all strategies on the same."""
     rows = np.linspace(0, subject.n_draws - 1, 9).astype(int)
     draws = NamedDraws((name, column[rows]) for name, column in subject.drawn.items())
-    for name in subject.base:
-        draws.setdefault(name, np.repeat(subject.base[name], len(rows)))
     found = model.evaluate(draws, subject.inputs)
     pairs = {a: (subject.psa.costs[a][:, rows], found.total_costs(a)) for a in subject.psa.costs}
     pairs |= {"QALYs": (subject.psa.qalys[:, rows], found.total_qalys)}

@@ -476,7 +476,7 @@ def worked_out(text: str, value: Callable[[str], Any]) -> Any:
 
 def looked_up(p: Mapping[str, Any], strategy: str, **known: Any) -> Callable[[str], Any]:
     """Value of a name for a strategy: its own parameter where there is one."""
-    return lambda name: known[name] if name in known else p.get(f"{name}_{strategy}", p.get(name))
+    return lambda name: known[name] if name in known else p[own if (own := f"{name}_{strategy}") in p else name]
 
 
 def list_price(p: Mapping[str, Any], s: Terms, strategy: str, drug: str, c: int | None = None) -> Any:

@@ -134,8 +134,9 @@ class Subject:
 
     @cached_property
     def drawn(self) -> dict[str, Array]:
-        """The parameters of its draws."""
-        return NamedDraws((str(name), values.to_numpy()) for name, values in self.psa.draws().items())
+        """Its draws: of what the run does not read, the value of the base case."""
+        drawn = {str(name): values.to_numpy() for name, values in self.psa.draws().items()}
+        return NamedDraws({name: np.repeat(x, self.n_draws) for name, x in self.base.items()} | drawn)
 
     @cached_property
     def one_way(self) -> OneWay:
