@@ -267,5 +267,9 @@ def test_a_drug_without_prophylaxis_and_disease_worse_than_any_life_table_are_li
         assert verdict("U14", deadly) == PASS
 
 
+def test_what_a_scheme_costs_to_run_is_linked_where_no_price_arrangement_has_the_scheme(inputs):
+    assert verdict("U14", inputs.with_settings(price_arrangements=["list"])) == PASS
+
+
 def ratios(inputs):
     return [name for name in inputs.parameters if name.startswith("ratio_pfs_to_ttp_")]

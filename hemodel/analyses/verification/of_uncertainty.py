@@ -363,6 +363,11 @@ def every_parameter_moves_something(subject: Subject) -> Finding:
     settings, around = subject.inputs.settings, _nothing_nought(subject)
     no_end = [s.model_dump() | {"treatment_cycles": None} for s in settings.strategies]
     all_given: dict[str, object] = {"strategies": no_end, "stop_at_response_cycle": None}
+    used = {drug for arrangement in settings.price_arrangements for drug in settings.schemes_in(arrangement)}
+    all_given["price_arrangements"] = [
+        *settings.price_arrangements,
+        *(n for n, x in settings.schemes.items() if x.drug not in used),
+    ]
     all_given |= {"horizon_years": max(3.0, 13 * subject.dt, settings.horizon_years)}  # long enough for everything to happen
     if settings.post_progression_clock_cycles is not None:
         all_given["post_progression_clock_cycles"] = 2
