@@ -17,7 +17,7 @@ import pytest
 
 import hemodel as hm
 from hemodel.analyses.verification import plain, second
-from hemodel.cohort.model import evaluate
+from hemodel.cohort.model import evaluate, names_read
 from hemodel.errors import InputError
 from hemodel.evidence.draws import base_case_draws, sampler
 from hemodel.evidence.folder import problem_names
@@ -95,6 +95,7 @@ def check(inputs, draws, folder=None):
     """Every draw: the engine's costs by component, life-years by state and QALYs are those of the second implementation."""
     outcomes, folder, s = evaluate(draws, inputs), folder or data_folder("inputs") / inputs.settings.problem, terms(inputs)
     kinds = {"discounted": outcomes, "undiscounted": outcomes.undiscounted}
+    assert names_read(inputs) <= second.Second(inputs, draws).readable()
     rates = (s["discount_rate_costs"], s["discount_rate_effects"]), (0.0, 0.0)
     for i in range(len(draws["age_start"])):
         p = {name: float(x[i]) * plain.per_year(inputs.parameters[name].unit, s) for name, x in draws.items()}

@@ -119,7 +119,7 @@ def free_drugs(subject: Subject) -> Finding:
 
 def unread(subject: Subject) -> Finding:
     """E7: rows that nothing reads under any choice of settings."""
-    known = subject.readable
+    known = subject.read | subject.second.readable()
     odd = [n for n in subject.inputs.parameters if n not in known and not n.startswith(READ_ELSEWHERE)]
     found = f"{len(subject.inputs.parameters)} rows; read under no settings: {listed(odd, 12)}"
     return holds(not odd, "every row is read under some settings, or by an analysis", found, "exact", otherwise=REVIEW)

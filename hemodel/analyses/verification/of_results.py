@@ -26,7 +26,7 @@ from hemodel.analyses.verification.findings import (
     not_applicable,
 )
 from hemodel.analyses.verification.of_inputs import drug_prices
-from hemodel.analyses.verification.plain import dispensed, is_for, is_scheduled, names_in, norm_at
+from hemodel.analyses.verification.plain import amounts_of, dispensed, is_for, is_scheduled, names_in, norm_at
 from hemodel.analyses.verification.second import STATES, Second, general_survival
 from hemodel.analyses.verification.subject import APART, PLAIN, Array, Subject, everything_seen
 from hemodel.cohort import model
@@ -115,21 +115,11 @@ def exchanged(subject: Subject, source: Mapping[str, str]) -> tuple[dict[str, Ar
 
 def _owners(inputs: Inputs) -> dict[str, str]:
     """Parameter -> the strategy after which it is named, or nothing; one that stands in an amount as it is belongs to nobody."""
-    as_they_are = set().union(*(names_in(text) for text in amounts(inputs)))
+    texts = [row.amount.text for row in inputs.payoffs]
+    texts += [text for drug in inputs.settings.drugs.values() for text in amounts_of(drug.model_dump())]
+    as_they_are = set().union(*(names_in(text) for text in texts))
     named = {n: [s for s in inputs.settings.strategy_names if n.endswith(f"_{s}")] for n in inputs.parameters}
     return {n: "" if n in as_they_are else max(own, key=len, default="") for n, own in named.items()}
-
-
-def amounts(inputs: Inputs) -> list[str]:
-    """The text of every amount: of rows and of drugs."""
-    drugs = inputs.settings.drugs.values()
-    texts = [row.amount.text for row in inputs.payoffs] + [
-        text for drug in drugs for text in (drug.price, drug.dispensed) if text
-    ]
-    for drug in drugs:
-        texts += [*drug.steps.prices, drug.steps.rate] if drug.steps else []
-        texts += [drug.vials.dose, drug.vials.size, drug.vials.spread, *drug.vials.prices.values()] if drug.vials else []
-    return texts
 
 
 def no_difference_in_effect(subject: Subject) -> Finding:

@@ -17,6 +17,12 @@ from itertools import pairwise
 from math import comb, erfc, exp, expm1, factorial, floor, inf, lgamma, log, log1p, pi, sqrt
 from typing import Any
 
+OF_EACH_STRATEGY = ("median_pfs", "median_os", "ratio_pfs_to_ttp", "r_death_progressed", "hr_death", "median_exposure",
+                    "r_discontinuation_toxicity", "p_response", "p_later_line")  # fmt: skip
+OF_EVERYBODY = ("age_start", "p_male", "hr_death_after_clock", "shape_exposure", "r_stop_later_line", "p_response_cr_vgpr",
+                "p_response_pr_of_others", "median_ttp_cr_vgpr", "median_ttp_pr", "median_ttp_less")  # fmt: skip
+SHAPED = ("gompertz", "log_logistic", "log_normal", "gamma")
+"""Parameters of the disease that some settings read, by strategy and once; families whose second parameter has the name of the family."""
 Terms = Mapping[str, Any]
 Values = Mapping[str, float]
 Cumulative = Callable[[float], float]
@@ -490,6 +496,14 @@ def list_price(p: Mapping[str, Any], s: Terms, strategy: str, drug: str, c: int 
     prices = [worked_out(price, value) for price in of["steps"]["prices"]]
     chances = [exp(-mean) * mean**k / factorial(k) for k in range(len(prices) - 1)]
     return sum(chance * price for chance, price in zip([*chances, 1 - sum(chances)], prices, strict=True))
+
+
+def amounts_of(drug: Terms) -> list[str]:
+    """The text of every amount of a drug."""
+    steps, vials = drug["steps"] or {"prices": [], "rate": None}, drug["vials"] or {"prices": {}}
+    sizes = [vials.get(name) for name in ("dose", "size", "spread")]
+    texts = [drug["price"], drug["dispensed"], *steps["prices"], steps["rate"], *vials["prices"].values(), *sizes]
+    return [text for text in texts if text]
 
 
 def has_price(row: Row, s: Terms) -> bool:

@@ -142,6 +142,24 @@ class Second:
                 for who in self.names]  # fmt: skip
         return [{state: np.array([[x[k][state] for x in own] for own in each]) for state in STATES} for k in range(len(rates))]
 
+    def readable(self) -> set[str]:
+        """Names of the parameters that some settings read: of rows and drugs for those who have them, and of the disease."""
+        rows, drugs = self.rows, self.terms["drugs"]
+        later = {row.drug for row in rows if row.whose == "later"}
+        texts = [(row.amount, who) for row in rows for who in self.names if plain.is_for(row, self.terms, who)]
+        texts += [
+            (text, of["name"])
+            for of in self.terms["strategies"]
+            for drug in {*of["drugs"], *later}
+            for text in plain.amounts_of(drugs[drug])
+        ]
+        own = {(name, f"{name}_{who}") for text, who in texts for name in plain.names_in(text)}
+        found = {its if its in self.inputs.parameters else name for name, its in own} | set(plain.OF_EVERYBODY)
+        shapes = [f"shape_{name}" for name in ("pfs", "os", "ttp")]
+        shapes += [f"{name}_{family}" for name in shapes[:2] for family in plain.SHAPED]
+        found |= {*shapes, *(f"{name}_{who}" for name in (*shapes, *plain.OF_EACH_STRATEGY) for who in self.names)}
+        return (found - {f"hr_death_{self.terms['comparator']}"}) | {n for n in self.inputs.parameters if n.startswith("fit_")}
+
     def passed(self, what: str) -> float:
         """Years of its cycle that have passed where purchases, time or events are discounted."""
         return plain.passed(self.terms, what)
