@@ -156,12 +156,12 @@ def without_the_disease(subject: Subject) -> Finding:
 
 def utility_norm(subject: Subject) -> Finding:
     """F10: utilities beside the general population's at each age."""
-    age, men = subject.base["age_start"], subject.base["p_male"]
+    age = subject.base["age_start"]
     if subject.inputs.settings.utility_age_adjustment == "general_population":
         found = subject.run(subject.utilities(1.0)).undiscounted
         assert found is not None
         middle = (np.arange(subject.trace["dead"].shape[0] - 1) + 0.5)[:, None] * subject.dt
-        norm = subject.inputs.utility_norm.at(age + middle, men)
+        norm = subject.second.norm(age + middle)
         people = sum(_people(subject, s) for s in STATES[:2])
         most = np.sum(norm[:, None, :] * people * subject.dt, axis=0)
         excess = float((found.total_qalys - most).max())
@@ -175,9 +175,9 @@ def utilities_below_norm(subject: Subject) -> Finding:
     """Of utilities that do not follow age: at the start at most the norm, within their own error; later what they are above it matters
     little. What norm and utility have in common is that published ones are both estimates.
     """
-    age, men = subject.base["age_start"], subject.base["p_male"]
+    age = subject.base["age_start"]
     expected = f"at most the norm at {age[0]:g}; QALYs fall by less than 1 % if held at it later"
-    start = float(subject.inputs.utility_norm.at(age, men)[0])
+    start = float(subject.second.norm(age)[0])
     rows = [subject.inputs.parameters[name] for name in subject.beginning("u_")]
     if not rows:
         return not_applicable("the rows of QALYs have no utilities (u_...)")
