@@ -166,6 +166,7 @@ FITTED = {
     "gamma": {"shape": 0.3, "rate": 0.2},
     "generalised_gamma": {"mu": 0.3, "sigma": -0.1, "Q": 0.6},
     "generalised_gamma, Q below 0": {"mu": 0.3, "sigma": -0.1, "Q": -0.6},
+    "generalised_gamma, nearly log-normal": {"mu": 0.3, "sigma": -0.1, "Q": 0.03},
     "spline_hazard": {"gamma0": -0.4, "gamma1": 1.1, "gamma2": 0.02},
     "spline_odds": {"gamma0": -0.4, "gamma1": 1.3, "gamma2": 0.03},
     "spline_normal": {"gamma0": -0.4, "gamma1": 1.1, "gamma2": 0.02},

@@ -135,12 +135,12 @@ def of_family(family: str, of: Sequence[float], knots: Sequence[float] = ()) -> 
         "weibull": lambda t: (t / of[1]) ** of[0],
         "weibull_ph": lambda t: of[1] * t ** of[0],
         "gompertz": lambda t: of[1] * (expm1(of[0] * t) / of[0] if of[0] else t),
-        "log_logistic": lambda t: log1p((t / of[1]) ** of[0]),
+        "log_logistic": lambda t: log_of_one_and(of[0] * log(t / of[1])),
         "log_normal": lambda t: -log_normal_tail((log(t) - of[0]) / of[1]),
         "gamma": lambda t: -log_gamma_tails(of[0], of[1] * t)[1],
         "generalised_gamma": lambda t: -generalised_gamma_tail((log(t) - of[0]) / of[1], of[2]),
         "spline_hazard": lambda t: exp(spline(log(t), of, knots)),
-        "spline_odds": lambda t: log1p(exp(spline(log(t), of, knots))),
+        "spline_odds": lambda t: log_of_one_and(spline(log(t), of, knots)),
         "spline_normal": lambda t: -log_normal_tail(spline(log(t), of, knots)),
     }
     return lambda t: known[family](t) if t else 0.0
@@ -156,6 +156,11 @@ def fitted(p: Values, of: Terms, name: str) -> Cumulative:
         elif what not in as_they_are and not what.startswith("gamma"):
             values[k] = exp(values[k])
     return of_family(of["family"], values, of["knots"])
+
+
+def log_of_one_and(x: float) -> float:
+    """ln(1 + e^x)."""
+    return max(x, 0.0) + log1p(exp(-abs(x)))
 
 
 def log_normal_tail(z: float) -> float:
@@ -196,11 +201,34 @@ def gamma_median(a: float) -> float:
 
 
 def generalised_gamma_tail(w: float, q: float) -> float:
-    """Logarithm of Prentice's generalised gamma survival at w = (ln t - mu)/sigma; at q = 0 it is log-normal."""
+    """Logarithm of Prentice's generalised gamma survival at w = (ln t - mu)/sigma; near q = 0 the area of its density."""
     if abs(q) < 1e-7:
         return log_normal_tail(w)
-    below, above = log_gamma_tails(q**-2, q**-2 * exp(q * w))
-    return above if q > 0 else below
+    if abs(q) >= 0.1:
+        below, above = log_gamma_tails(q**-2, q**-2 * exp(q * w))
+        return above if q > 0 else below
+
+    def exponent(v: float) -> float:
+        x = q * v
+        return -v * v / 2 * (1 + x / 3 * (1 + x / 4 * (1 + x / 5))) if abs(x) < 0.01 else -(expm1(x) - x) / q**2
+
+    side, at_w = (1 if w > 0 else -1), exponent(w)
+    length = min(12.0, 40 / max(1e-9, abs(expm1(q * w) / q)))
+    area = romberg(lambda t: exp(exponent(w + side * t) - at_w), length)
+    tail = at_w + log(area / sqrt(2 * pi)) - q**2 / 12 + q**6 / 360
+    return tail if w > 0 else log1p(-exp(tail))
+
+
+def romberg(f: Cumulative, length: float) -> float:
+    """Area under f from 0 to `length`, by trapezes that are halved eight times."""
+    before = [(f(0.0) + f(length)) * length / 2]
+    for halved in range(1, 9):
+        step = length / 2**halved
+        row = [before[0] / 2 + step * sum(f(j * step) for j in range(1, 2**halved, 2))]
+        for m, coarser in enumerate(before, 1):
+            row.append(row[-1] + (row[-1] - coarser) / (4**m - 1))
+        before = row
+    return before[-1]
 
 
 def spline(x: float, gamma: Sequence[float], knots: Sequence[float]) -> float:
