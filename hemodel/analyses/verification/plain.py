@@ -713,19 +713,19 @@ def value(
     """What rows come to for a strategy under a price arrangement, by component, at each of some discount rates."""
     schemes, by_age = schemes_of(s, arrangement), s["utility_age_adjustment"] == "general_population"
     norm = norm_at(p, s, p["age_start"])
+    held = {name: min(x, norm) if name.startswith("u_") else x for name, x in p.items()}  # no utility above the norm
     found: list[dict[str, float]] = [defaultdict(float) for _ in rates]
     for row in rows:
         if not (is_counted(row, s) and is_for(row, s, strategy)) or (row.whose == "scheme" and row.of not in schemes):
             continue
         is_valued = by_age and row.outcome == "qaly"
-        values = {name: min(x, norm) if is_valued and name.startswith("u_") else x for name, x in p.items()}
         priced = has_price(row, s)
         is_stepped = priced and row.whose != "later" and s["dose"] == "stepwise" and s["drugs"][row.drug]["steps"] is not None
         happened: list[tuple[float, float]] = []
         for c, time, how_much in happenings(row, p, s, strategy, lived, schemes.get(row.drug)):
             if not happened or is_stepped:
                 known = {"price": list_price(p, s, strategy, row.drug, c if is_stepped else None)} if priced else {}
-                each = worked_out(row.amount, looked_up(values, strategy, **known))
+                each = worked_out(row.amount, looked_up(held if is_valued else p, strategy, **known))
             aged = (
                 norm_at(p, s, p["age_start"] + (c + 0.5) * s["dt"]) / norm if is_valued and row.kind.startswith("year") else 1.0
             )
