@@ -210,10 +210,10 @@ def second_implementation():
     sets = {name: math.prod(len(mark.args[1]) for mark in marks) for name, marks in marked.items()}
     others = sum(sets.values()) - sets["test_base_cases_agree_to_ten_digits"]
     return (
-        "`tests/independent/plain_model.py` (plain Python, loops, no NumPy, no import of the package; written from docs/methods.md)\n"
-        f"gives the engine's costs by component, life-years and QALYs by state to ten digits in all {len(cases)} combinations of\n"
-        f"problem with population or scenario, and in {others} more sets of settings and of random draws. `hemodel verify`\n"
-        "counts everything a second time as well, with arithmetic of its own (F8, R28)."
+        "`hemodel/analyses/verification/plain.py` (plain Python, loops, no NumPy, nothing of the rest of the package; written from\n"
+        "docs/methods.md; with a reading of rows and amounts of its own) gives the engine's costs by component, life-years and QALYs by\n"
+        f"state to ten digits in all {len(cases)} combinations of problem with population or scenario, and in {others} more sets of\n"
+        "settings, fitted curves and random draws. `hemodel verify` puts it to the inputs that it is given (F8, R28 and others)."
     )
 
 

@@ -364,7 +364,7 @@ def _inputs(folder: Folder, population: str | None, scenario: str | Path | None)
     base, of_fits = with_curves(base, (), fits)
     names = replace(names, parameters=base if whole else None)
     of_population = _read_populations(folder, base, names, faults)
-    payoffs = _read_payoffs(folder, faults)
+    payoffs = payoffs_of(folder, faults)
     pairs = [*_read_correlations(folder, names, faults), *(("", pair) for pair in of_fits)]
     figures = _read_published(folder, names, faults)
     chosen = _chosen_population(population, settings, names, faults)
@@ -389,15 +389,20 @@ def _inputs(folder: Folder, population: str | None, scenario: str | Path | None)
     published = tuple(figure for owner, figure in figures if owner == chosen)
     norm = load_rules().utility_norm
     return Inputs(
-        settings, chosen, change, MappingProxyType(parameters), correlations, life_table, norm, published, tuple(payoffs), folder
+        settings, chosen, change, MappingProxyType(parameters), correlations, life_table, norm, published, payoffs, folder
     )
 
 
-def _read_payoffs(folder: Folder, faults: list[Fault]) -> list[Payoff]:
-    """Costs and QALYs of the problem: its rows, and those that stand for its adverse events (a folder may have none)."""
-    found = read_payoffs(_read_rows(folder, folder.path / "payoffs.csv", PAYOFF_COLUMNS, faults), faults)
-    events = _read_rows(folder, folder.path / "adverse_events.csv", EVENT_COLUMNS, faults, may_be_empty=True)
-    return found + read_events(events, faults)
+def payoff_tables(folder: Folder, faults: list[Fault]) -> tuple[Table, Table]:
+    """Cells of the rows of costs and QALYs, and of those of adverse events (a folder may have none), as they stand in the files."""
+    of_rows = _read_rows(folder, folder.path / "payoffs.csv", PAYOFF_COLUMNS, faults)
+    return of_rows, _read_rows(folder, folder.path / "adverse_events.csv", EVENT_COLUMNS, faults, may_be_empty=True)
+
+
+def payoffs_of(folder: Folder, faults: list[Fault]) -> tuple[Payoff, ...]:
+    """Costs and QALYs of the problem: its rows, and those that stand for its adverse events."""
+    of_rows, events = payoff_tables(folder, faults)
+    return (*read_payoffs(of_rows, faults), *read_events(events, faults))
 
 
 def units_of(parameters: Mapping[str, Parameter]) -> dict[str, str]:

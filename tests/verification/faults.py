@@ -20,14 +20,15 @@ import hemodel as hm
 from hemodel import outcomes
 from hemodel.analyses import one_way, psa
 from hemodel.analyses import severity as severity_analysis
+from hemodel.analyses.verification import of_results, subject
 from hemodel.cohort import hazards, model, payoffs, schemes, structures
 from hemodel.cohort.model import curves, paths, plan, treatment, valuation
 from hemodel.cohort.sums import CycleSums
 from hemodel.decision import acceptability, incremental, information, intervals, severity
-from hemodel.evidence import amounts, distributions, draws, inputs, parameters, settings, vials
+from hemodel.evidence import amounts, distributions, draws, inputs, parameters, rules, settings, vials
 from hemodel.evidence.correlations import Correlation
 from hemodel.evidence.folder import problem_names
-from hemodel.evidence.payoffs import Payoff
+from hemodel.evidence.payoffs import PRICE, Measure, Owner, Payoff
 from hemodel.evidence.settings import Settings
 from hemodel.survival import background, families
 from hemodel.survival import curves as survival_curves
@@ -47,7 +48,10 @@ def made_up_inputs(name):
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """One deliberate mistake: what it is in words, what it is part of, how it is put in, and what catches it."""
+    """One deliberate mistake: what it is in words, what it is part of, how it is put in, and what catches it.
+
+    `while_reading`: it is there when the inputs are read, not only when they are run.
+    """
 
     words: str
     part: str
@@ -56,6 +60,7 @@ class Fault:
     problem: str = "relapsed"
     settings: dict = dataclasses.field(default_factory=dict)
     values: dict = dataclasses.field(default_factory=dict)
+    while_reading: bool = False
 
     @property
     def inputs(self):
@@ -132,6 +137,22 @@ COMPARISONS = {"tests/independent": second_implementation, "tests/evidence/test_
 # How some of the faults are made.
 
 
+class Changed(dict):
+    """Draws of which each, as it is read, goes through `change(name, values, draws)`."""
+
+    def __init__(self, drawn, change):
+        super().__init__(drawn)
+        self.drawn, self.change = drawn, change
+
+    def __getitem__(self, name):
+        return self.change(name, self.drawn[name], self.drawn)
+
+
+def draws_changed(module, name, change):
+    """A function or class of the model whose draws, given first, go through `change(name, values, draws)`."""
+    return wrapped(module, name, lambda f: lambda drawn, *more: f(Changed(drawn, change), *more))
+
+
 def schemes_changed(change):
     """`plan.scheme_of` whose scheme goes through `change(scheme, terms)`."""
     return wrapped(plan, "scheme_of", lambda f: lambda terms: change(f(terms), terms))
@@ -161,8 +182,7 @@ def tiers_a_cycle_late(found, _terms):
 def half_cycle_on_packs(original):
     def upto(packs, cycle):
         treated = packs.paths.of[treatment.ON_TREATMENT]
-        starts, ends = treated._starts_and_ends(packs.rate, "middle")
-        return original(packs, cycle) * (starts + ends) / (2 * starts)
+        return original(packs, cycle) * treated.years(0.0, "life_table") / treated.years(0.0, "start")
 
     return upto
 
@@ -187,15 +207,8 @@ def related_stop_with_the_drug(found, worth, rate):
 
 
 def names_changed(change):
-    """`plan._of_name` whose values go through `change(name, value, draws)`."""
-
-    def around(original):
-        def of_name(name, draws, inputs, price):
-            return change(name, original(name, draws, inputs, price), draws)
-
-        return of_name
-
-    return wrapped(plan, "_of_name", around)
+    """What amounts are worked out with."""
+    return draws_changed(model, "Valuation", change)
 
 
 def scaled_component(name, factor):
@@ -314,14 +327,6 @@ def ratio_on_probability(original):
     return os_steps
 
 
-def inverted_ratio(original):
-    def sources(drawn, inputs):
-        source, factor = original(drawn, inputs)
-        return source, None if factor is None else 1 / factor
-
-    return sources
-
-
 def hazards_mixed(male, female, *, age, share_male, n_cycles, cycle_years):
     times = np.arange(n_cycles + 1)[:, None] * cycle_years
     totals = [background.cumulative_hazard(table, age + times) for table in (male, female)]
@@ -343,14 +348,11 @@ def errors_as_deviations(original):
 
 
 def of_a_fourth_of_the_people(original):
-    def parts(shares):
-        found = original(shares)
-        smaller = {
-            n: dataclasses.replace(d, first=d.first / 4, second=d.second / 4) for n, d in found.items() if d.kind == "beta"
-        }
-        return found | smaller
+    def from_moments(*given):
+        found, by = original(*given), 4 if given[0] == "dirichlet" else 1
+        return dataclasses.replace(found, first=found.first / by, second=found.second / by)
 
-    return parts
+    return from_moments
 
 
 def one_error_for_shares(row):
@@ -397,10 +399,12 @@ def per_person(original):
     return lambda kind, value, se, low, high: original(kind, value, None if se is None else se / 10, low, high)
 
 
-def a_narrow_interval(kind, value, low, high):
-    if kind == "uniform":
-        return distributions.Distribution(kind, low, high)
-    return distributions.Distribution(kind, np.log(value), (np.log(high) - np.log(low)) / 2)
+def interval_of_two_errors(original):
+    def from_moments(kind, value, se, low, high):
+        found = original(kind, value, se, low, high)
+        return dataclasses.replace(found, second=np.log(high / low) / 2) if kind == "lognormal_median" else found
+
+    return from_moments
 
 
 def alpha_for_beta(original):
@@ -412,22 +416,21 @@ def alpha_for_beta(original):
 
 
 def other_draws_for_the_first(original):
-    def run_block(prepared, inputs, result, start, stop):
-        found = original(prepared, inputs, result, start, stop)
-        lives = model.live(dataclasses.replace(prepared, seed=prepared.seed + 1).block(start, stop), inputs)
-        result.qalys[0, start:stop] = lives.outcomes(discounted=True).total_qalys[0]
-        return found
+    def live_block(prepared, *more):
+        drawn, lives, found = original(prepared, *more)
+        other = original(dataclasses.replace(prepared, seed=prepared.seed + 1), *more)[2]
+        mixed = {name: np.concatenate([other.qalys[name][:1], x[1:]]) for name, x in found.qalys.items()}
+        return drawn, lives, dataclasses.replace(found, qalys=mixed)
 
-    return run_block
+    return live_block
 
 
 def rows_reversed(original):
-    def run_block(prepared, inputs, result, start, stop):
-        found = original(prepared, inputs, result, start, stop)
-        result.qalys[:, start:stop] = result.qalys[:, start:stop][:, ::-1].copy()
-        return found
+    def live_block(*given):
+        drawn, lives, found = original(*given)
+        return drawn, lives, dataclasses.replace(found, qalys={name: x[:, ::-1].copy() for name, x in found.qalys.items()})
 
-    return run_block
+    return live_block
 
 
 def best_of_the_rest(costs, effects, thresholds, names=None):
@@ -515,13 +518,13 @@ def gamma_by_its_scale(original):
 
 
 def all_recent(original):
-    def joined(record):
+    def follow(drawn, inputs, record):
         def seen_by(cycle, seen):
             record(cycle, seen | {"recently_progressed": seen[PROGRESSED]} if "recently_progressed" in seen else seen)
 
-        return original(seen_by)
+        return original(drawn, inputs, seen_by)
 
-    return joined
+    return follow
 
 
 def nought_is_the_reference_case(original):
@@ -564,12 +567,65 @@ def charged_to_everyone(original):
     return takers
 
 
-def without_brackets(original):
-    def by_strategy(amount, inputs):
-        plain = amount.text.replace("(", "").replace(")", "")
-        return original(amount if "NORMSDIST" in plain else amounts.parse(plain), inputs)
+def rows_read(change):
+    """`read_payoffs` of which each row goes through `change(row)`."""
+    return wrapped(inputs, "read_payoffs", lambda f: lambda *given: [change(row) for row in f(*given)])
 
-    return by_strategy
+
+def a_cycle_more(measure):
+    return dataclasses.replace(measure, last=measure.last and measure.last + 1)
+
+
+def of_any_drug(row):
+    is_of_one = row.owner.kind == "drug" and PRICE not in row.amount.names and "pack" not in row.measure.kind
+    return dataclasses.replace(row, owner=Owner("drug", "*")) if is_of_one else row
+
+
+def treated_as(share):
+    """`with_treatment` that tells of the share `share(seen)` in place of the one on treatment."""
+
+    def around(original):
+        def with_treatment(drawn, inputs, record, crossings):
+            def seen_by(cycle, seen):
+                record(cycle, seen | dict.fromkeys((treatment.ON_TREATMENT, treatment.BEFORE_RULES), share(seen)))
+
+            return original(drawn, inputs, seen_by, crossings)
+
+        return with_treatment
+
+    return wrapped(model, "with_treatment", around)
+
+
+def minus_as_plus(original):
+    def plus(tree):
+        if isinstance(tree, amounts.Operation):
+            return amounts.Operation("+" if tree.sign == "-" else tree.sign, plus(tree.left), plus(tree.right))
+        return tree
+
+    return lambda amount, values: original(dataclasses.replace(amount, tree=plus(amount.tree)), values)
+
+
+def without_brackets(original):
+    def renamed(amount, name):
+        plain = amount.text.replace("(", "").replace(")", "")
+        return original(amount if "NORMSDIST" in plain else amounts.parse(plain), name)
+
+    return renamed
+
+
+def with_shares_apart(inputs):
+    """Inputs whose shares of packs are each a parameter alone."""
+    rows = inputs.parameters.items()
+    apart = {n: dataclasses.replace(p, distribution="beta") if p.distribution == "dirichlet" else p for n, p in rows}
+    return dataclasses.replace(inputs, parameters=apart)
+
+
+def without_extended_dominance(original):
+    def incremental_analysis(*given):
+        found = original(*given)
+        return found.assign(status=found["status"].replace("extendedly dominated", "on frontier"))
+
+    return incremental_analysis
 
 
 def the_first_ones(name, strategy, parameters):
@@ -702,11 +758,7 @@ FAULTS = {
     "everybody_of_the_mean": Fault(
         "Everybody has the mean size",
         "drugs",
-        wrapped(
-            plan,
-            "_of_name",
-            lambda f: lambda name, *given: f(name, *given) * (0.01 if name == "n_weight_spread" else 1.0),
-        ),
+        names_changed(lambda name, x, _: x * (0.01 if name == "n_weight_spread" else 1.0)),
         ("R28", "R17"),
         problem="two_drugs",
     ),
@@ -718,16 +770,44 @@ FAULTS = {
         problem="two_drugs",
     ),
     # rows
+    "window_read_too_long": Fault(
+        "The last cycle of a row's window is read as one more",
+        "costs and QALYs",
+        rows_read(lambda row: dataclasses.replace(row, measure=a_cycle_more(row.measure))),
+        ("R28",),
+        while_reading=True,
+    ),
+    "everybody_who_has_any_drug": Fault(
+        "A row of one drug is read as of any drug",
+        "costs and QALYs",
+        rows_read(of_any_drug),
+        ("R28",),
+        while_reading=True,
+    ),
+    "option_always_counted": Fault(
+        "Rows that count only when asked for are read as counting always",
+        "costs and QALYs",
+        rows_read(lambda row: dataclasses.replace(row, counted="") if row.counted == "second_cancers" else row),
+        ("R28",),
+        while_reading=True,
+    ),
+    "events_at_the_start": Fault(
+        "Adverse events are read as of the start, whatever their rows say",
+        "costs and QALYs",
+        wrapped(inputs, "read_events", lambda f: lambda *g: [dataclasses.replace(x, measure=Measure("start")) for x in f(*g)]),
+        ("R28",),
+        while_reading=True,
+    ),
     "minus_as_plus": Fault(
         "An amount adds what it should take off",
         "costs and QALYs",
-        lambda patch: patch.setitem(amounts._SIGNS_DO, "-", np.add),
+        wrapped(amounts.Amount, "value", minus_as_plus),
         ("R28",),
     ),
     "brackets_forgotten": Fault(
         "An amount is worked out without its brackets",
         "costs and QALYs",
-        wrapped(plan, "_by_strategy", without_brackets),
+        wrapped(amounts.Amount, "renamed", without_brackets),
         ("R28",),
         problem="two_drugs",
     ),
@@ -839,7 +919,7 @@ FAULTS = {
     "interruptions_forgotten": Fault(
         "Packs are charged in cycles in which none is dispensed",
         "costs and QALYs",
-        replaced(paths.Packs, "_dispensed", property(lambda _: 1.0)),
+        draws_changed(model, "Paths", lambda name, x, _: np.ones_like(x) if name == "p_pack_dispensed" else x),
         ("R20", "R28"),
         values=INTERRUPTED,
     ),
@@ -867,7 +947,7 @@ FAULTS = {
     "utilities_above_the_norm": Fault(
         "Utilities that follow age are not held at the norm",
         "costs and QALYs",
-        names_changed(lambda name, x, drawn: drawn[name] if name.startswith("u_") else x),
+        wrapped(rules.UtilityNorm, "at", lambda f: lambda *given: 2 * f(*given)),
         ("F10", "R28"),
         settings=BY_AGE,
         values={"u_progression_free": 0.9},
@@ -896,7 +976,12 @@ FAULTS = {
     "ratio_on_the_probability": Fault(
         "A hazard ratio multiplies the probability", "patient flow", wrapped(curves, "os_steps", ratio_on_probability), ("I3",)
     ),
-    "ratio_upside_down": Fault("A hazard ratio divides", "patient flow", wrapped(curves, "_os_sources", inverted_ratio), ("I3",)),
+    "ratio_upside_down": Fault(
+        "A hazard ratio divides",
+        "patient flow",
+        draws_changed(curves, "os_steps", lambda name, x, _: 1 / x if name.startswith("hr_death_") else x),
+        ("I3",),
+    ),
     "clock_ratio_ignored": Fault(
         "The hazard ratio of the clock is ignored",
         "patient flow",
@@ -998,7 +1083,7 @@ FAULTS = {
     "treatment_goes_on": Fault(
         "Treatment goes on after progression",
         "patient flow",
-        replaced(treatment, "_until", lambda *_: lambda _cycle, seen: seen["progression_free"] + seen["progressed"]),
+        treated_as(lambda seen: seen["progression_free"] + seen["progressed"]),
         ("F8", "R20"),
     ),
     "a_cycle_more_treatment": Fault(
@@ -1064,7 +1149,7 @@ FAULTS = {
     "treatment_never_ends": Fault(
         "Treatment never ends, not even by death",
         "patient flow",
-        replaced(treatment, "_until", lambda *_: lambda _cycle, seen: np.ones_like(seen["progression_free"])),
+        treated_as(lambda seen: np.ones_like(seen["progression_free"])),
         ("I5", "F8"),
     ),
     "gamma_by_its_scale": Fault(
@@ -1079,7 +1164,7 @@ FAULTS = {
     "all_recent": Fault(
         "The clock counts everyone progressed as recent",
         "patient flow",
-        wrapped(model, "_joined", all_recent),
+        wrapped(model, "follow", all_recent),
         ("F7",),
         settings=CLOCK,
     ),
@@ -1159,7 +1244,7 @@ FAULTS = {
     "shares_of_fewer_people": Fault(
         "Shares of packs are drawn as of a fourth of the people",
         "draws",
-        wrapped(draws, "_parts_of_what_is_left", of_a_fourth_of_the_people),
+        wrapped(parameters, "from_moments", of_a_fourth_of_the_people),
         ("U3", "U11"),
         problem="maintenance",
     ),
@@ -1179,7 +1264,7 @@ FAULTS = {
     "interval_of_two_errors": Fault(
         "A 95 % interval is taken as two standard errors wide",
         "draws",
-        replaced(distributions, "_from_interval", a_narrow_interval),
+        wrapped(parameters, "from_moments", interval_of_two_errors),
         ("U1", "U3", "I8"),
     ),
     "mean_as_median": Fault(
@@ -1201,10 +1286,10 @@ FAULTS = {
         ("tests/evidence/test_draws.py",),
     ),
     "draws_not_shared": Fault(
-        "One strategy has draws of its own", "draws", wrapped(psa, "_run_block", other_draws_for_the_first), ("U10",)
+        "One strategy has draws of its own", "draws", wrapped(psa, "live_block", other_draws_for_the_first), ("U10",)
     ),
     "rows_reversed": Fault(
-        "Row i of the draws is not draw i of the results", "draws", wrapped(psa, "_run_block", rows_reversed), ("U10", "U8")
+        "Row i of the draws is not draw i of the results", "draws", wrapped(psa, "live_block", rows_reversed), ("U10", "U8")
     ),
     "bits_of_the_block": Fault(
         "Every block begins with the first draws",
@@ -1230,7 +1315,7 @@ FAULTS = {
     "shares_moved_alone": Fault(
         "Shares of packs are moved alone and not listed",
         "one-way",
-        wrapped(one_way, "_movable", lambda f: lambda *given: (f(*given)[0], ())),
+        wrapped(subject, "run_one_way", lambda f: lambda given: f(with_shares_apart(given))),
         ("U2",),
         problem="maintenance",
     ),
@@ -1238,17 +1323,13 @@ FAULTS = {
     "dominance_on_the_wrong_side": Fault(
         "Dominance on the wrong side",
         "decision",
-        replaced(
-            incremental,
-            "_undominated",
-            lambda e: e < np.minimum.accumulate(np.concatenate(([np.inf], e[:-1]))),
-        ),
+        wrapped(of_results, "incremental_analysis", lambda f: lambda names, cost, effect: f(names, cost, max(effect) - effect)),
         ("R23",),
     ),
     "no_extended_dominance": Fault(
         "The frontier ignores extended dominance",
         "decision",
-        replaced(incremental, "_frontier", lambda cost, effect, left: np.flatnonzero(left).tolist()),
+        wrapped(of_results, "incremental_analysis", without_extended_dominance),
         ("R23",),
     ),
     "ratio_everywhere": Fault(
@@ -1288,7 +1369,7 @@ FAULTS = {
     "acceptability_does_not_sum": Fault(
         "Acceptability does not sum to one",
         "decision",
-        wrapped(acceptability, "_shares_best", lambda f: lambda *given: 0.9 * f(*given)),
+        wrapped(acceptability, "acceptability_curve", lambda f: lambda *given, **more: 0.9 * f(*given, **more)),
         ("U9",),
     ),
     "frontier_of_the_likeliest": Fault(

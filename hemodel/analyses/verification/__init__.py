@@ -3,8 +3,8 @@
 The checks treat the running model as a closed box: inputs are changed, the model is run through its public functions, and what comes
 out is compared with what must come out. The list is the one of published checklists for health-economic models (TECH-VER, Büyükkaramikli
 and others 2019, among them), as far as it applies to a cohort model; what does not apply is listed with the reason. `of_evidence` asks
-about inputs that are legal but odd; `of_inputs`, `of_flow`, `of_results` and `of_uncertainty` hold the other checks, `retrace` and
-`recount` make the lives and count the money a second time.
+about inputs that are legal but odd; `of_inputs`, `of_flow`, `of_results` and `of_uncertainty` hold the other checks. `plain` is the
+whole model a second time, and `second` lays it beside what the engine gives.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import numpy as np
 
 from hemodel.analyses.verification.findings import REVIEW, Check, Finding, holds, listed, not_applicable
 from hemodel.analyses.verification.of_inputs import drug_prices
-from hemodel.analyses.verification.recount import names_in, per_year, years_in
+from hemodel.analyses.verification.plain import names_in
 from hemodel.analyses.verification.subject import Subject
 from hemodel.evidence.parameters import Parameter
 
@@ -43,8 +43,9 @@ def against_source(subject: Subject) -> Finding:
 
 def _falls_at(row: Mapping[Hashable, Any], subject: Subject) -> float:
     """Time in years at which a published figure can be seen: the median itself, or the year of a share."""
-    years = years_in(str(row["unit"]), subject.inputs.settings)
-    return float(row["outcome"].split("_")[1]) if years is None else float(row["published"]) * years
+    outcome, settings = str(row["outcome"]), subject.inputs.settings
+    is_median = outcome.startswith("median_")
+    return float(row["published"]) * settings.years_per(str(row["unit"])) if is_median else float(outcome.split("_")[1])
 
 
 def _shown(value: float) -> str:
@@ -53,7 +54,7 @@ def _shown(value: float) -> str:
 
 def utilities_in_order(subject: Subject) -> Finding:
     """E2: the utilities of the two states side by side."""
-    free, progressed = (per_year(subject.ledger, state)[:, 0] for state in ("progression_free", "progressed"))
+    free, progressed = (subject.second.per_year(state)[:, 0] for state in ("progression_free", "progressed"))
     odd = [
         f"{s}: {x:g} progressed, {y:g} progression-free" for s, x, y in zip(subject.names, progressed, free, strict=True) if x > y
     ]
@@ -87,7 +88,7 @@ def scheme_below_list(subject: Subject) -> Finding:
         return not_applicable("the settings do not have both the list price and a scheme among price_arrangements")
     full = subject.outcomes.total_costs("list")[:, 0]
     currency = subject.inputs.settings.currency
-    running = [str(row.amount.text) for row in subject.ledger.rows("cost") if row.owner.kind == "scheme"]
+    running = [row.amount for row in subject.second.counted("cost") if row.whose == "scheme"]
     dearer = [
         f"{name} under {a}: by {currency} {more:,.0f}, with {listed(running)} for running it"
         for a in prices
@@ -118,7 +119,7 @@ def free_drugs(subject: Subject) -> Finding:
 
 def unread(subject: Subject) -> Finding:
     """E7: rows that nothing reads under any choice of settings."""
-    known = subject.readable
+    known = subject.read | subject.second.readable()
     odd = [n for n in subject.inputs.parameters if n not in known and not n.startswith(READ_ELSEWHERE)]
     found = f"{len(subject.inputs.parameters)} rows; read under no settings: {listed(odd, 12)}"
     return holds(not odd, "every row is read under some settings, or by an analysis", found, "exact", otherwise=REVIEW)

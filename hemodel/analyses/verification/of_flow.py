@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from hemodel.analyses.verification import recount, retrace
 from hemodel.analyses.verification.findings import (
     FAIL,
     REVIEW,
@@ -19,6 +18,7 @@ from hemodel.analyses.verification.findings import (
     listed,
     not_applicable,
 )
+from hemodel.analyses.verification.second import general_survival
 from hemodel.analyses.verification.subject import PLAIN, Array, Subject, everything_seen
 
 STATES = ("progression_free", "progressed", "dead")
@@ -74,7 +74,7 @@ def nobody_dies(subject: Subject) -> Finding:
     assert plain is not None
     rate = subject.inputs.settings.discount_rate_effects
     v = (1 + rate) ** -dt
-    passed = subject.ledger.passed("time") / dt
+    passed = subject.second.passed("time") / dt
     annuity = n * dt if v == 1 else dt * v**passed * (1 - v**n) / (1 - v)
     if subject.inputs.settings.discounting == "by_year":
         annuity = dt * float(np.sum((1 + rate) ** -np.floor((np.arange(n) + passed) * dt + 1e-9)))
@@ -116,20 +116,15 @@ def clocks(subject: Subject) -> Finding:
 
 
 def flows_again(subject: Subject) -> Finding:
-    """F8: states counted again from the curves and the life table, by other arithmetic."""
-    reason = retrace.reason_not_followed(subject.inputs)
-    if reason:
-        return not_applicable(reason)
-    seen, again = everything_seen(subject.few, subject.inputs), retrace.retraced(subject.inputs, subject.few)
+    """F8: states counted again from the curves and the life table, by the plain model."""
+    seen, again = everything_seen(subject.few, subject.inputs), subject.second_of_few.seen()
     return all_equal({name: (seen[name], again[name]) for name in again}, 1e-10, to="the same occupancy, in nine draws")
 
 
 def general_population(subject: Subject) -> Finding:
     """F9: survival beside that of the general population."""
     n = subject.trace["dead"].shape[0] - 1
-    general = recount.general_survival(
-        subject.inputs.life_table, subject.base["age_start"], subject.base["p_male"], n, subject.dt
-    )
+    general = general_survival(subject.inputs.life_table, subject.base["age_start"], subject.base["p_male"], n, subject.dt)
     excess = float((1 - subject.trace["dead"] - general[:, None]).max())
     tolerance, note = 1e-9, ""
     if subject.inputs.settings.structure == "state_transition":  # those who progress in a cycle are at risk again from the next
@@ -153,7 +148,7 @@ def without_the_disease(subject: Subject) -> Finding:
     n = subject.trace["dead"].shape[0] - 1
     given = {k: np.asarray(v) for k, v in changes.items()} | {"age_start": ages, "p_male": shares}
     seen = subject.follow(given, subject.own_curves, **settings)
-    general = recount.general_survival(subject.inputs.life_table, ages, shares, n, subject.dt)
+    general = general_survival(subject.inputs.life_table, ages, shares, n, subject.dt)
     return equal(
         1 - seen["dead"], np.broadcast_to(general[:, None], seen["dead"].shape), 1e-8, to="the life table of that age and sex"
     )
@@ -161,13 +156,13 @@ def without_the_disease(subject: Subject) -> Finding:
 
 def utility_norm(subject: Subject) -> Finding:
     """F10: utilities beside the general population's at each age."""
-    age, men = subject.base["age_start"], subject.base["p_male"]
+    age = subject.base["age_start"]
     if subject.inputs.settings.utility_age_adjustment == "general_population":
         found = subject.run(subject.utilities(1.0)).undiscounted
         assert found is not None
         middle = (np.arange(subject.trace["dead"].shape[0] - 1) + 0.5)[:, None] * subject.dt
-        norm = subject.inputs.utility_norm.at(age + middle, men)
-        people = sum(_people(subject.ledger, s) for s in STATES[:2])
+        norm = subject.second.norm(age + middle)
+        people = sum(_people(subject, s) for s in STATES[:2])
         most = np.sum(norm[:, None, :] * people * subject.dt, axis=0)
         excess = float((found.total_qalys - most).max())
         return holds(
@@ -180,9 +175,9 @@ def utilities_below_norm(subject: Subject) -> Finding:
     """Of utilities that do not follow age: at the start at most the norm, within their own error; later what they are above it matters
     little. What norm and utility have in common is that published ones are both estimates.
     """
-    age, men = subject.base["age_start"], subject.base["p_male"]
+    age = subject.base["age_start"]
     expected = f"at most the norm at {age[0]:g}; QALYs fall by less than 1 % if held at it later"
-    start = float(subject.inputs.utility_norm.at(age, men)[0])
+    start = float(subject.second.norm(age)[0])
     rows = [subject.inputs.parameters[name] for name in subject.beginning("u_")]
     if not rows:
         return not_applicable("the rows of QALYs have no utilities (u_...)")
@@ -198,20 +193,18 @@ def utilities_below_norm(subject: Subject) -> Finding:
 
 def quality_lost_at_the_norm(subject: Subject) -> float:
     """Largest share of a strategy's QALYs that would go if no utility were ever above the norm at the age attained."""
-    ledger = subject.ledger
-    middle = ledger.starts + subject.dt / 2
-    norm = ledger.norm(subject.base["age_start"] + middle[:, None])
-    times = ledger.starts[:, None] + ledger.passed("time")
-    weights = ledger.discount(subject.inputs.settings.discount_rate_effects, times) * subject.dt
+    second, starts = subject.second, np.arange(subject.trace["dead"].shape[0] - 1) * subject.dt
+    norm = second.norm(subject.base["age_start"] + (starts + subject.dt / 2)[:, None])
+    weights = second.discount(subject.inputs.settings.discount_rate_effects, starts + second.passed("time")) * subject.dt
     lost = np.zeros_like(subject.outcomes.total_qalys)
     for state in STATES[:2]:
-        above = np.maximum(recount.per_year(ledger, state) - norm[:, None, :], 0.0)
-        lost = lost + np.sum(weights[:, None, :] * above * _people(ledger, state), axis=0)
+        above = np.maximum(second.per_year(state) - norm[:, None, :], 0.0)
+        lost = lost + np.sum(weights[:, None, None] * above * _people(subject, state), axis=0)
     return float((lost / np.abs(subject.outcomes.total_qalys)).max())
 
 
-def _people(ledger: recount.Ledger, state: str) -> Array:
-    x, count = ledger.trace[state], ledger.inputs.settings.time_in_state
+def _people(subject: Subject, state: str) -> Array:
+    x, count = subject.trace[state], subject.inputs.settings.time_in_state
     return {"life_table": (x[:-1] + x[1:]) / 2, "start": x[:-1], "end": x[1:]}[count]
 
 
@@ -225,7 +218,7 @@ CHECKS = (
     Check("F7", "A clock after progression is switched on: who is within it", "structures.py: with_clock", clocks),
     Check(
         "F8",
-        "States counted again from the curves and the life table, by other arithmetic",
+        "States counted again from the curves and the life table, by the plain model",
         "structures.py; curves.py",
         flows_again,
     ),

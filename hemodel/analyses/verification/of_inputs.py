@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hemodel.analyses.verification import recount
 from hemodel.analyses.verification.findings import (
     FAIL,
     PASS,
@@ -22,6 +21,7 @@ from hemodel.analyses.verification.findings import (
     listed,
     not_applicable,
 )
+from hemodel.analyses.verification.plain import names_in
 from hemodel.analyses.verification.subject import PLAIN, YOUNG, Array, Subject, nobody_dies
 from hemodel.cohort import model
 from hemodel.evidence.draws import sampler
@@ -50,7 +50,7 @@ def moves_as_counted(subject: Subject, name: str) -> bool:
     settings = subject.inputs.settings
     draws = [subject.draws({name: subject.base[name] * by + extra}) for by, extra in ((1.0, 0.0), (1.1, 0.01))]
     before, after = (model.evaluate(d, subject.inputs) for d in draws)
-    again = [recount.costs(replace(subject.ledger, draws=d), settings.discount_rate_costs) for d in draws]
+    again = [subject.priced(d).costs(settings.discount_rate_costs)[0] for d in draws]
     for arrangement in {settings.price_arrangements[0], settings.price_arrangements[-1]}:
         rise = after.total_costs(arrangement) - before.total_costs(arrangement)
         one, other = (sum(costs[arrangement].values()) for costs in again)
@@ -63,7 +63,7 @@ def moves_as_counted(subject: Subject, name: str) -> bool:
 def body_size(subject: Subject) -> Finding:
     """I2: the size that doses go by is raised by a tenth."""
     vials = [drug.vials for drug in subject.inputs.settings.drugs.values() if drug.vials]
-    stems = {name for v in vials for name in recount.names_in(v.size)}
+    stems = {name for v in vials for name in names_in(v.size)}
     names = sorted((stems | {f"{stem}_{s}" for stem in stems for s in subject.names}) & subject.read)
     if not names:
         return not_applicable("no drug is dosed by weight or body surface")
@@ -85,8 +85,8 @@ def drug_prices(subject: Subject, drug: str) -> list[str]:
         texts = list(terms.vials.prices.values())
     if terms.steps and subject.inputs.settings.dose == "stepwise":
         texts = list(terms.steps.prices)
-    own = [row.amount.text for row in subject.ledger.rows("cost") if (row.owner.kind, row.owner.name) == ("drug", drug)]
-    stems = {name for text in texts or own for name in recount.names_in(text) if name.startswith("c_")}
+    own = [row.amount for row in subject.second.counted("cost") if (row.whose, row.of) == ("drug", drug)]
+    stems = {name for text in texts or own for name in names_in(text) if name.startswith("c_")}
     columns = {f"{stem}_{s.name}" for stem in stems for s in given if drug in s.drugs} | stems
     return sorted(columns & subject.read)
 

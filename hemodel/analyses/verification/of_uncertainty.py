@@ -11,7 +11,6 @@ from scipy import special
 
 from hemodel.analyses.psa import run_psa
 from hemodel.analyses.value_of_information import evppi, evsi_table
-from hemodel.analyses.verification import recount
 from hemodel.analyses.verification.findings import (
     FAIL,
     PASS,
@@ -25,6 +24,7 @@ from hemodel.analyses.verification.findings import (
     not_applicable,
 )
 from hemodel.analyses.verification.of_results import utility_bounds
+from hemodel.analyses.verification.second import Second
 from hemodel.analyses.verification.subject import ROLES_APART, Array, Subject, everything_seen, nobody_dies
 from hemodel.cohort import model
 from hemodel.errors import InputError
@@ -273,8 +273,6 @@ def shared_draws(subject: Subject) -> Finding:
     """U10: nine draws run by themselves, all strategies on the same."""
     rows = np.linspace(0, subject.n_draws - 1, 9).astype(int)
     draws = NamedDraws((name, column[rows]) for name, column in subject.drawn.items())
-    for name in subject.base:
-        draws.setdefault(name, np.repeat(subject.base[name], len(rows)))
     found = model.evaluate(draws, subject.inputs)
     pairs = {a: (subject.psa.costs[a][:, rows], found.total_costs(a)) for a in subject.psa.costs}
     pairs |= {"QALYs": (subject.psa.qalys[:, rows], found.total_qalys)}
@@ -315,11 +313,11 @@ def rules_of_draws(subject: Subject, draws: Mapping[str, Array]) -> dict[str, Bo
     states = np.stack([seen[s] for s in ("progression_free", "progressed", "dead")])
     plain = found.undiscounted
     assert plain is not None
-    ledger = recount.Ledger(subject.inputs, draws, seen)
+    second = Second(subject.inputs, draws)
     nothing = np.zeros(states.shape[2:])
-    gained, lived, lowest, highest = utility_bounds(ledger, plain) or (nothing, nothing, nothing, nothing)
+    gained, lived, lowest, highest = utility_bounds(second, plain) or (nothing, nothing, nothing, nothing)
     packs = np.sum([draws[n] for n in draws if n.startswith("p_packs_")] or [np.ones(states.shape[-1])], axis=0)
-    signs = recount.signs(ledger, "cost")
+    signs = second.signs("cost")
     parts = np.stack([np.where(signs[c] > 0, x, 0.0) for costs in plain.costs.values() for c, x in costs.items()])
     totals = [(found.total_costs(a), plain.total_costs(a)) for a in found.price_arrangements]
     return {
@@ -368,6 +366,11 @@ def every_parameter_moves_something(subject: Subject) -> Finding:
     settings, around = subject.inputs.settings, _nothing_nought(subject)
     no_end = [s.model_dump() | {"treatment_cycles": None} for s in settings.strategies]
     all_given: dict[str, object] = {"strategies": no_end, "stop_at_response_cycle": None}
+    used = {drug for arrangement in settings.price_arrangements for drug in settings.schemes_in(arrangement)}
+    all_given["price_arrangements"] = [
+        *settings.price_arrangements,
+        *(n for n, x in settings.schemes.items() if x.drug not in used),
+    ]
     all_given |= {"horizon_years": max(3.0, 13 * subject.dt, settings.horizon_years)}  # long enough for everything to happen
     if settings.post_progression_clock_cycles is not None:
         all_given["post_progression_clock_cycles"] = 2

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,13 +15,11 @@ from hemodel.analyses.base_case import BaseCase, run_base_case
 from hemodel.analyses.one_way import OneWay, run_one_way
 from hemodel.analyses.psa import DEFAULT_SEED, PSA, run_psa
 from hemodel.analyses.value_of_information import evppi
-from hemodel.analyses.verification import recount
+from hemodel.analyses.verification.second import Second
 from hemodel.cohort import model
-from hemodel.errors import InputError
-from hemodel.evidence.draws import NamedDraws, NotedDraws, base_case_draws, sampler
+from hemodel.evidence.draws import NamedDraws, base_case_draws, sampler
 from hemodel.evidence.inputs import Inputs, LifeTable
 from hemodel.evidence.parameters import Parameter
-from hemodel.evidence.settings import Settings
 from hemodel.outcomes import Outcomes
 
 Array = NDArray[np.float64]
@@ -42,6 +39,8 @@ ROLES_APART: Mapping[str, Any] = {
 """Settings under which every strategy follows its own published figures, and none another's."""
 PLAIN: Mapping[str, Any] = {"post_progression_clock_cycles": None, "also_counted": []}
 """Settings without clocks, later lines and whatever else may be counted besides."""
+APART: Mapping[str, Any] = {"discount_rate_costs": 0.06, "discount_rate_effects": 0.015}
+"""Discount rates that differ, so that one taken for the other is seen."""
 YOUNG = 10.0  # years: so young hardly anybody dies of anything else
 
 
@@ -83,14 +82,6 @@ class Subject:
         return model.names_read(self.inputs)
 
     @cached_property
-    def readable(self) -> frozenset[str]:
-        """Names of the parameters that a run would read under some choice of settings: of these inputs, and of others one by one."""
-        found = set(self.read)
-        for settings in choices(self.inputs):
-            found |= names_until_refused(self.inputs, {**ROLES_APART, **PLAIN, **settings})
-        return frozenset(found)
-
-    @cached_property
     def base_case(self) -> BaseCase:
         """The base case with its tables."""
         return run_base_case(self.inputs)
@@ -106,9 +97,18 @@ class Subject:
         return everything_seen(self.base, self.inputs)
 
     @cached_property
-    def ledger(self) -> recount.Ledger:
-        """What is counted again of the base case."""
-        return recount.Ledger(self.inputs, self.base, self.trace)
+    def second(self) -> Second:
+        """The base case by the plain model."""
+        return Second(self.inputs, self.base)
+
+    @cached_property
+    def second_of_few(self) -> Second:
+        """The base case and a few draws by the plain model, with discount rates of which none can be taken for the other."""
+        return Second(self.with_settings(self.inputs, **APART), self.few)
+
+    def priced(self, changes: Mapping[str, ArrayLike]) -> Second:
+        """The base case by the plain model with amounts changed that move nobody."""
+        return Second(self.inputs, self.draws(changes), self.second)
 
     @cached_property
     def few(self) -> dict[str, Array]:
@@ -123,8 +123,9 @@ class Subject:
 
     @cached_property
     def drawn(self) -> dict[str, Array]:
-        """The parameters of its draws."""
-        return NamedDraws((str(name), values.to_numpy()) for name, values in self.psa.draws().items())
+        """Its draws: of what the run does not read, the value of the base case."""
+        drawn = {str(name): values.to_numpy() for name, values in self.psa.draws().items()}
+        return NamedDraws({name: np.repeat(x, self.n_draws) for name, x in self.base.items()} | drawn)
 
     @cached_property
     def one_way(self) -> OneWay:
@@ -252,46 +253,3 @@ def everything_seen(draws: Mapping[str, Array], inputs: Inputs) -> dict[str, Arr
 
     model.follow(draws, inputs, record)
     return model.trace(draws, inputs) | {name: np.stack(shares) for name, shares in kept.items()}
-
-
-def choices(inputs: Inputs) -> Iterator[dict[str, Any]]:
-    """Settings, one choice at a time in both structures, under which other parameters are read."""
-    alike = [s.model_dump() | {"treatment_until": None} for s in inputs.settings.strategies]
-    common = {"scheme_counts": "calendar", "treatment_until": "progression", "strategies": alike}
-    one_by_one: list[dict[str, Any]] = [{}, {"stop_at_response_cycle": 1}, {"post_progression_clock_cycles": 1}]
-    for name, field in Settings.model_fields.items():
-        one_by_one += [{name: word} for word in _words(field.annotation) if name != "structure"]
-    for addition in sorted({row.counted for row in inputs.payoffs if row.counted}):
-        has_clock = any(row.counted == addition and row.measure.kind == "cycle after" for row in inputs.payoffs)
-        one_by_one.append({"also_counted": [addition]} | ({"post_progression_clock_cycles": 1} if has_clock else {}))
-    schemes = [one_scheme_each(inputs, kind="drug_cost_cap", drug_cost_cap_cycles=1)]
-    schemes.append(one_scheme_each(inputs, kind="response_refund", response_by_cycle=1))
-    for structure in ("state_transition", "partitioned_survival"):
-        yield from (common | {"structure": structure} | schemes[0] | choice for choice in one_by_one)
-        yield common | {"structure": structure} | schemes[1]
-
-
-def one_scheme_each(inputs: Inputs, **terms: Any) -> dict[str, Any]:
-    """Settings with one price arrangement, a scheme of these terms for every drug that has a price."""
-    schemes = {f"of_{drug}": {"label": "Any", "drug": drug, **terms} for drug in inputs.priced_drugs}
-    if not schemes:
-        return {"schemes": {}, "arrangements": {}, "price_arrangements": ["list"]}
-    arrangements = {"any": {"label": "Any", "schemes": list(schemes)}}
-    return {"schemes": schemes, "arrangements": arrangements, "price_arrangements": ["any"]}
-
-
-def _words(annotation: object) -> Iterator[str]:
-    """Words that a setting may be, from its type."""
-    for part in get_args(annotation):
-        if get_origin(annotation) is Literal:
-            yield part
-        else:
-            yield from _words(part)
-
-
-def names_until_refused(inputs: Inputs, settings: Mapping[str, Any]) -> set[str]:
-    """Names of the parameters that a run of one cycle with these settings reads, as far as it comes."""
-    draws = NotedDraws(base_case_draws(inputs))
-    with suppress(InputError, KeyError), np.errstate(all="ignore"):  # inputs without what a choice needs are told elsewhere
-        model.evaluate(draws, inputs.with_settings(**settings, horizon_years=inputs.settings.cycle_years))
-    return set(draws.read)
