@@ -222,6 +222,13 @@ def with_costs_of(inputs, *strategies):
     return replace(inputs, payoffs=(*inputs.payoffs, *rows))
 
 
+@pytest.mark.parametrize("check", ["F8", "R28"])
+def test_lives_on_curves_fitted_to_data_are_counted_again_too(check):
+    fitted = hm.load_inputs(Path(__file__).parent.parent.parent / "examples" / "infusion")
+    assert len(fitted.settings.fitted_curves) == 4
+    assert verdict(check, fitted) == PASS
+
+
 def test_rows_changed_since_they_were_read_are_what_is_counted(inputs):
     assert verdict("R28", with_costs_of(inputs, "dexamethasone")) == PASS
 
