@@ -10,6 +10,7 @@ from hemodel.decision.incremental import IcerKind, kind_of_icer
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import Parameter
 from hemodel.evidence.settings import Settings
+from hemodel.survival.families import PLAIN
 
 STATES = {
     "progression_free": "Progression-free",
@@ -104,10 +105,7 @@ _SETTING_VALUES = {
     "ttp_curve": "the time-to-progression curve",
     "exposure_curve": "the curve of time on treatment",
     "calendar": "treatment cycles by the calendar",
-    "weibull": "Weibull",
-    "log_logistic": "log-logistic",
-    "log_normal": "log-normal",
-    "gompertz": "Gompertz",
+    **{family.name: family.label for family in PLAIN.values()},
     "response_mixture": "response classes",
     "shares": "the same mix of doses in every cycle",
     "stepwise": "stepped down over time",

@@ -537,19 +537,8 @@ def _starts(known: Family, data: _Data) -> list[Array]:
         return [_spline_start(known, data)]
     if known.name == PIECEWISE:
         return [np.full(len(known.parameters), rate)]
-    return [
-        np.array(start)
-        for start in {
-            "exponential": [[rate]],
-            "weibull": [[0.0, -rate], [0.5, -rate], [-spread, centre + 0.5]],
-            "weibull_ph": [[0.0, rate], [0.5, rate]],
-            "gompertz": [[0.01, rate], [0.5, rate], [-0.5, rate]],
-            "log_logistic": [[0.0, -rate], [-spread, centre]],
-            "log_normal": [[centre, spread], [-rate, 0.0]],
-            "gamma": [[0.0, rate], [0.7, rate + 0.7], [-0.7, rate - 0.7]],
-            "generalised_gamma": [[-rate, 0.0, 1.0], [centre, spread, 0.0], [centre, spread, -1.0], [-rate, spread, 0.5]],
-        }[known.name]
-    ]
+    assert known.starts is not None
+    return [np.array(start) for start in known.starts(rate, centre, spread)]
 
 
 def _base_of_cure(known: Family) -> Family:

@@ -257,19 +257,9 @@ def _from_median(draws: Draws, inputs: Inputs, curve: str, median: Array) -> Haz
         return hazards.weibull(curves.weibull_rate(median, shape), shape, _log_time(inputs))
     if family == "exponential":
         return hazards.constant(curves.LN_2 / median, inputs.settings.cycle_years)
-    second = _shape(draws, inputs, curve)
-    parameters: tuple[Array, Array]
-    match family:
-        case "log_logistic":
-            parameters = second, median
-        case "log_normal":
-            parameters = np.log(median), second
-        case "gompertz":
-            parameters = second, curves.LN_2 * second / np.expm1(second * median)
-        case _:
-            of_rate_one = families.quantile("gamma", 0.5, [second, np.ones_like(second)])
-            parameters = second, of_rate_one / median
-    return hazards.of_family(families.family(family), parameters, boundaries(inputs))
+    known = families.family(family)
+    assert known.from_median is not None
+    return hazards.of_family(known, known.from_median(median, _shape(draws, inputs, curve)), boundaries(inputs))
 
 
 def _with_fitted(steps: Hazard, draws: Draws, inputs: Inputs, curve: str) -> Hazard:
