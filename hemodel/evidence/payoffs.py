@@ -207,6 +207,9 @@ def _row(where: str, text: Mapping[str, str], faults: list[Fault]) -> Payoff | N
             faults.append(Fault(where, f"{measure} is not known in a later line", "Only its charged packs are"))
         if owner.kind == "scheme" and measure.kind != "start":
             faults.append(Fault(where, f"{measure} is not known of running a scheme", "Write start: once for each person"))
+        if outcome == "qaly" and (owner.kind in ("scheme", "later") or measure.kind == "charged pack"):
+            what = f"for {owner}" if owner.kind in ("scheme", "later") else f"of the {measure}"
+            faults.append(Fault(where, f"a QALY {what} would differ by who pays", "Write what people are given: drug:<name>"))
     if len(faults) > before or owner is None or measure is None or amount is None:
         return None
     kind: Literal["cost", "qaly"] = "cost" if outcome == "cost" else "qaly"

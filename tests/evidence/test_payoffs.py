@@ -353,3 +353,13 @@ def test_an_amount_in_the_files_is_the_number_of_the_base_case(folder):
     before, after = (hm.run_base_case(hm.load_inputs(p)).outcomes.total_costs("list")[:, 0] for p in ("relapsed", folder))
     assert (after - before).tolist() == pytest.approx([475, 475])
     assert math.isfinite(before.sum())
+
+
+def test_health_that_would_differ_by_who_pays_is_refused(folder):
+    add(folder / "payoffs.csv", "qaly,nerves,Nerves,scheme:lenalidomide,,start,-du_neutropenia,\n")
+    add(folder / "payoffs.csv", "qaly,burden,Burden,drug:lenalidomide,,charged pack,-du_neutropenia,\n")
+    with pytest.raises(InputError) as caught:
+        hm.load_inputs(folder)
+    said = str(caught.value)
+    assert "(nerves): a QALY for scheme:lenalidomide would differ by who pays" in said
+    assert "(burden): a QALY of the charged pack would differ by who pays. Write what people are given: drug:<name>" in said
