@@ -1,23 +1,34 @@
 """Curves fitted to data of one's own, and put into the model.
 
 Pitfalls guarded: months fitted and years run; coefficients drawn apart that were estimated together; a fitted curve beside the published
-median it replaces; a family that cannot be fitted that ends the whole comparison; coefficients of a file taken in another order.
+median it replaces; a family that cannot be fitted that ends the whole comparison; coefficients of a file taken in another order;
+one draw of a spline that falls and stops a whole analysis, or is put right without a word.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special, stats
 
 import hemodel as hm
 from hemodel.analyses.calibration import calibrated
 from hemodel.analyses.fitting import run_fits, with_fitted_curve
+from hemodel.analyses.global_sensitivity import groups_of
+from hemodel.analyses.verification import CHECKS, Subject, finding
+from hemodel.analyses.verification.findings import PASS, REVIEW
+from hemodel.cohort import model
 from hemodel.cohort.model import PROGRESSION_FREE, names_read
 from hemodel.errors import InputError
+from hemodel.evidence.correlations import Correlation
+from hemodel.evidence.draws import sampler
+from hemodel.evidence.fitted import with_curves
+from hemodel.evidence.settings import FittedEstimates
 from hemodel.evidence.survival_data import read_curve, read_times
 from hemodel.report.scenario_file import scenario_toml
-from hemodel.survival import fit
+from hemodel.survival import families, fit
 
 L = "lenalidomide_dexamethasone"
 
@@ -210,3 +221,149 @@ def test_a_spline_whose_survival_would_rise_is_listed_as_refused_and_hides_no_ot
     assert len(found.table) == len(found.fits) == 7 and found.best.family.name != "spline_hazard"
     with pytest.raises(InputError, match="rise somewhere"):
         fit(times, events, "spline_hazard", knots=3)
+
+
+# --- draws of coefficients that make no curve ---------------------------------------------------------------------------------
+
+
+def rising_people():
+    return np.array([[float(x) for x in row.split(",")] for row in RISING.split()]).T
+
+
+@pytest.fixture(scope="module")
+def splined():
+    """The model with a two-knot spline fitted to few people: about one draw in a hundred of its coefficients makes no curve."""
+    return with_fitted_curve(hm.load_inputs("relapsed"), "pfs", L, *rising_people(), "spline_hazard", knots=2)
+
+
+def coefficients(prepared, start, stop):
+    drawn = prepared.block(start, stop)
+    return np.stack([drawn[f"fit_pfs_{L}_{k}"] for k in range(4)])
+
+
+def test_draws_that_make_no_curve_are_drawn_again_and_their_share_is_told(splined):
+    result = hm.run_psa(splined, 10_000)
+    row = result.rules_applied.set_index("strategy").loc[L]
+    again = model.sampler(splined, seed=171).drawn_again(0, 10_000)[f"fitted curve pfs_{L}"]
+    assert row["rule"] == "draws of the fitted PFS curve whose survival would rise somewhere: drawn again"
+    assert row["share_of_draws"] == again.mean() and 0.005 < again.mean() < 0.02
+    assert np.isfinite(result.qalys).all()
+    batch = hm.run_batch(splined, 10_000).rules_applied.set_index("strategy").loc[L]
+    assert batch["share_of_draws"] == row["share_of_draws"]
+
+
+def test_only_the_coefficients_of_draws_that_make_no_curve_are_others_than_before(splined):
+    prepared = model.sampler(splined, seed=171)
+    again = prepared.drawn_again(0, 10_000)[f"fitted curve pfs_{L}"]
+    now, before = prepared.block(0, 10_000), sampler(splined, seed=171, names=names_read(splined)).block(0, 10_000)
+    own = {f"fit_pfs_{L}_{k}" for k in range(4)}
+    for name, values in now.items():
+        moved = values != before[name]
+        assert np.array_equal(moved, again if name in own else np.zeros_like(again)), name
+
+
+def test_every_draw_is_a_curve_and_the_first_candidate_wherever_that_is_one(splined):
+    known = families.family("spline_hazard", knots=splined.settings.fitted_curves[f"pfs_{L}"].knots)
+    prepared = model.sampler(splined, seed=171)
+    assert (known.slopes(*coefficients(prepared, 0, 10_000)) > 0).all()
+
+
+@pytest.mark.parametrize("design", ["monte_carlo", "latin_hypercube", "sobol"])
+def test_draws_made_again_have_the_same_bits_in_any_blocks_and_threads(splined, design):
+    prepared = model.sampler(splined, seed=171, design=design, n_draws=4_096)
+    whole = coefficients(prepared, 0, 4_096)
+    again = np.flatnonzero(prepared.drawn_again(0, 4_096)[f"fitted curve pfs_{L}"]).tolist()
+    assert len(again) > 10
+    parts = [coefficients(prepared, start, min(start + 777, 4_096)) for start in range(0, 4_096, 777)]
+    assert np.concatenate(parts, axis=1).tobytes() == whole.tobytes()
+    for row in again[:5]:
+        assert coefficients(prepared, row, row + 1).tobytes() == whole[:, [row]].tobytes()
+    one = hm.run_psa(splined, 4_096, design=design, threads=1)
+    other = hm.run_psa(splined, 4_096, design=design, threads=2, block_size=999)
+    assert one.qalys.tobytes() == other.qalys.tobytes() and one.rules_applied.equals(other.rules_applied)
+
+
+def test_what_is_drawn_again_is_the_normal_given_that_it_is_a_curve():
+    """Two coefficients by hand: gamma1 normal with mean 1 and SD 0.55 has to be above 0 (a straight line), 3.45 % are not. The mean given
+    that it is, is 1 + 0.55 phi(1/0.55) / Phi(1/0.55), and gamma0, with a correlation of 0.8, follows: 0.8 of its SD as far.
+    """
+    splined = straight(0.55)
+    drawn = coefficients_of(model.sampler(splined, seed=5), 200_000)
+    away = stats.norm.pdf(1 / 0.55) / stats.norm.cdf(1 / 0.55)
+    again = model.sampler(splined, seed=5).drawn_again(0, 200_000)[f"fitted curve pfs_{L}"]
+    assert again.mean() == pytest.approx(stats.norm.cdf(-1 / 0.55), abs=4 * (0.035 / 200_000) ** 0.5)
+    assert drawn[1].min() > 0
+    assert drawn[1].mean() == pytest.approx(1 + 0.55 * away, abs=4 * 0.55 / 200_000**0.5)
+    assert drawn[0].mean() == pytest.approx(-1 + 0.8 * 0.1 * away, abs=4 * 0.1 / 200_000**0.5)
+    distribution = stats.truncnorm(-1 / 0.55, np.inf, 1, 0.55)
+    assert stats.kstest(drawn[1], distribution.cdf).pvalue > 1e-3
+    assert stats.kstest(drawn[1][again], distribution.cdf).pvalue > 1e-3  # those drawn again alone
+
+
+def straight(sd):
+    """Inputs with a spline without internal knots, gamma0 -1 (SD 0.1) and gamma1 1 (SD `sd`), correlated by 0.8."""
+    curve = {
+        "family": "spline_hazard",
+        "knots": [0.1, 5.0],
+        "coefficients": {"gamma0": -1.0, "gamma1": 1.0},
+        "covariance": [[0.01, 0.08 * sd], [0.08 * sd, sd**2]],
+        "source": "S1",
+    }
+    inputs = hm.load_inputs("relapsed")
+    parameters, pairs = with_curves(inputs.parameters, inputs.correlations, {f"pfs_{L}": FittedEstimates(**curve)})
+    terms = {f"pfs_{L}": {"family": "spline_hazard", "knots": [0.1, 5.0], "coefficients": ["gamma0", "gamma1"]}}
+    return replace(inputs.with_settings(fitted_curves=terms), parameters=parameters, correlations=pairs)
+
+
+def coefficients_of(prepared, n):
+    drawn = prepared.block(0, n)
+    return [drawn[f"fit_pfs_{L}_{k}"] for k in range(2)]
+
+
+def test_a_fit_of_which_many_draws_make_no_curve_is_refused_before_anything_runs():
+    """Phi(-1/0.62) is 5.34 %, above the share of 5 %; Phi(-1/0.6) is 4.78 %."""
+    with pytest.raises(
+        InputError, match=r"fitted curve pfs_.*: 5\.\d+ % of 10,000 draws make a survival that rises.*up to 5 %"
+    ) as caught:
+        hm.run_psa(straight(0.62), 100)
+    assert "Take fewer knots" in str(caught.value)
+    with pytest.raises(InputError, match="up to 5 % are drawn again"):
+        hm.run_batch(straight(0.62), 10_000)
+    assert len(hm.run_psa(straight(0.6), 1_000).rules_applied) > 0
+
+
+def test_whatever_is_correlated_with_a_coefficient_is_drawn_again_with_it():
+    """A price that goes with gamma1 (0.5 in ranks) stays with it where both are drawn again."""
+    inputs = straight(0.6)
+    pair = Correlation(f"fit_pfs_{L}_1", "c_terminal_care", 0.5, "", "assumed", "")
+    prepared = model.sampler(replace(inputs, correlations=(*inputs.correlations, pair)), seed=171)
+    drawn, again = prepared.block(0, 40_000), prepared.drawn_again(0, 40_000)[f"fitted curve pfs_{L}"]
+    found = stats.spearmanr(drawn[f"fit_pfs_{L}_1"][again], drawn["c_terminal_care"][again]).statistic
+    assert again.sum() > 1_500
+    assert found == pytest.approx(0.5, abs=0.06)  # 3 standard errors, and a little that the cut takes away
+
+
+def test_a_sobol_analysis_moves_coefficients_that_are_drawn_again_as_one_group(splined):
+    """What is drawn again depends on the numbers of its own group alone, so rows of the design that share these share the curve."""
+    prepared = model.sampler(splined, seed=171)
+    points = {name: np.full(400, 0.5) for name in prepared.dimensions}
+    moving = [f"fit_pfs_{L}_{k}" for k in range(4)]
+    half = np.random.default_rng(3).random((4, 200))
+    points |= {name: special.ndtri(np.concatenate([row, row])) for name, row in zip(moving, half, strict=True)}
+    points["u_progressed"] = np.linspace(-1, 1, 400)
+    drawn = prepared.from_normals(points.__getitem__, 400)
+    for name in moving:
+        assert np.array_equal(drawn[name][:200], drawn[name][200:])
+    assert {tuple(moving)} == {members for members in groups_of(prepared).values() if moving[0] in members}
+    assert np.isfinite(hm.run_global(splined, "sobol", size=64).table["ST"]).all()
+
+
+def test_verify_passes_with_draws_made_again_and_asks_for_a_look():
+    subject = Subject(straight(0.6), 2_048)
+    findings = {
+        check.id: finding(check, subject) for check in CHECKS if check.id in ("U3", "U5", "U5.1", "U8", "U10", "U11", "U12")
+    }
+    assert findings.pop("U12").verdict == REVIEW
+    assert {found.verdict for found in findings.values()} == {PASS}
+    told = finding(next(check for check in CHECKS if check.id == "U12"), subject).found
+    assert "drawn again" in told and "%" in told

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from hemodel.analyses.base_case import BaseCase, run_base_case
@@ -126,6 +127,20 @@ class Subject:
         """Its draws: of what the run does not read, the value of the base case."""
         drawn = {str(name): values.to_numpy() for name, values in self.psa.draws().items()}
         return NamedDraws({name: np.repeat(x, self.n_draws) for name, x in self.base.items()} | drawn)
+
+    @cached_property
+    def drawn_again(self) -> pd.DataFrame:
+        """The rules of the probabilistic analysis that are about draws of fitted curves that were drawn again."""
+        rules = self.psa.rules_applied
+        return rules[rules["rule"].str.endswith(model.DRAWN_AGAIN)]
+
+    @cached_property
+    def of_evidence(self) -> dict[str, Array]:
+        """The same with the first candidate wherever a fitted curve was drawn again: as the distributions of the inputs have it."""
+        if not len(self.drawn_again):
+            return self.drawn
+        prepared = sampler(self.inputs, seed=self.psa.seed, names=self.read)
+        return prepared.block(0, self.n_draws)
 
     @cached_property
     def one_way(self) -> OneWay:
