@@ -13,10 +13,13 @@ if TYPE_CHECKING:
         KaplanMeier,
         compare_fits,
         fit,
+        fit_intervals,
         fitted_against_observed,
         kaplan_meier,
         smoothed_hazard,
+        turnbull,
     )
+    from hemodel.survival.intervals import Turnbull
     from hemodel.survival.reconstruction import Reconstruction, reconstruct
 
 __all__ = [
@@ -25,12 +28,14 @@ __all__ = [
     "Fit",
     "KaplanMeier",
     "Reconstruction",
+    "Turnbull",
     "adjust_crossover",
     "compare_fits",
     "cox_hazard_ratio",
     "cumulative_hazard",
     "family",
     "fit",
+    "fit_intervals",
     "fitted_against_observed",
     "kaplan_meier",
     "mean",
@@ -38,13 +43,25 @@ __all__ = [
     "reconstruct",
     "restricted_mean",
     "smoothed_hazard",
+    "turnbull",
 ]
 
 _HOMES = {
     "crossover": ("Crossover", "adjust_crossover", "cox_hazard_ratio"),
     "families": ("Family", "cumulative_hazard", "family", "mean", "quantile", "restricted_mean"),
-    "fitting": ("Fit", "KaplanMeier", "compare_fits", "fit", "fitted_against_observed", "kaplan_meier", "smoothed_hazard"),
+    "fitting": (
+        "Fit",
+        "KaplanMeier",
+        "compare_fits",
+        "fit",
+        "fit_intervals",
+        "fitted_against_observed",
+        "kaplan_meier",
+        "smoothed_hazard",
+        "turnbull",
+    ),
     "reconstruction": ("Reconstruction", "reconstruct"),
+    "intervals": ("Turnbull",),
 }
 
 
