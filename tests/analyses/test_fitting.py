@@ -15,7 +15,7 @@ from scipy import special, stats
 
 import hemodel as hm
 from hemodel.analyses.calibration import calibrated
-from hemodel.analyses.fitting import run_fits, with_fitted_curve
+from hemodel.analyses.fitting import run_fits, run_interval_fits, with_fit, with_fitted_curve
 from hemodel.analyses.global_sensitivity import groups_of
 from hemodel.analyses.verification import CHECKS, Subject, finding
 from hemodel.analyses.verification.findings import PASS, REVIEW
@@ -28,7 +28,7 @@ from hemodel.evidence.fitted import with_curves
 from hemodel.evidence.settings import FittedEstimates
 from hemodel.evidence.survival_data import read_curve, read_times
 from hemodel.report.scenario_file import scenario_toml
-from hemodel.survival import families, fit
+from hemodel.survival import families, fit, fit_intervals, kaplan_meier
 
 L = "lenalidomide_dexamethasone"
 
@@ -367,3 +367,166 @@ def test_verify_passes_with_draws_made_again_and_asks_for_a_look():
     assert {found.verdict for found in findings.values()} == {PASS}
     told = finding(next(check for check in CHECKS if check.id == "U12"), subject).found
     assert "drawn again" in told and "%" in told
+
+
+# --- people as they come: late, weighted, at visits, on day 0 ---------------------------------------------------------------------
+
+
+def visits(n=80, seed=4):
+    """Progression looked for every two months, of Weibull times with a median of a year: the visits around it, some never seen."""
+    rng = np.random.default_rng(seed)
+    times, last = 17 * rng.weibull(1.2, n), rng.integers(3, 15, n) * 2.0
+    lower, upper = np.minimum(2.0 * (times // 2), last), 2.0 * (times // 2) + 2
+    return lower, np.where(upper <= last, upper, np.inf)
+
+
+def test_late_entry_reaches_every_family_and_the_observed_curve(data):
+    times, events = data[0][:60], (np.arange(60) % 3 > 0).astype(float)
+    entry = 0.4 * times
+    found = run_fits(times, events, ["exponential", "weibull"], entry=entry, unit="months")
+    for one in found.fits:
+        assert one.log_likelihood == fit(times, events, one.family.name, entry=entry).log_likelihood
+    assert np.array_equal(found.observed.at_risk, kaplan_meier(times, events, entry=entry).at_risk)
+    rate = next(one for one in found.fits if one.family.name == "exponential").estimates["rate"]
+    assert rate == pytest.approx(events.sum() / (0.6 * times.sum()), rel=1e-9)
+    assert np.isfinite(found.curves()["survival"]).all() and len(found.against_observed()) == 12
+
+
+def test_weights_reach_every_family_and_what_they_do_to_the_errors_is_told(data):
+    times, events = data[0][::8], (np.arange(50) % 3 > 0).astype(float)
+    whole = run_fits(times, events, ["weibull"], weights=np.full(50, 2.0))
+    assert whole.best.n == 100 and whole.notes == () and whole.observed.at_risk[0] == 100
+    half = run_fits(times, events, ["weibull"], weights=np.linspace(0.5, 1.5, 50))
+    assert half.best.sandwich and half.notes == (
+        "The weights are not whole numbers: standard errors are the sandwich's; AIC and BIC are of the weighted likelihood.",
+    )
+
+
+def test_intervals_are_fitted_and_compared_with_turnbulls_estimate():
+    lower, upper = visits()
+    found = run_interval_fits(lower, upper, ["exponential", "weibull", "log_normal"], unit="months")
+    assert {one.family.name for one in found.fits} == {"exponential", "weibull", "log_normal"}
+    assert found.best.log_likelihood == fit_intervals(lower, upper, found.best.family.name).log_likelihood
+    beside = found.against_observed()
+    assert (beside["observed_low"] <= beside["observed"]).all() and (beside["observed"] <= beside["observed_high"]).all()
+    assert beside["difference"].abs().max() < 0.15
+    assert set(found.curves()["curve"]) == {"Turnbull", "exponential", "weibull", "log_normal"}
+    assert found.longest == max(upper[np.isfinite(upper)].max(), lower.max())
+
+
+def test_a_fit_to_intervals_goes_into_the_model_with_its_covariance():
+    lower, upper = visits()
+    found = run_interval_fits(lower, upper, ["weibull"], unit="months").in_years("weibull")
+    inputs = with_fit(hm.load_inputs("relapsed"), "pfs", L, found)
+    direct = fit_intervals(lower / 12, upper / 12, "weibull")
+    assert inputs.parameters[f"fit_pfs_{L}_1"].value == pytest.approx(direct.transformed_estimates[1], abs=1e-9)
+    assert inputs.parameters[f"fit_pfs_{L}_1"].se == pytest.approx(direct.standard_errors["scale"], rel=1e-6)
+    assert np.isfinite(hm.run_base_case(inputs).table["costs"]).all()
+
+
+def test_times_of_0_are_refused_or_dealt_with_as_asked_and_told():
+    times, events = [0.0, 0.0, 3.0, 5.0, 8.0, 9.0], [1, 0, 1, 1, 0, 1]
+    with pytest.raises(InputError, match=r"times, row 1: 0 is not above 0, so has no density \(2 of 6 rows\)"):
+        run_fits(times, events, ["exponential"], unit="days")
+    out = run_fits(times, events, ["exponential"], at_zero="leave_out", unit="days")
+    assert out.notes == ("2 of 6 times are 0, of which there is no density: they are left out.",)
+    assert out.best.estimates["rate"] == pytest.approx(3 / 25, rel=1e-9) and out.observed.at_risk[0] == 4
+    half = run_fits(times, events, ["exponential"], at_zero="half_a_day", unit="days")
+    assert half.notes == ("2 of 6 times are 0, of which there is no density: they are taken as half a day (0.5 days).",)
+    assert half.best.estimates["rate"] == pytest.approx(4 / 26, rel=1e-9)
+    months = run_fits(times, events, ["exponential"], at_zero="half_a_day", unit="months")
+    assert months.times.min() == pytest.approx(0.5 * 12 / 365.25)
+    no_zeros = run_fits(times[2:], events[2:], ["exponential"], at_zero="half_a_day", unit="days")
+    assert no_zeros.notes == () and no_zeros.best.log_likelihood == out.best.log_likelihood
+
+
+def test_times_of_0_among_intervals_are_dealt_with_alike():
+    """An event at 0 is one; a lower end of 0 is not."""
+    lower, upper = [0, 0, 3, 5], [0, 4, 6, np.inf]
+    with pytest.raises(InputError, match="1 of 4 rows"):
+        run_interval_fits(lower, upper, ["exponential"])
+    out = run_interval_fits(lower, upper, ["exponential"], at_zero="leave_out", unit="days")
+    assert out.notes[0].startswith("1 of 4 times are 0") and out.lower.tolist() == [0, 3, 5]
+    half = run_interval_fits(lower, upper, ["exponential"], at_zero="half_a_day", unit="days")
+    assert (half.lower[0], half.upper[0], half.lower[1]) == (0.5, 0.5, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"at_zero": "drop"}, "at_zero 'drop'"),
+        ({"unit": "fortnights"}, "unit 'fortnights'"),
+        ({"at_zero": "half_a_day"}, "half a day has no length without the unit"),
+        ({"entry": [0.0]}, "entry: its shape is"),
+        ({"weights": [1.0, 2.0]}, "weights: its shape is"),
+        ({"entry": [0, 0, 4]}, "entry, row 3: not from 0 to before the time"),
+    ],
+)
+def test_what_cannot_be_said_of_the_people_is_refused(more, problem):
+    with pytest.raises(InputError, match=problem):
+        run_fits([1, 2, 3], [1, 0, 1], ["exponential"], **more)
+
+
+# --- landmarks, means and averages --------------------------------------------------------------------------------------------------
+
+
+def test_landmarks_and_means_of_each_family_stand_beside_the_observed():
+    """Exponential by hand: 8 events in 120 person-months; S(1 year) = exp(-12 x 8/120), mean 15, to 24 months 15 (1 - e^-1.6)."""
+    times = np.array([1, 2, 4, 6, 7, 9, 11, 12, 13, 15, 16, 24.0])
+    events = np.array([1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0.0])
+    found = run_fits(times, events, ["exponential", "weibull"], unit="months")
+    table = found.landmarks.set_index("curve")
+    assert table.index.tolist() == [
+        "observed",
+        *(f.family.name for f in found.fits),
+        "average by AIC weight",
+        "average by BIC weight",
+    ]
+    rate = 8 / 120
+    row = table.loc["exponential"]
+    for years, name in ((1, "1_year"), (2, "2_years"), (3, "3_years"), (5, "5_years"), (10, "10_years")):
+        assert row[f"survival_at_{name}"] == pytest.approx(np.exp(-12 * years * rate), rel=1e-8)
+    assert row["mean"] == pytest.approx(15, rel=1e-8)
+    assert row["mean_to_24"] == pytest.approx(15 * (1 - np.exp(-1.6)), rel=1e-8)
+    # the first eight die one by one of 12: area 1 + 11/12 + 2 x 10/12 + 2 x 9/12 + 8/12 + 2 x 7/12 + 2 x 6/12 + 5/12 + 12 x 4/12
+    assert table.loc["observed", "mean_to_24"] == pytest.approx((12 + 11 + 20 + 18 + 8 + 14 + 12 + 5 + 48) / 12)
+    assert table.loc["observed", "survival_at_1_year"] == pytest.approx(4 / 12)
+    assert table.loc["observed", "survival_at_2_years"] == pytest.approx(4 / 12)
+    assert np.isnan(table.loc["observed", ["survival_at_3_years", "survival_at_10_years", "mean"]].astype(float)).all()
+
+
+def test_an_average_of_families_is_of_their_curves_by_weight():
+    times, events = np.array([[float(x) for x in row.split(",")] for row in RISING.split()]).T
+    found = run_fits(times, events, ["exponential", "weibull", "log_normal"], unit="months")
+    for criterion, values in (("AIC", [one.aic for one in found.fits]), ("BIC", [one.bic for one in found.fits])):
+        raw = np.exp(-np.array(values) / 2 + min(values) / 2)
+        weights = raw / raw.sum()
+        row = found.landmarks.set_index("curve").loc[f"average by {criterion} weight"]
+        shares = [float(np.exp(-one.cumulative_hazard([12.0]))[0]) for one in found.fits]
+        assert row["survival_at_1_year"] == pytest.approx(weights @ shares, rel=1e-12)
+        assert row["mean"] == pytest.approx(weights @ [one.mean() for one in found.fits], rel=1e-12)
+        assert found.average_survival([12.0], criterion)[0] == pytest.approx(row["survival_at_1_year"], rel=1e-12)
+    with pytest.raises(InputError, match="Give AIC or BIC"):
+        found.model_weights("DIC")
+
+
+def test_landmarks_are_the_same_years_in_any_unit_and_refused_without_one():
+    times, events = np.array([[float(x) for x in row.split(",")] for row in RISING.split()]).T
+    months = run_fits(times, events, ["weibull"], unit="months").landmarks
+    years = run_fits(times / 12, events, ["weibull"], unit="years").landmarks
+    columns = [name for name in months if name.startswith("survival_at")]
+    np.testing.assert_allclose(months[columns].to_numpy(), years[columns].to_numpy(), rtol=1e-6, equal_nan=True)
+    np.testing.assert_allclose(months["mean"] / 12, years["mean"], rtol=1e-6, equal_nan=True)
+    with pytest.raises(InputError, match='Give it to run_fits, such as unit="months"'):
+        run_fits(times, events, ["weibull"]).landmarks  # noqa: B018
+
+
+def test_the_observed_mean_of_intervals_is_the_area_under_turnbulls_lines():
+    """All seen by 12, by hand: 3 of 5 between 0 and 6, 2 between 6 and 12: 6 x (1 + 0.4)/2 + 6 x (0.4 + 0)/2."""
+    found = run_interval_fits([0, 0, 0, 6, 6], [6, 6, 6, 12, 12], ["exponential"], unit="months")
+    row = found.landmarks.set_index("curve").loc["observed"]
+    assert row["mean_to_12"] == pytest.approx(5.4, abs=1e-8) and row["mean"] == pytest.approx(5.4, abs=1e-8)
+    exact = run_interval_fits([2, 4, 5], [2, 4, np.inf], ["exponential"], unit="months")  # 2 + 2 x 2/3 + 1/3
+    row = exact.landmarks.set_index("curve").loc["observed"]
+    assert row["mean_to_5"] == pytest.approx(2 + 4 / 3 + 1 / 3, abs=1e-8)
+    assert np.isnan([row["mean"], row["survival_at_1_year"]]).all()  # one of the three was not seen to have it
