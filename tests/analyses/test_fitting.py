@@ -6,6 +6,7 @@ one draw of a spline that falls and stops a whole analysis, or is put right with
 """
 
 import math
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -300,7 +301,7 @@ def test_what_is_drawn_again_is_the_normal_given_that_it_is_a_curve():
     assert stats.kstest(drawn[1][again], distribution.cdf).pvalue > 1e-3  # those drawn again alone
 
 
-def straight(sd):
+def straight(sd, curve_of="pfs"):
     """Inputs with a spline without internal knots, gamma0 -1 (SD 0.1) and gamma1 1 (SD `sd`), correlated by 0.8."""
     curve = {
         "family": "spline_hazard",
@@ -310,8 +311,8 @@ def straight(sd):
         "source": "S1",
     }
     inputs = hm.load_inputs("relapsed")
-    parameters, pairs = with_curves(inputs.parameters, inputs.correlations, {f"pfs_{L}": FittedEstimates(**curve)})
-    terms = {f"pfs_{L}": {"family": "spline_hazard", "knots": [0.1, 5.0], "coefficients": ["gamma0", "gamma1"]}}
+    parameters, pairs = with_curves(inputs.parameters, inputs.correlations, {f"{curve_of}_{L}": FittedEstimates(**curve)})
+    terms = {f"{curve_of}_{L}": {"family": "spline_hazard", "knots": [0.1, 5.0], "coefficients": ["gamma0", "gamma1"]}}
     return replace(inputs.with_settings(fitted_curves=terms), parameters=parameters, correlations=pairs)
 
 
@@ -330,6 +331,37 @@ def test_a_fit_of_which_many_draws_make_no_curve_is_refused_before_anything_runs
     with pytest.raises(InputError, match="up to 5 % are drawn again"):
         hm.run_batch(straight(0.62), 10_000)
     assert len(hm.run_psa(straight(0.6), 1_000).rules_applied) > 0
+
+
+def test_a_curve_that_the_run_does_not_read_is_neither_drawn_nor_refused():
+    """A survival curve in the state-transition structure, where deaths after progression have a rate: Phi(-1/0.8), 10.6 %, make none."""
+    assert model.sampler(straight(0.8, "os"), seed=1).together == ()
+    assert hm.run_psa(straight(0.8, "os"), 50).rules_applied.empty
+
+
+def test_what_makes_the_draws_goes_to_other_processes(splined):
+    again = pickle.loads(pickle.dumps(model.sampler(splined, seed=171)))
+    assert coefficients(again, 0, 500).tobytes() == coefficients(model.sampler(splined, seed=171), 0, 500).tobytes()
+
+
+def test_a_coefficient_that_at_an_end_of_its_interval_makes_no_curve_is_left_out_of_one_way_analyses_by_name():
+    """1 - 1.96 x 0.6 is below 0; gamma0, which takes gamma1 0.8 of that way with it, may move."""
+    inputs = straight(0.6)
+    found = hm.run_one_way(inputs)
+    assert found.excluded == (f"fit_pfs_{L}_1",)
+    assert "u_progressed" in set(found.table["parameter"])
+    with pytest.raises(InputError, match="rise somewhere"):
+        hm.run_one_way(inputs, names=[f"fit_pfs_{L}_1"])
+    assert hm.run_one_way(straight(0.3)).excluded == ()
+    subject = Subject(inputs, 256)
+    assert {finding(check, subject).verdict for check in CHECKS if check.id in ("U1", "U2")} <= {PASS, REVIEW}
+
+
+def test_drivers_move_a_coefficient_as_far_as_it_makes_a_curve(splined):
+    found = hm.decision_drivers(splined).set_index("parameter")
+    assert {f"fit_pfs_{L}_{k}" for k in range(4)} <= set(found.index)
+    others = hm.decision_drivers(with_fitted_curve(hm.load_inputs("relapsed"), "pfs", L, *rising_people(), "weibull"))
+    assert len(others) == len(found) - 2
 
 
 def test_whatever_is_correlated_with_a_coefficient_is_drawn_again_with_it():

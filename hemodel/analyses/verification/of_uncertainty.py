@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from hemodel.analyses.one_way import run_one_way
 from hemodel.analyses.psa import run_psa
 from hemodel.analyses.value_of_information import evppi, evsi_table
 from hemodel.analyses.verification.findings import (
@@ -94,7 +95,8 @@ def bounds(subject: Subject) -> Finding:
     """U1: bounds of the one-way analysis beside percentiles worked out anew."""
     rows = subject.one_way.table.set_index("parameter") if len(subject.one_way.table) else subject.one_way.table
     expected = uncertain(subject)
-    joint = {p.name for p in expected if p.distribution == "dirichlet"}  # not moved alone: the interval that tables show
+    # not moved alone: the interval that tables show
+    joint = {p.name for p in expected if p.distribution == "dirichlet" or p.name in _no_curve(subject)}
     wrong, outside = [p.name for p in expected if p.name not in {*rows.index, *joint}], []
     for p in (p for p in expected if p.name in {*rows.index, *joint}):
         low, high = p.interval if p.name in joint else rows.loc[p.name, ["low", "high"]].to_numpy(dtype=np.float64)
@@ -109,9 +111,20 @@ def bounds(subject: Subject) -> Finding:
     return Finding(verdict, "all there, value within the 2.5th and 97.5th percentile", found, "1e-06")
 
 
+def _no_curve(subject: Subject) -> set[str]:
+    """Coefficients of fitted curves that the one-way analysis leaves out, where an end of their interval is refused."""
+    found = set()
+    for name in (n for n in subject.one_way.excluded if n.startswith("fit_")):
+        try:
+            run_one_way(subject.inputs, names=[name])
+        except InputError:
+            found.add(name)
+    return found
+
+
 def excluded(subject: Subject) -> Finding:
     """U2: what the one-way analysis leaves out."""
-    joint = {p.name for p in uncertain(subject) if p.distribution == "dirichlet"}
+    joint = {p.name for p in uncertain(subject) if p.distribution == "dirichlet" or p.name in _no_curve(subject)}
     moved = set(subject.one_way.table["parameter"]) if len(subject.one_way.table) else set()
     fixed = {n for n in moved if not subject.inputs.parameters[n].is_uncertain}
     alone = {n for n in moved if n.startswith("fit_")}

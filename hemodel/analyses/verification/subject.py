@@ -18,6 +18,7 @@ from hemodel.analyses.psa import DEFAULT_SEED, PSA, run_psa
 from hemodel.analyses.value_of_information import evppi
 from hemodel.analyses.verification.second import Second
 from hemodel.cohort import model
+from hemodel.cohort.model import curves
 from hemodel.evidence.draws import NamedDraws, base_case_draws, sampler
 from hemodel.evidence.inputs import Inputs, LifeTable
 from hemodel.evidence.parameters import Parameter
@@ -114,7 +115,8 @@ class Subject:
     @cached_property
     def few(self) -> dict[str, Array]:
         """The base case and a few draws of all parameters, whether or not the run reads them."""
-        drawn = sampler(self.inputs, seed=DEFAULT_SEED).block(0, FEW_DRAWS)
+        prepared = sampler(self.inputs, seed=DEFAULT_SEED, conditions=curves.conditions(self.inputs))
+        drawn = prepared.block(0, FEW_DRAWS)
         return NamedDraws((name, np.concatenate([self.base[name], values])) for name, values in drawn.items())
 
     @cached_property

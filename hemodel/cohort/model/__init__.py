@@ -182,8 +182,9 @@ def _names_read(inputs: Inputs) -> frozenset[str]:
 
 def sampler(inputs: Inputs, *, seed: int, design: str = "monte_carlo", n_draws: int = 0) -> Sampler:
     """Draws of the parameters that a run with these settings reads, coefficients of fitted curves being drawn again until they make one."""
-    conditions = curves.conditions(inputs)
-    return designs.sampler(inputs, seed=seed, names=names_read(inputs), design=design, n_draws=n_draws, conditions=conditions)
+    read = names_read(inputs)
+    conditions = tuple(condition for condition in curves.conditions(inputs) if read.issuperset(condition.names))
+    return designs.sampler(inputs, seed=seed, names=read, design=design, n_draws=n_draws, conditions=conditions)
 
 
 def drawn_again(prepared: Sampler, inputs: Inputs, start: int, stop: int) -> dict[str, Array]:
