@@ -6,6 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hemodel.survival.arms import (
+        ArmsFit,
+        ProportionalHazards,
+        fit_arms,
+        log_cumulative_hazards,
+        proportional_hazards_test,
+        quantiles_of_arms,
+    )
     from hemodel.survival.crossover import Crossover, adjust_crossover, cox_hazard_ratio
     from hemodel.survival.families import Family, cumulative_hazard, family, mean, quantile, restricted_mean
     from hemodel.survival.fitting import (
@@ -23,10 +31,12 @@ if TYPE_CHECKING:
     from hemodel.survival.reconstruction import Reconstruction, reconstruct
 
 __all__ = [
+    "ArmsFit",
     "Crossover",
     "Family",
     "Fit",
     "KaplanMeier",
+    "ProportionalHazards",
     "Reconstruction",
     "Turnbull",
     "adjust_crossover",
@@ -35,11 +45,15 @@ __all__ = [
     "cumulative_hazard",
     "family",
     "fit",
+    "fit_arms",
     "fit_intervals",
     "fitted_against_observed",
     "kaplan_meier",
+    "log_cumulative_hazards",
     "mean",
+    "proportional_hazards_test",
     "quantile",
+    "quantiles_of_arms",
     "reconstruct",
     "restricted_mean",
     "smoothed_hazard",
@@ -47,6 +61,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "arms": (
+        "ArmsFit",
+        "ProportionalHazards",
+        "fit_arms",
+        "log_cumulative_hazards",
+        "proportional_hazards_test",
+        "quantiles_of_arms",
+    ),
     "crossover": ("Crossover", "adjust_crossover", "cox_hazard_ratio"),
     "families": ("Family", "cumulative_hazard", "family", "mean", "quantile", "restricted_mean"),
     "fitting": (

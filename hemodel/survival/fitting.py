@@ -229,7 +229,7 @@ def _fitted(data: _Data, family: str | Family, knots: int | Sequence[float] | No
             "Take a family with fewer, or more data",
         )
     near, shape = _near_the_top(known, data)
-    top, root, log_likelihood = _polished(known, data, near, shape)
+    top, root, log_likelihood = _polished(known, _log_likelihood(known, data), near, shape)
     estimates = tuple(float(value) for value in natural(known, top))
     families.cumulative_hazard(known, [1.0], estimates)  # refuses a spline that has its maximum where it is no survival curve
     return Fit(
@@ -245,14 +245,91 @@ def _fitted(data: _Data, family: str | Family, knots: int | Sequence[float] | No
 
 
 def _sandwich(known: Family, data: _Data, weights: Array, top: Array, root: Array) -> Array:
+    """The sandwich covariance of a fit to `data`."""
+    return _sandwich_of(_row_log_likelihoods(known, data), weights, top, root)
+
+
+def _sandwich_of(rows: Callable[[Array], Array], weights: Array, top: Array, root: Array) -> Array:
     """A^-1 B A^-1 at the maximum, A^-1 = root root': in coordinates of the columns of root A is 1, and B is what remains."""
-    rows = _row_log_likelihoods(known, data)
     scores = []
     for step in REACH * root.T:
         ahead = [rows(top + reach * step) - rows(top - reach * step) for reach in (1, 2, 3)]
         scores.append((45 * ahead[0] - 9 * ahead[1] + ahead[2]) / (60 * REACH))
     weighted = np.stack(scores) * weights
     return np.asarray(root @ (weighted @ weighted.T) @ root.T)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Two arms that are fitted with one family: the family, and the data of the untreated and the treated."""
+
+    known: Family
+    arms: tuple[_Data, _Data]
+    pooled: _Data
+
+    @property
+    def n(self) -> tuple[int, int]:
+        """Rows of each arm."""
+        return len(self.arms[0].times), len(self.arms[1].times)
+
+    @property
+    def n_events(self) -> tuple[int, int]:
+        """Events of each arm."""
+        return self.arms[0].n_events, self.arms[1].n_events
+
+    @property
+    def sandwich(self) -> bool:
+        """Whether there are weights that are not whole numbers."""
+        return self.pooled.weights is not None
+
+    def maximum(self, shifts: Array) -> tuple[Array, Array, float]:
+        """The maximum, its covariance and log-likelihood, of the parameters of the untreated arm and of effects, which `shifts`
+        (parameter, effect) adds to those of the treated; on the estimation scale.
+        """
+        p, m = shifts.shape
+        if min(self.n_events) < 1 or sum(self.n_events) < p + m:
+            problem = f"{self.n_events[0]} and {self.n_events[1]} events cannot give {p + m} parameters"
+            raise InputError(self.known.name, problem, "Take a family with fewer, or more data")
+        near, root = _near_the_top(self.known, self.pooled)
+        start = np.concatenate([near, np.zeros(m)])
+        wide = np.zeros((p + m, p + m))
+        wide[:p, :p], wide[p:, p:] = root, 2 / math.sqrt(sum(self.n_events)) * np.eye(m)
+        heights = [_log_likelihood(self.known, data) for data in self.arms]
+
+        def value(theta: Array) -> float:
+            return heights[0](theta[:p]) + heights[1](theta[:p] + shifts @ theta[p:])
+
+        top, found, height = _polished(self.known, value, start, wide)
+        if self.pooled.weights is None:
+            return top, found @ found.T, height
+        rows = [_row_log_likelihoods(self.known, data) for data in self.arms]
+
+        def by_row(theta: Array) -> Array:
+            return np.concatenate([rows[0](theta[:p]), rows[1](theta[:p] + shifts @ theta[p:])])
+
+        weights = np.concatenate([np.ones(0) if data.weights is None else data.weights for data in self.arms])
+        return top, _sandwich_of(by_row, weights, top, found), height
+
+
+def fit_parts(
+    times: ArrayLike,
+    events: ArrayLike,
+    treated: ArrayLike,
+    family: str,
+    knots: int | Sequence[float] | None,
+    entry: ArrayLike | None,
+    weights: ArrayLike | None,
+) -> Parts:
+    """Two arms of checked data and the family to be fitted, its knots placed in both together."""
+    pooled = _checked(times, events, entry, weights)
+    arm = np.asarray(treated, dtype=np.float64)
+    if arm.shape != np.shape(times) or not np.all((arm == 0) | (arm == 1)) or len(np.unique(arm)) < 2:
+        raise InputError("treated", "it is not 0 in one arm and 1 in the other", "Give 1 or 0 for every row, and both")
+    whole = weights is not None and pooled.weights is None
+    given = None if weights is None else np.asarray(weights, dtype=np.float64)
+    if given is not None:
+        arm = np.repeat(arm, given.astype(np.intp) if whole else (given > 0).astype(np.intp))
+    return Parts(_resolved(family, knots, pooled.event_times), (pooled.rows(arm == 0), pooled.rows(arm == 1)), pooled)
 
 
 def compare_fits(fits: Sequence[Fit], *, horizon: float = math.inf, landmarks: Sequence[float] = ()) -> pd.DataFrame:
@@ -478,6 +555,11 @@ class _Data:
         """The same with times divided by `factor`."""
         entry = None if self.entry is None else self.entry / factor
         return _Data(self.lower / factor, self.upper / factor, entry, self.weights)
+
+    def rows(self, which: NDArray[np.bool_]) -> _Data:
+        """Some of the rows."""
+        entry, weights = (None if x is None else x[which] for x in (self.entry, self.weights))
+        return _Data(self.lower[which], self.upper[which], entry, weights)
 
     def weighted(self) -> _Data:
         """The same with rows repeated as often as their weights say, where these are whole numbers; rows of weight 0 are left out."""
@@ -717,12 +799,11 @@ def _near_the_top(known: Family, data: _Data) -> tuple[Array, Array]:
     return back(best), 1e3 * np.stack(columns, axis=1)
 
 
-def _polished(known: Family, data: _Data, near: Array, root: Array) -> tuple[Array, Array, float]:
+def _polished(known: Family, value: Callable[[Array], float], near: Array, root: Array) -> tuple[Array, Array, float]:
     """The maximum, a root of the covariance there (columns), and the log-likelihood.
 
     Newton steps in coordinates in which the curvature is nearly 1, where central differences are at their best.
     """
-    value = _log_likelihood(known, data)
     theta, height = near, value(near)
     for _ in range(60):
         slope, bend = _derivatives(value, theta, REACH * root)
@@ -740,7 +821,7 @@ def _polished(known: Family, data: _Data, near: Array, root: Array) -> tuple[Arr
         if length < 1e-9 or (length < 1e-6 and fraction < 1):
             break
     if not length < 1e-6:
-        for name, kind, at in zip(known.parameters, known.scales, theta, strict=True):
+        for name, kind, at in zip(known.parameters, known.scales, theta, strict=False):  # effects of treatment may follow
             if kind == "logit" and abs(at) > NEAR_LOGIT:
                 raise _at_boundary(known, name)
         raise InputError(
