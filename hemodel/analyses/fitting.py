@@ -217,7 +217,8 @@ def run_fits(
     fits, refused = _compared(one, families, knots)
     observed = kaplan_meier(when, died, entry=joined, weights=weight)
     upper = np.where(died == 1, when, np.inf)
-    return Fits(when, died, fits, refused, observed, when, upper, joined, weight, knots, unit, notes + _told(fits))
+    notes += _told(fits) + _emptied(observed)
+    return Fits(when, died, fits, refused, observed, when, upper, joined, weight, knots, unit, notes)
 
 
 def run_interval_fits(
@@ -304,6 +305,18 @@ def _kept(column: ArrayLike | None, rows: np.ndarray) -> np.ndarray | None:
         return None
     values = np.asarray(column, dtype=np.float64)
     return values[rows] if values.shape == rows.shape else values
+
+
+def _emptied(observed: KaplanMeier) -> tuple[str, ...]:
+    """A sentence where all who were at risk had the event though others came later: the estimate is 0 from there on."""
+    empty = np.flatnonzero(observed.survival[:-1] <= 0)
+    if not len(empty):
+        return ()
+    time = observed.times[empty[0]]
+    return (
+        f"All who were under observation at {time:g} had the event there, so the Kaplan-Meier estimate is 0 from then on, though others "
+        "entered later: it says nothing of these data. Fit from a later time on, with more people under observation.",
+    )
 
 
 def _told(fits: tuple[Fit, ...]) -> tuple[str, ...]:

@@ -424,6 +424,13 @@ def test_late_entry_reaches_every_family_and_the_observed_curve(data):
     assert np.isfinite(found.curves()["survival"]).all() and len(found.against_observed()) == 12
 
 
+def test_a_kaplan_meier_estimate_that_late_entry_makes_0_is_said_to_say_nothing():
+    found = run_fits([1, 5, 6, 8], [1, 1, 0, 1], ["exponential"], entry=[0, 2, 2, 3], unit="months")
+    assert found.observed.survival.tolist() == [0, 0, 0, 0]
+    assert found.notes[0].startswith("All who were under observation at 1 had the event there")
+    assert run_fits([1, 5, 6, 8], [1, 1, 0, 1], ["exponential"], entry=[0, 0, 2, 3], unit="months").notes == ()
+
+
 def test_weights_reach_every_family_and_what_they_do_to_the_errors_is_told(data):
     times, events = data[0][::8], (np.arange(50) % 3 > 0).astype(float)
     whole = run_fits(times, events, ["weibull"], weights=np.full(50, 2.0))
