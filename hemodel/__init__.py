@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hemodel.analyses.calibration import calibrated
     from hemodel.analyses.convergence import run_replicates, running_means
     from hemodel.analyses.crossover import run_crossover
-    from hemodel.analyses.fitting import Fits, run_fits, with_fitted_curve
+    from hemodel.analyses.fitting import Fits, run_fits, run_interval_fits, with_fit, with_fitted_curve
     from hemodel.analyses.global_sensitivity import run_global
     from hemodel.analyses.one_way import run_one_way, run_two_way
     from hemodel.analyses.psa import PSA, draw_values, run_psa
@@ -59,6 +59,7 @@ __all__ = [
     "run_crossover",
     "run_fits",
     "run_global",
+    "run_interval_fits",
     "run_modifiers",
     "run_one_way",
     "run_psa",
@@ -69,6 +70,7 @@ __all__ = [
     "running_means",
     "scenario_names",
     "threshold_value",
+    "with_fit",
     "with_fitted_curve",
     "write_workbook",
 ]
@@ -80,7 +82,7 @@ _HOMES = {
     "hemodel.analyses.calibration": ("calibrated",),
     "hemodel.analyses.convergence": ("run_replicates", "running_means"),
     "hemodel.analyses.crossover": ("run_crossover",),
-    "hemodel.analyses.fitting": ("Fits", "run_fits", "with_fitted_curve"),
+    "hemodel.analyses.fitting": ("Fits", "run_fits", "run_interval_fits", "with_fit", "with_fitted_curve"),
     "hemodel.analyses.global_sensitivity": ("run_global",),
     "hemodel.analyses.one_way": ("run_one_way", "run_two_way"),
     "hemodel.analyses.psa": ("PSA", "draw_values", "run_psa"),

@@ -252,6 +252,48 @@ def test_curves_are_fitted_to_a_file_and_the_model_runs_with_one(tmp_path):
     assert [row["icer"] for row in again["results"]] == [row["icer"] for row in run["model"]]
 
 
+def test_late_entries_and_weights_of_a_file_reach_the_fits(tmp_path):
+    data = tmp_path / "mine.csv"
+    data.write_text("time,event,start,w\n4,1,1,1\n6,1,0,2\n8,0,3,1\n9,1,0,1\n")
+    asked = ["fit", data, "--family", "exponential", "--json"]
+    late = json.loads(hemodel(*asked, "--entry-column", "start").stdout)
+    assert late["results"][0]["estimates"] == "rate 0.130435"  # 3 events in 23 months seen
+    heavy = json.loads(hemodel(*asked, "--weight-column", "w").stdout)
+    assert heavy["results"][0]["estimates"] == "rate 0.121212"  # 4 events in 33 months
+    assert heavy["rows"] == 4
+
+
+def test_intervals_of_a_file_are_fitted_and_run_the_model(tmp_path):
+    data = tmp_path / "visits.csv"
+    rows = ["0,6"] * 7 + ["6,12"] * 5 + ["12,24"] * 5 + ["24,"] * 3
+    data.write_text("\n".join(["lower,upper", *rows]) + "\n")
+    done = hemodel("fit", data, "--family", "exponential", "--curve", "pfs", "--strategy", "lenalidomide_dexamethasone", "--json")
+    found = json.loads(done.stdout)
+    assert (found["rows"], found["events"]) == (20, 17)
+    assert "3 of 20 without an upper end (not seen)" in found["read"][0]
+    observed, fitted, *averages = found["landmarks"]
+    assert observed["curve"] == "observed" and observed["survival_at_1_year"] == pytest.approx(8 / 20)
+    assert observed["survival_at_3_years"] is None and fitted["mean"] == pytest.approx(found["results"][0]["median"] / 0.6931472)
+    assert [row["curve"] for row in averages] == ["average by AIC weight", "average by BIC weight"]
+    assert found["model"][0]["life_years"] > 1
+
+
+def test_times_of_0_are_dealt_with_as_asked_and_told(tmp_path):
+    data = tmp_path / "mine.csv"
+    data.write_text("time,event\n0,1\n4,1\n6,0\n")
+    refused = hemodel("fit", data, "--family", "exponential")
+    assert refused.returncode == 2
+    assert "--at-zero half_a_day or --at-zero leave_out" in refused.stderr
+    out = json.loads(hemodel("fit", data, "--family", "exponential", "--at-zero", "leave_out", "--json").stdout)
+    assert out["rows"] == 2 and out["read"][-1] == "1 of 3 times are 0, of which there is no density: they are left out."
+    half = json.loads(
+        hemodel("fit", data, "--family", "exponential", "--at-zero", "half_a_day", "--unit", "days", "--json").stdout
+    )
+    assert half["results"][0]["estimates"] == "rate 0.190476"  # 2 events in 10.5 days
+    wrong = hemodel("fit", data, "--at-zero", "drop")
+    assert wrong.returncode == 2 and "at_zero 'drop'" in wrong.stderr
+
+
 def test_a_file_of_a_german_excel_is_read_and_the_reading_told(tmp_path):
     data = tmp_path / "mine.csv"
     data.write_bytes("id;Dauer;Status;arm;\r\n1;1,5;1;A;\r\n2;2,25;0;A;\r\n3;3;1;Ä;\r\n".encode("cp1252"))

@@ -14,7 +14,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from itertools import islice
@@ -26,13 +26,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import hemodel
-from hemodel.analyses.psa import MOST_STREAMED, live_block
+from hemodel.analyses.psa import MOST_STREAMED, live_block, rules_counted, rules_merged, rules_table
 from hemodel.analyses.request import request
 from hemodel.cohort import model
 from hemodel.decision.incremental import describe_icer
 from hemodel.decision.intervals import fieller
 from hemodel.errors import Fault, InputError
-from hemodel.evidence.draws import Sampler, sampler
+from hemodel.evidence.draws import Sampler
 from hemodel.evidence.inputs import Inputs
 from hemodel.extras import missing, need
 from hemodel.files import UNFINISHED, write_whole
@@ -55,7 +55,7 @@ class Moments:
 
     `names`: the totals, such as costs_pas_<strategy>. `best`, (arrangement, threshold, strategy): draws in which a strategy has
     the highest net benefit, ties shared. `loss`: by how much a strategy falls short of it, from which the value of information
-    follows: the mean loss of the strategy that is best on average.
+    follows: the mean loss of the strategy that is best on average. `rules`: as `psa.rules_counted` has them.
     """
 
     names: tuple[str, ...]
@@ -64,6 +64,7 @@ class Moments:
     cross: Array  # (total, total): sum of (x - mean)(y - mean)
     best: Array
     loss: Array  # (arrangement, threshold, strategy, 2): sum and sum of squares of highest net benefit less the strategy's
+    rules: Mapping[str, Array] = field(default_factory=dict)  # rule -> draws in which it was applied, and the most, (strategy, 2)
 
     def merged(self, other: Moments) -> Moments:
         """Moments of both sets of draws together (Chan, Golub and LeVeque 1983)."""
@@ -71,7 +72,8 @@ class Moments:
         step = other.mean - self.mean
         mean = self.mean + step * (other.n / n)
         cross = self.cross + other.cross + np.multiply.outer(step, step) * (self.n * other.n / n)
-        return Moments(self.names, n, mean, cross, self.best + other.best, self.loss + other.loss)
+        rules = rules_merged(self.rules, other.rules)
+        return Moments(self.names, n, mean, cross, self.best + other.best, self.loss + other.loss, rules)
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,11 @@ class Batch:
         """
         settings = self.inputs.settings
         return pd.DataFrame([self._row(a, s) for a in settings.price_arrangements for s in settings.strategy_names])
+
+    @property
+    def rules_applied(self) -> pd.DataFrame:
+        """Documented rules that draws needed, as `PSA.rules_applied` has them."""
+        return rules_table(self.moments.rules, self.inputs.settings.strategy_names, self.n_draws)
 
     def _row(self, arrangement: str, strategy: str) -> dict[str, object]:
         m, comparator = self.moments, self.inputs.settings.comparator
@@ -183,7 +190,7 @@ def run_batch(
     _refuse(draws, block_size, threads, keep_draws, folder, until_standard_error)
     arrangement, *_ = request(inputs, price_arrangement, None, None)
     place = None if folder is None else _open_folder(Path(folder), inputs, seed, block_size, keep_draws)
-    prepared = sampler(inputs, seed=seed, names=model.names_read(inputs))
+    prepared = model.sampler(inputs, seed=seed)
     blocks = _Blocks(draws, block_size)
     work = partial(block_moments, prepared, inputs, None if place is None else str(place), keep_draws)
     total: Moments | None = None
@@ -253,7 +260,7 @@ def block_moments(
             return found
     draws, lives, outcomes = live_block(prepared, inputs, *block)
     totals = _totals(lives, outcomes, inputs)
-    moments = [_moments(totals, inputs, slice(i, i + STEP)) for i in range(0, block[1] - block[0], STEP)]
+    moments = [_moments(totals, outcomes, inputs, slice(i, i + STEP)) for i in range(0, block[1] - block[0], STEP)]
     if path is not None:
         digest = None if part is None else _write_part(part, draws, totals, inputs, prepared.seed)
         _write_block(path, block, moments, digest)
@@ -271,7 +278,7 @@ def _totals(lives: model.Lives, outcomes: Outcomes, inputs: Inputs) -> dict[str,
     return totals
 
 
-def _moments(totals: Mapping[str, Array], inputs: Inputs, rows: slice) -> Moments:
+def _moments(totals: Mapping[str, Array], outcomes: Outcomes, inputs: Inputs, rows: slice) -> Moments:
     table = np.stack([values[rows] for values in totals.values()])
     mean = table.mean(axis=1)
     centred = table - mean[:, None]
@@ -288,7 +295,8 @@ def _moments(totals: Mapping[str, Array], inputs: Inputs, rows: slice) -> Moment
             is_best = short == 0
             best[a, t] = (is_best / is_best.sum(axis=0)).sum(axis=1)
             loss[a, t, :, 0], loss[a, t, :, 1] = short.sum(axis=1), (short * short).sum(axis=1)
-    return Moments(tuple(totals), table.shape[1], mean, cross, best, loss)
+    rules = rules_counted({rule: values[:, rows] for rule, values in outcomes.crossings.items()})
+    return Moments(tuple(totals), table.shape[1], mean, cross, best, loss, rules)
 
 
 def _net_benefit(total: Moments, inputs: Inputs, arrangement: str) -> tuple[float, float]:
@@ -380,6 +388,8 @@ def _open_folder(folder: Path, inputs: Inputs, seed: int, block_size: int, keep_
 
 def _write_block(path: Path, block: tuple[int, int], moments: list[Moments], part_digest: str | None) -> None:
     steps = [{"n": m.n} | {k: getattr(m, k).tolist() for k in ("mean", "cross", "best", "loss")} for m in moments]
+    for step, m in zip(steps, moments, strict=True):
+        step["rules"] = {rule: values.tolist() for rule, values in m.rules.items()}
     body = {"block": list(block), "names": list(moments[0].names), "steps": steps, "part": part_digest}
     text = json.dumps(body)
     content = json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "body": text})
@@ -397,11 +407,15 @@ def _read_block(path: Path, part: Path | None, block: tuple[int, int]) -> list[M
             return None
         if part is not None and hashlib.sha256(part.read_bytes()).hexdigest() != body["part"]:
             return None
-        names = tuple(body["names"])
-        arrays = ("mean", "cross", "best", "loss")
-        return [Moments(names, step["n"], *(np.array(step[k]) for k in arrays)) for step in body["steps"]]
+        return [_moments_read(tuple(body["names"]), step) for step in body["steps"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _moments_read(names: tuple[str, ...], step: Mapping[str, Any]) -> Moments:
+    mean, cross, best, loss = (np.array(step[k]) for k in ("mean", "cross", "best", "loss"))
+    rules = {rule: np.array(values) for rule, values in step["rules"].items()}
+    return Moments(names, step["n"], mean, cross, best, loss, rules)
 
 
 def _is_whole(part: Path) -> bool:

@@ -26,7 +26,7 @@ from hemodel.analyses.refusals import first_refused, told
 from hemodel.analyses.request import request
 from hemodel.cohort import model
 from hemodel.errors import Fault, InputError, nearest
-from hemodel.evidence.draws import Draws, Sampler, sampler
+from hemodel.evidence.draws import Draws, Sampler
 from hemodel.evidence.inputs import Inputs
 from hemodel.extras import need
 from hemodel.outcomes import Outcomes, increments
@@ -92,7 +92,7 @@ def run_global(
     _refuse(method, METHODS, outcome, size, seed)
     if method == "sobol" and size & (size - 1):
         raise InputError("size", f"{size} is not a power of 2", "Give for example 1024 or 4096")
-    prepared = sampler(inputs, seed=seed, names=model.names_read(inputs))
+    prepared = model.sampler(inputs, seed=seed)
     groups = groups_of(prepared)
     problem = _problem(prepared, groups if method in ("sobol", "morris") else None)
     points = _points(method, problem, size, second_order, seed)
@@ -178,10 +178,17 @@ def analyse(
 
 
 def groups_of(prepared: Sampler) -> dict[str, tuple[str, ...]]:
-    """Groups of parameters that cannot be told apart: connected by correlation, or shares of one whole; name -> members."""
+    """Groups of parameters that cannot be told apart: connected by correlation, drawn again together, or shares of one whole; name ->
+    members.
+    """
     linked = np.abs(prepared.cholesky @ prepared.cholesky.T) > 1e-12 if prepared.correlated else np.empty((0, 0), dtype=bool)
     groups: dict[str, tuple[str, ...]] = {}
     seen: set[str] = set()
+    for joint in prepared.together:
+        seen |= set(joint.members)
+        ordered = tuple(n for n in prepared.dimensions if n in joint.members)
+        if len(ordered) > 1:
+            groups[" + ".join(ordered)] = ordered
     for name in prepared.correlated:
         if name in seen:
             continue

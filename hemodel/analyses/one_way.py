@@ -1,7 +1,8 @@
 """One-way and two-way sensitivity analysis: every uncertain parameter at the ends of its 95 % interval, all in one table of draws.
 
 Parameters that are correlated move together: when one goes to its 2.5th percentile, the others go to their expected place given that
-(Gaussian copula: z_j = latent correlation times z_i). Shares of a Dirichlet cannot move one at a time; they are listed as excluded.
+(Gaussian copula: z_j = latent correlation times z_i). Shares of a Dirichlet cannot move one at a time, nor can a coefficient of a fitted
+curve that at an end of its interval makes none; they are listed as excluded.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from hemodel.analyses.refusals import first_refused, told
 from hemodel.analyses.request import request
 from hemodel.cohort import model
+from hemodel.cohort.model import curves
 from hemodel.decision.incremental import describe_icer, icer
 from hemodel.errors import Fault, InputError, nearest
 from hemodel.evidence.distributions import Z_95, values_at
@@ -37,7 +39,7 @@ class OneWay:
     threshold: float
     base: Mapping[str, float]  # outcome -> base case
     table: pd.DataFrame
-    excluded: tuple[str, ...]  # members of a joint distribution that cannot move alone
+    excluded: tuple[str, ...]  # members of a joint distribution, and coefficients, that cannot move alone
 
     def tornado(self, outcome: str = "incremental_net_monetary_benefit", top: int | None = None) -> pd.DataFrame:
         """Rows by falling swing of `outcome` between the bounds. A bound at which an ICER is undefined has an infinite swing:
@@ -74,6 +76,9 @@ def run_one_way(
     """
     arrangement, strategy, threshold = request(inputs, price_arrangement, strategy, threshold)
     chosen, excluded = _movable(inputs, names)
+    if names is None:
+        no_curve = [name for name in chosen if not _makes_curves(inputs, name)]
+        chosen, excluded = [name for name in chosen if name not in no_curve], (*excluded, *no_curve)
     moves = [dict(_moved_together(inputs, name, z)) for name in chosen for z in (-Z_95, Z_95)]
     costs, qalys = evaluate_changes(inputs, [{}, *moves], arrangement, strategy)
     rows = []
@@ -180,6 +185,17 @@ def _moved_together(inputs: Inputs, name: str, z: float) -> list[tuple[str, floa
         i = names.index(name)
         scores |= {other: float(matrix[i, j]) * z for j, other in enumerate(names) if j != i and matrix[i, j] != 0}
     return [(n, float(values_at(inputs.parameters[n].uncertainty, np.array([score]))[0])) for n, score in scores.items()]
+
+
+def _makes_curves(inputs: Inputs, name: str) -> bool:
+    """Whether the fitted curves are curves with `name` at either end of its interval, and what is correlated with it where it follows."""
+    base, ends = base_case_draws(inputs), [dict(_moved_together(inputs, name, z)) for z in (-Z_95, Z_95)]
+    return all(
+        bool(condition.holds(np.array([[end.get(n, base[n][0])] for n in condition.names]))[0])
+        for condition in curves.conditions(inputs)
+        if name in condition.names
+        for end in ends
+    )
 
 
 def _grid(inputs: Inputs, name: str, steps: int) -> Array:

@@ -6,7 +6,8 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from hemodel.decision import acceptability, information, intervals
 from hemodel.decision.incremental import incremental_analysis
 from hemodel.decision.net_benefit import net_monetary_benefit
 from hemodel.errors import Fault, InputError
-from hemodel.evidence.draws import Draws, NamedDraws, Sampler, sampler
+from hemodel.evidence.draws import Draws, NamedDraws, Sampler
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import Settings
 from hemodel.outcomes import Outcomes, sum_of
@@ -59,6 +60,7 @@ class PSA:
     drawn: Mapping[str, Array] | None = (
         None  # parameter values, each (draw,), of draws of one's own; else made again from the seed
     )
+    rules: Mapping[str, Array] = field(default_factory=dict)  # rule -> draws in which it was applied, and the most, (strategy, 2)
 
     @property
     def n_draws(self) -> int:
@@ -86,10 +88,17 @@ class PSA:
             raise InputError("psa, drawn", problem, "Give the value of every parameter in each draw, in the order of the results")
         return frame if names is None else frame[list(names)]
 
+    @property
+    def rules_applied(self) -> pd.DataFrame:
+        """Documented rules that draws needed, such as a fitted curve drawn again: rule, strategy, share of the draws, and the most in one
+        (cycles, or by how much; of curves drawn again 1); empty where none did.
+        """
+        return rules_table(self.rules, self.strategies, self.n_draws)
+
     def _again(self) -> dict[str, Array]:
         """The draws of the seed, with a look at whether five of them, the first and the last among them, give these results."""
-        read = model.names_read(self.inputs)  # all: the place of a parameter among the others is its place in a Sobol' sequence
-        prepared = sampler(self.inputs, seed=self.seed, names=read, design=self.design, n_draws=self.n_draws)
+        # all that a run reads: the place of a parameter among the others is its place in a Sobol' sequence
+        prepared = model.sampler(self.inputs, seed=self.seed, design=self.design, n_draws=self.n_draws)
         draws = prepared.block(0, self.n_draws)
         rows = np.unique(np.linspace(0, self.n_draws - 1, 5).astype(np.intp))
         lives = model.live(NamedDraws((name, values[rows]) for name, values in draws.items()), self.inputs)
@@ -224,8 +233,7 @@ def run_psa(
     call. Any `block_size` and number of threads give the same bits.
     """
     _refuse_bad_request(draws, threads, block_size)
-    names = model.names_read(inputs)
-    prepared = sampler(inputs, seed=seed, names=names, design=design, n_draws=draws)
+    prepared = model.sampler(inputs, seed=seed, design=design, n_draws=draws)
     shape = (len(inputs.settings.strategies), draws)
     arrangements = inputs.settings.price_arrangements
     result = PSA(
@@ -240,10 +248,11 @@ def run_psa(
     threads = threads or os.cpu_count() or 1
     starts = range(0, draws, size := block_size or even_block(draws, threads))
     components: dict[int, Mapping[str, Mapping[str, Array]]] = {}
+    rules: dict[int, Mapping[str, Array]] = {}
 
     def run(start: int) -> int:
         stop = min(start + size, draws)
-        components[start] = _run_block(prepared, inputs, result, start, stop)
+        components[start], rules[start] = _run_block(prepared, inputs, result, start, stop)
         return stop - start
 
     workers = min(threads, len(starts))
@@ -254,10 +263,11 @@ def run_psa(
         with ThreadPoolExecutor(workers) as pool:
             for done in pool.map(run, starts):
                 _report(progress, done)
+    result = replace(result, rules=reduce(rules_merged, (rules[start] for start in starts)))
     if keep_components:
         kept = [components[start] for start in starts]
         joined = {a: {c: np.concatenate([k[a][c] for k in kept], axis=1) for c in kept[0][a]} for a in arrangements}
-        return PSA(inputs, seed, design, result.costs, result.qalys, result.life_years, joined)
+        return replace(result, components=joined)
     return result
 
 
@@ -271,6 +281,7 @@ def live_block(prepared: Sampler, inputs: Inputs, start: int, stop: int) -> tupl
     def lived(start: int, stop: int) -> tuple[Draws, model.Lives, Outcomes]:
         draws = prepared.block(start, stop)
         lives = model.live(draws, inputs)
+        lives.crossings.update(model.drawn_again(prepared, inputs, start, stop))
         return draws, lives, lives.outcomes(discounted=True)
 
     try:
@@ -299,7 +310,7 @@ def draw_values(
     last = MOST_STREAMED if design == "monte_carlo" else draws
     if isinstance(draw, bool) or not isinstance(draw, (int, np.integer)) or not 0 <= draw < last:
         raise InputError("draw", f"{draw!r} is not the row of a draw", f"Give a whole number from 0 to {last - 1:,}")
-    prepared = sampler(inputs, seed=seed, names=model.names_read(inputs), design=design, n_draws=draws)
+    prepared = model.sampler(inputs, seed=seed, design=design, n_draws=draws)
     return {name: float(values[0]) for name, values in prepared.block(int(draw), int(draw) + 1).items()}
 
 
@@ -315,14 +326,43 @@ def even_block(draws: int, threads: int) -> int:
     return -(-draws // (-(-n_blocks // threads) * threads))
 
 
-def _run_block(prepared: Sampler, inputs: Inputs, result: PSA, start: int, stop: int) -> Mapping[str, Mapping[str, Array]]:
-    """Fill draws `start` to `stop` of `result`; returns the costs by component if they are to be kept."""
+def rules_counted(crossings: Mapping[str, Array]) -> dict[str, Array]:
+    """Rule -> number of draws in which it was applied, and the most in one, (strategy, 2), from the values of every draw.
+
+    >>> rules_counted({"cycles in which A exceeded B": np.array([[0.0, 2.0, 5.0], [0.0, 0.0, 0.0]])})
+    {'cycles in which A exceeded B': array([[2., 5.],
+           [0., 0.]])}
+    """
+    return {rule: np.stack([(x > 0).sum(axis=1), x.max(axis=1, initial=0.0)], axis=1) for rule, x in crossings.items()}
+
+
+def rules_merged(one: Mapping[str, Array], other: Mapping[str, Array]) -> dict[str, Array]:
+    """What `rules_counted` gives for the draws of both."""
+    both = {rule: np.stack([one[rule], values]) for rule, values in other.items()}
+    return {rule: np.stack([x[:, :, 0].sum(axis=0), x[:, :, 1].max(axis=0)], axis=1) for rule, x in both.items()}
+
+
+def rules_table(rules: Mapping[str, Array], strategies: Sequence[str], n: int) -> pd.DataFrame:
+    """Rules as rows: rule, strategy, share of `n` draws in which it was applied, and the most in one; none that never was."""
+    rows = [
+        (rule, strategy, float(found[0] / n), float(found[1]))
+        for rule, values in rules.items()
+        for strategy, found in zip(strategies, values, strict=True)
+        if found[0] > 0
+    ]
+    return pd.DataFrame(rows, columns=["rule", "strategy", "share_of_draws", "most"])
+
+
+def _run_block(
+    prepared: Sampler, inputs: Inputs, result: PSA, start: int, stop: int
+) -> tuple[Mapping[str, Mapping[str, Array]], Mapping[str, Array]]:
+    """Fill draws `start` to `stop` of `result`; returns the costs by component if they are to be kept, and the rules applied."""
     _, lives, outcomes = live_block(prepared, inputs, start, stop)
     for arrangement in result.price_arrangements:
         result.costs[arrangement][:, start:stop] = outcomes.total_costs(arrangement)
     result.qalys[:, start:stop] = outcomes.total_qalys
     result.life_years[:, start:stop] = sum_of(lives.life_years(discounted=False))
-    return outcomes.costs if result.components is not None else {}
+    return outcomes.costs if result.components is not None else {}, rules_counted(outcomes.crossings)
 
 
 def varying(draws: pd.DataFrame) -> list[str]:

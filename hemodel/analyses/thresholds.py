@@ -19,10 +19,12 @@ from hemodel.analyses.one_way import evaluate_changes, evaluate_with
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.request import request
 from hemodel.cohort import model
+from hemodel.cohort.model import curves
 from hemodel.decision.incremental import describe_icer, icer
 from hemodel.decision.net_benefit import net_monetary_benefit
 from hemodel.errors import InputError, nearest
 from hemodel.evidence.distributions import quantile_tables, values_at
+from hemodel.evidence.draws import base_case_draws
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import Parameter
 from hemodel.evidence.settings import Scheme
@@ -145,7 +147,8 @@ def decision_drivers(
     threshold, and how many standard errors from its value that is; nearest first. Missing where none lies within 8 normal scores.
 
     Preferred is the strategy of highest net benefit among all, or, with `strategy`, between that one and the comparator;
-    `then_preferred` is the one that takes its place. Shares of a Dirichlet, which cannot move alone, are left out.
+    `then_preferred` is the one that takes its place. Shares of a Dirichlet, which cannot move alone, are left out; coefficients of a
+    fitted curve go as far as they make one.
     """
     arrangement, named, threshold = request(inputs, price_arrangement, strategy, threshold)
     names = inputs.settings.strategy_names
@@ -177,7 +180,8 @@ def decision_drivers(
 
     scores = np.linspace(-_FURTHEST, _FURTHEST, _STEPS)
     own = np.array([np.interp(p.value, at(k, scores), scores) for k, p in enumerate(chosen)])
-    flips = _flips(lead_at, np.tile(scores, (len(chosen), 1)), own)
+    within = [_making_curves(inputs, p.name, at(k, scores), scores, own[k]) for k, p in enumerate(chosen)]
+    flips = _flips(lead_at, np.array(within).reshape(len(chosen), _STEPS), own)
     values = [math.nan if math.isnan(z) else float(at(k, np.array([z]))[0]) for k, z in enumerate(flips)]
     at_flip = benefits_at([{} if math.isnan(v) else {p.name: v} for p, v in zip(chosen, values, strict=True)])
     rows = []
@@ -360,6 +364,20 @@ def _flips(benefit_at: Callable[[Array], Array], scores: Array, own: Array) -> A
         low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
     result: Array = np.where(turns.any(axis=1), (low + high) / 2, np.nan)
     return result
+
+
+def _making_curves(inputs: Inputs, name: str, values: Array, scores: Array, own: float) -> Array:
+    """`scores` drawn in to those around its `own` at which the fitted curves are curves with `name` alone at its `values`."""
+    base, middle = base_case_draws(inputs), int(np.abs(scores - own).argmin())
+    for condition in curves.conditions(inputs):
+        if name in condition.names:
+            placed = [values if n == name else np.repeat(base[n], len(values)) for n in condition.names]
+            broken = ~condition.holds(np.stack(placed))
+            low = np.flatnonzero(broken[:middle])
+            high = np.flatnonzero(broken[middle + 1 :])
+            first, last = (low[-1] + 1 if len(low) else 0), (middle + high[0] if len(high) else len(scores) - 1)
+            scores = np.clip(scores, scores[first], scores[last])
+    return scores
 
 
 def _reading(parameter: Parameter, root: float, searched: tuple[float, float], ratio: str, limit: str) -> str:

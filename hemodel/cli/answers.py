@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hemodel.analyses.base_case import BaseCase
+    from hemodel.analyses.batch import Batch
     from hemodel.analyses.psa import PSA
     from hemodel.analyses.scenarios import Scenarios
     from hemodel.evidence.settings import Settings
@@ -122,8 +123,10 @@ def psa(
         write_draws(delivery.out, result.draws_and_results(), delivery)
     table = told_against(result.table, inputs.settings)
     if delivery.as_json:
-        print_json({"results": records(table), "manifest": manifest(inputs, result)})
+        content = {"results": records(table), "rules_applied": records(result.rules_applied)}
+        print_json(content | {"manifest": manifest(inputs, result)})
         return
+    _tell_rules(result, delivery.quiet)
     if not for_people():
         print_rows(table)
         return
@@ -285,8 +288,10 @@ def batch(
         say(f"The draws are in {folder}; from Python hemodel.read_draws({str(folder)!r}) reads them", quiet)
     if as_json:
         content = {"results": records(result.table), "draws": result.n_draws, "stopped": result.stopped}
+        content |= {"rules_applied": records(result.rules_applied)}
         print_json(content | {"convergence": records(result.history), "manifest": manifest(inputs)})
         return
+    _tell_rules(result, quiet)
     columns = ["price_arrangement", "strategy", "costs", "se_costs", "qalys", "se_qalys", "icer", "se_icer"]
     columns += [c for c in result.table.columns if c.startswith("probability_")]
     shown = tables.in_words(result.table[[*columns, "reading"]], inputs)
@@ -327,6 +332,7 @@ def _answer(base: BaseCase, psa: PSA | None) -> dict[str, Any]:
         "incremental": _incremental_records(base),
         "model_against_source": records(base.against_source),
         "rules_applied": records(base.rules_applied),
+        "rules_applied_probabilistic": [] if psa is None else records(psa.rules_applied),
         "manifest": manifest(base.inputs, psa),
     }
 
@@ -355,10 +361,22 @@ def _print_answer(base: BaseCase, psa: PSA | None) -> None:
     for row in base.rules_applied.to_dict("records"):
         say(f"Note: {row['rule']}, {labels.strategy_label(settings, str(row['strategy']))}: {row['value']:.4g}")
     if psa is not None:
+        _tell_rules(psa)
         print_table(
             tables.rounded(tables.probability_table(psa), settings), f"Probabilistic: {psa.n_draws:,} draws, seed {psa.seed}"
         )
     typer.echo(manifest_text(manifest(base.inputs, psa)))
+
+
+def _tell_rules(result: PSA | Batch, quiet: bool = False) -> None:
+    """Documented rules that draws needed, each with its share of them."""
+    from hemodel.report import labels
+
+    for row in result.rules_applied.to_dict("records"):
+        whose = labels.strategy_label(result.inputs.settings, str(row["strategy"]))
+        say(
+            f"Note: {row['rule']}, {whose}: in {100 * row['share_of_draws']:.2g} % of the draws, at most {row['most']:.4g}", quiet
+        )
 
 
 def _answer_rows(base: BaseCase, psa: PSA | None) -> pd.DataFrame:

@@ -4,6 +4,7 @@ them for crossover.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,8 +41,11 @@ from hemodel.cli.terminal import (
 from hemodel.errors import Fault, InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from hemodel.analyses.fitting import Fits
     from hemodel.evidence.parameters import Parameter
-    from hemodel.evidence.survival_data import Array, Columns
+    from hemodel.evidence.survival_data import Columns, IntervalData, SurvivalData
     from hemodel.survival.reconstruction import Reconstruction
 
 
@@ -161,7 +165,8 @@ def fit(
         list[str],
         typer.Argument(
             metavar="[PROBLEM] DATA",
-            help="CSV with the columns time,event (or status; 1 event, 0 censored), or time,survival with --risk.",
+            help="CSV with the columns time,event (or status; 1 event, 0 censored), or lower,upper, between which an event came "
+            "(upper empty: not seen), or time,survival with --risk.",
         ),
     ],
     case: NamedCase,
@@ -176,6 +181,19 @@ def fit(
     event_value: Annotated[
         str | None, typer.Option(help="The value that marks an event, if not 1; all others: censored.")
     ] = None,
+    entry_column: Annotated[
+        str | None, typer.Option(help="Column of the times at which people came under observation (left truncation).")
+    ] = None,
+    weight_column: Annotated[str | None, typer.Option(help="Column of the weights of the rows.")] = None,
+    lower_column: Annotated[
+        str | None, typer.Option(help="Column of the last time without the event, if not called lower.")
+    ] = None,
+    upper_column: Annotated[
+        str | None, typer.Option(help="Column of the first time with the event, if not called upper.")
+    ] = None,
+    at_zero: Annotated[
+        str | None, typer.Option(help="What to do with times of 0, which no curve can have: half_a_day or leave_out.")
+    ] = None,
     where: Annotated[str | None, typer.Option(help="Rows to take of each file, such as arm=A; default: all.")] = None,
     families: Annotated[list[str] | None, typer.Option("--family", help="Families, as often as needed; default: eight.")] = None,
     knots: Annotated[int | None, typer.Option(help="Internal knots of splines; default 1.")] = None,
@@ -189,7 +207,7 @@ def fit(
     """Fit survival curves to data of your own, compare them, and run the model with one of them."""
     from hemodel.analyses.base_case import run_base_case
     from hemodel.analyses.calibration import calibrated
-    from hemodel.analyses.fitting import FAMILIES, run_fits, with_fitted_curve
+    from hemodel.analyses.fitting import FAMILIES, with_fit
     from hemodel.evidence.survival_data import Columns
     from hemodel.files import write_whole
     from hemodel.report import labels, tables
@@ -205,26 +223,35 @@ def fit(
     inputs, data = named.inputs(), Path(file)
     if risk is not None and (event_column is not None or event_value is not None):
         raise InputError("--event-column and --event-value", "a digitised curve has no events", "Leave them out with --risk")
-    columns = Columns(time=time_column, event=event_column, event_value=event_value, where=where)
-    times, events, read = _people(data, risk, total_events, columns, unit)
-    fits = run_fits(times, events, families or FAMILIES, knots=knots)
+    of_people = {"entry": entry_column, "weight": weight_column, "lower": lower_column, "upper": upper_column}
+    if risk is not None and any(of_people.values()):
+        options = " and ".join(f"--{name}-column" for name, column in of_people.items() if column)
+        raise InputError(options, "a digitised curve has no rows of people", "Leave it out with --risk")
+    columns = Columns(
+        time=time_column, event=event_column, event_value=event_value, where=where, zeros=at_zero is not None, **of_people
+    )
+    people, read = _people(data, risk, total_events, columns, unit)
+    fits = _fits_of(people, families or FAMILIES, knots, at_zero, unit)
     for name, reason in fits.refused.items():
         say(f"{name} was not fitted: {reason}")
-    more: dict[str, Any] = {"rows": len(times), "events": int(events.sum()), "unit": unit, "read": read}
-    title = f"{len(times):,} people, {int(events.sum()):,} events; times in {unit}"
+    read += fits.notes
+    rows, events = len(fits.times), int(fits.events.sum())
+    landmarks = fits.landmarks
+    more: dict[str, Any] = {"rows": rows, "events": events, "unit": unit, "read": read, "landmarks": records(landmarks)}
+    title = f"{rows:,} people, {events:,} events; times in {unit}"
     if curve is None or strategy is None:
         say("\n".join(read), delivery.quiet)
         deliver(inputs, delivery, fits.table, title, **more)
+        _print_landmarks(landmarks, unit, delivery.as_json)
         return
     best = fits.best.family.name
-    fitted = with_fitted_curve(
-        inputs, curve, strategy, times, events, best, unit=unit, knots=knots, source=data.name, note=" ".join(read)
-    )
+    fitted = with_fit(inputs, curve, strategy, fits.in_years(best), source=data.name, note=" ".join(read))
     if curve == "os" and fitted.settings.structure == "state_transition":  # partitioned survival reads the curve itself, no rate
         fitted = calibrated(fitted)
     table = run_base_case(fitted).table
     say("\n".join(read), delivery.quiet)
     deliver(fitted, delivery, fits.table, title, **more, family=best, model=records(table))
+    _print_landmarks(landmarks, unit, delivery.as_json)
     if save is not None:
         label = f"Curve fitted to {data.name}: {curve.upper()}, {best}"
         text = scenario_toml(fitted, name=save.stem, label=label, why=f"{title}.")
@@ -324,21 +351,47 @@ def crossover(
 
 def _people(
     data: Path, risk: Path | None, total_events: int | None, columns: Columns, unit: str
-) -> tuple[Array, Array, list[str]]:
-    """Times and events of the file, or of the people rebuilt from a digitised curve and its numbers at risk; how they were read."""
-    from hemodel.evidence.survival_data import read_curve, read_risk_table, read_times, refuse_long_times
+) -> tuple[SurvivalData | IntervalData, list[str]]:
+    """People of the file, or rebuilt from a digitised curve and its numbers at risk; how they were read."""
+    from hemodel.evidence.survival_data import SurvivalData, read_curve, read_people, read_risk_table, refuse_long_times
     from hemodel.survival import reconstruct
 
     if risk is None:
-        found = read_times(data, columns)
+        found = read_people(data, columns)
         refuse_long_times(found, unit)
-        return found.times, found.values, [found.how]
+        return found, [found.how]
     curve, table = read_curve(data, columns), read_risk_table(risk, columns)
     refuse_long_times(curve, unit)
     people = reconstruct(curve.times, curve.values, table.times, table.values, total_events, places=(curve.rows, table.rows))
     rebuilt = f"Rebuilt {len(people.times):,} people with {people.n_events:,} events from the curve."
     people.refuse_other_table(risk.name)
-    return people.times, people.events, [curve.how, table.how, rebuilt, *_at_risk_told(people, unit)]
+    told = [curve.how, table.how, rebuilt, *_at_risk_told(people, unit)]
+    return SurvivalData(people.times, people.events, (), rebuilt), told
+
+
+def _fits_of(
+    people: SurvivalData | IntervalData, families: Sequence[str], knots: int | None, at_zero: str | None, unit: str
+) -> Fits:
+    """The fits to people of either kind."""
+    from hemodel.analyses.fitting import run_fits, run_interval_fits
+    from hemodel.evidence.survival_data import IntervalData
+
+    if isinstance(people, IntervalData):
+        return run_interval_fits(
+            people.lower, people.upper, families, knots=knots, weights=people.weights, at_zero=at_zero, unit=unit
+        )
+    besides: dict[str, Any] = {"entry": people.entry, "weights": people.weights, "at_zero": at_zero, "unit": unit}
+    return run_fits(people.times, people.values, families, knots=knots, **besides)
+
+
+def _print_landmarks(landmarks: pd.DataFrame, unit: str, as_json: bool) -> None:
+    """Survival at landmarks and means of the observed curve, of the families and of their averages, for people."""
+    if as_json or not for_people():
+        return
+    shown = landmarks.map(lambda cell: cell if isinstance(cell, str) else f"{cell:.4g}").rename(
+        columns=lambda name: str(name).replace("_", " ").capitalize()
+    )
+    print_table(shown, f"Survival at landmarks, and means in {unit}, of which nan is what the data do not show")
 
 
 def _at_risk_told(people: Reconstruction, unit: str) -> list[str]:

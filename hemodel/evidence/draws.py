@@ -3,6 +3,10 @@
 The uniform number of parameter `name` in draw i is number i of the Philox stream whose key is BLAKE2b-128 of (seed, name).
 So a block of draws is the same whichever blocks, threads or machines the others go to, and adding, removing or reordering
 parameters leaves the draws of all others alone. Correlated parameters share normals through a Gaussian copula.
+
+Parameters that have to keep a `Condition` together are drawn again until they do, with all that is correlated with them: candidate after
+candidate of a stream whose key is the seed, their names and the numbers of their first candidate. What comes is a function of those
+numbers alone, whatever the design and the block: the distribution that the inputs say, given that the condition holds.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from hemodel.evidence.inputs import Inputs, latent_correlations
 from hemodel.evidence.parameters import Parameter
 
 Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 Draws = Mapping[str, Array]
 """Parameter name -> values, shape (draw,). Row i is draw i of every outcome computed from it."""
 
@@ -57,6 +62,70 @@ def base_case_draws(inputs: Inputs) -> dict[str, Array]:
     return NamedDraws((name, np.array([parameter.value])) for name, parameter in inputs.parameters.items())
 
 
+MOST_AGAIN = 0.05
+"""Share of draws that may be drawn again; above it the normal of the inputs no longer says what is drawn."""
+_TRIAL = 10_000  # first candidates from which that share is told, of seed 0, whatever the run: its error is 0.2 % at 5 %
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What some parameters drawn together have to be, such as the coefficients of a curve that never rises.
+
+    `holds(values)` says of values of shape (name, draw), in the order of `names`, in which draws they are so. `breaks` and `remedy` are
+    the words for those that are not, and what to do where they are many.
+    """
+
+    label: str
+    names: tuple[str, ...]
+    holds: Callable[[Array], Bools]
+    breaks: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class _Together:
+    """Parameters that are drawn again together: those of some conditions, and whatever is correlated with them.
+
+    `cholesky`: the root of the correlation of their normals, rows as `members`; `distributions` of the members.
+    """
+
+    members: tuple[str, ...]
+    cholesky: Array
+    distributions: Mapping[str, Distribution]
+    conditions: tuple[Condition, ...]
+
+    def broken(self, scores: Mapping[str, Array]) -> dict[str, Bools]:
+        """Label of each condition -> in which draws it is broken, for normals of the members after their correlation."""
+        return {c.label: ~c.holds(np.stack([self._value(name, scores) for name in c.names])) for c in self.conditions}
+
+    def _value(self, name: str, scores: Mapping[str, Array]) -> Array:
+        shape = np.zeros_like(next(iter(scores.values())))  # fixed ones have no normal
+        return values_at(self.distributions[name], scores.get(name, shape))
+
+    def again(self, seed: int, independent: Mapping[str, Array], scores: Mapping[str, Array]) -> dict[str, Array]:
+        """`scores` with those of the draws that break a condition replaced by the first of their candidates that keeps all."""
+        found = dict(scores)
+        rows = np.flatnonzero(np.logical_or.reduce(list(self.broken(scores).values())))
+        if not len(rows):
+            return found
+        found = {name: values.copy() for name, values in scores.items()}
+        own = np.stack([independent[name][rows] for name in self.members], axis=1)
+        keys = [
+            row.tobytes().hex() for row in np.round(own * 2.0**30).astype("<i8")
+        ]  # without last digits, which machines may differ in
+        candidate = 0
+        while len(rows):
+            candidate += 1
+            streams = [f"again {candidate}/{'/'.join(self.members)}/{key}" for key in keys]
+            fresh = special.ndtri([uniforms(seed, stream, 0, len(self.members)) for stream in streams]).T
+            tried = dict(zip(self.members, _mixed(self.cholesky, list(fresh)), strict=True))
+            wrong = np.logical_or.reduce(list(self.broken(tried).values()))
+            for name, values in tried.items():
+                found[name][rows[~wrong]] = values[~wrong]
+            rows, keys = rows[wrong], [key for key, again in zip(keys, wrong, strict=True) if again]
+        return found
+
+
 @dataclass(frozen=True)
 class Sampler:
     """What a probabilistic analysis needs to make any block of its draws; made once by `sampler`, used by every thread."""
@@ -68,6 +137,7 @@ class Sampler:
     shares: tuple[str, ...]
     correlated: tuple[str, ...]
     cholesky: Array
+    together: tuple[_Together, ...]
     design: str = "monte_carlo"
     n_draws: int = 0  # of the whole design, where it cannot do without
 
@@ -83,9 +153,24 @@ class Sampler:
         """
         return self.from_normals(DESIGNS[self.design](self, start, stop), stop - start)
 
+    def drawn_again(self, start: int, stop: int) -> dict[str, Bools]:
+        """Label of each condition -> in which of the draws `start` to `stop` the first candidate broke it, shape (stop - start,)."""
+        if not self.together:
+            return {}
+        normals = DESIGNS[self.design](self, start, stop)
+        copula = self._correlated(normals)
+        return {
+            label: broken
+            for group in self.together
+            for label, broken in group.broken({m: copula[m] if m in copula else normals(m) for m in group.members}).items()
+        }
+
     def from_normals(self, normals: Callable[[str], Array], n: int) -> dict[str, Array]:
         """Draws from independent standard normal numbers, one column of shape (n,) for each of `dimensions`."""
         copula = self._correlated(normals)
+        for group in self.together:
+            independent = {name: normals(name) for name in group.members}
+            copula |= group.again(self.seed, independent, {name: copula.get(name, independent[name]) for name in group.members})
         draws = NamedDraws()
         for parameter, distribution, table in zip(self.parameters, self.distributions, self.tables, strict=True):
             name = parameter.name
@@ -101,20 +186,33 @@ class Sampler:
 
     def _correlated(self, normals: Callable[[str], Array]) -> dict[str, Array]:
         """Normals of the correlated parameters, L z row by row: no matrix product, whose bits would depend on the block."""
-        independent = [normals(name) for name in self.correlated]
-        result = {}
-        for i, name in enumerate(self.correlated):
-            total = self.cholesky[i, 0] * independent[0]
-            for j in range(1, i + 1):
-                total += self.cholesky[i, j] * independent[j]
-            result[name] = total
-        return result
+        return dict(zip(self.correlated, _mixed(self.cholesky, [normals(name) for name in self.correlated]), strict=True))
+
+
+def _mixed(cholesky: Array, independent: Sequence[Array]) -> list[Array]:
+    """Sums of independent normals by the rows of a Cholesky factor, term by term."""
+    result = []
+    for i, row in enumerate(cholesky):
+        total = row[0] * independent[0]
+        for j in range(1, i + 1):
+            total += row[j] * independent[j]
+        result.append(total)
+    return result
 
 
 def sampler(
-    inputs: Inputs, *, seed: int, names: Iterable[str] | None = None, design: str = "monte_carlo", n_draws: int = 0
+    inputs: Inputs,
+    *,
+    seed: int,
+    names: Iterable[str] | None = None,
+    design: str = "monte_carlo",
+    n_draws: int = 0,
+    conditions: tuple[Condition, ...] = (),
 ) -> Sampler:
     """Prepare the draws of a probabilistic analysis. `names` restricts them to the parameters a run reads (default: all).
+
+    `conditions` are those of the model (`cohort.model.sampler` gives them): draws that break one are drawn again (see the head of this
+    module), and refused where more than 5 % of ten thousand do.
 
     `design`: "monte_carlo"; "latin_hypercube" (one draw in each of `n_draws` equally probable strata of every uncorrelated
     parameter); or "sobol" (a scrambled Sobol' sequence: `n_draws` a power of 2, dimensions in the order of the file).
@@ -129,7 +227,61 @@ def sampler(
         raise InputError.together(
             Fault("names", f"there is no parameter {shown(name)}", nearest(name, inputs.parameters)) for name in unknown
         )
-    return Sampler(int(seed), *inputs.once(_prepared, frozenset(wanted)), design, n_draws)
+    together = inputs.once(_drawn_together, conditions)
+    return Sampler(int(seed), *inputs.once(_prepared, frozenset(wanted)), together, design, n_draws)
+
+
+def _drawn_together(inputs: Inputs, conditions: tuple[Condition, ...]) -> tuple[_Together, ...]:
+    """Groups of parameters that are drawn again together; refuses conditions that too many draws break."""
+    correlated, matrix = latent_correlations(inputs)
+    cholesky = np.linalg.cholesky(matrix) if correlated else matrix
+    rows = {c.label: c for c in conditions if any(inputs.parameters[name].is_uncertain for name in c.names)}
+    sets = [({c.label}, _connected(c.names, correlated, matrix)) for c in rows.values()]
+    groups: list[tuple[set[str], set[str]]] = []
+    for labels, members in sets:  # two conditions on parameters that are correlated are one group
+        apart = [group for group in groups if not group[1] & members]
+        for other in (group for group in groups if group[1] & members):
+            labels, members = labels | other[0], members | other[1]
+        groups = [*apart, (labels, members)]
+    found = []
+    for labels, connected in groups:
+        places = [k for k, name in enumerate(correlated) if name in connected]
+        alone = [n for n, p in inputs.parameters.items() if n in connected and n not in correlated and p.is_uncertain]
+        drawn = (*(correlated[k] for k in places), *alone)
+        root = np.eye(len(drawn))
+        root[: len(places), : len(places)] = cholesky[np.ix_(places, places)]
+        distributions = {name: inputs.parameters[name].uncertainty for name in connected}
+        found.append(_Together(drawn, root, distributions, tuple(c for c in rows.values() if c.label in labels)))
+    _refuse_too_many(inputs, tuple(found))
+    return tuple(found)
+
+
+def _connected(names: Iterable[str], correlated: Sequence[str], matrix: Array) -> set[str]:
+    """`names` and all that is correlated with one of them, directly or through others."""
+    found, waiting = set(), set(names)
+    while waiting:
+        one = waiting.pop()
+        found.add(one)
+        if one in correlated:
+            waiting |= {correlated[int(j)] for j in np.flatnonzero(matrix[correlated.index(one)])} - found
+    return found
+
+
+def _refuse_too_many(inputs: Inputs, together: tuple[_Together, ...]) -> None:
+    trial = Sampler(0, *inputs.once(_prepared, frozenset()), together)
+    shares = {label: float(broken.mean()) for label, broken in trial.drawn_again(0, _TRIAL).items()}
+    faults = [
+        Fault(
+            c.label,
+            f"{100 * shares[c.label]:.3g} % of {_TRIAL:,} draws {c.breaks}; up to {100 * MOST_AGAIN:g} % are drawn again",
+            c.remedy,
+        )
+        for group in together
+        for c in group.conditions
+        if shares[c.label] > MOST_AGAIN
+    ]
+    if faults:
+        raise InputError.together(faults)
 
 
 def _prepared(

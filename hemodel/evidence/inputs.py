@@ -640,16 +640,23 @@ def _read_life_table(folder: Folder, name: object, faults: list[Fault]) -> LifeT
 
 
 def _life_table_numbers(table: Table, faults: list[Fault]) -> list[tuple[float, float, float]]:
-    """Age and probabilities of death of each row that can be read."""
-    found = []
+    """Age and probabilities of death of each row that can be read; a probability of 1 closes the table."""
+    found, places = [], []
     for where, cells in table.rows:
         age, male, female = (rows.number(cells[column].strip()) for column in LIFE_TABLE_COLUMNS)
         if age is None or male is None or female is None:
             faults.append(Fault(where, "a cell is not a number", "Write the age as a whole number and q(x) as a probability"))
-        elif not (0 <= male < 1 and 0 <= female < 1):
-            faults.append(Fault(where, f"{male:g} or {female:g} is not a probability of death", "Give q(x) from 0 to below 1"))
+        elif not (0 <= male <= 1 and 0 <= female <= 1):
+            faults.append(Fault(where, f"{male:g} or {female:g} is not a probability of death", "Give q(x) from 0 to 1"))
         else:
             found.append((age, male, female))
+            places.append(where)
+    for sex, name in ((1, "men"), (2, "women")):
+        closed = [row[sex] == 1 for row in found]
+        for where, this, following in zip(places, closed, closed[1:], strict=False):
+            if this and not following:
+                problem = f"all {name} die at this age (q is 1), and more ages follow"
+                faults.append(Fault(where, problem, "Give 1 at the last age only, with which a table is closed"))
     return found
 
 

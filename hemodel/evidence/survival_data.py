@@ -2,14 +2,14 @@
 
 A file is read where there is one sensible reading, and `SurvivalData.how` says which; what is ambiguous is refused. Columns are known by
 their names in any case: time; event or status; survival (surv, as R has it); at_risk (n.risk); of trials in which people switched also
-arm, time_on_treatment and, if there is one, censoring_time.
+arm, time_on_treatment and, if there is one, censoring_time; of events between two looks lower and upper.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,15 @@ Array = NDArray[np.float64]
 
 _TIME, _EVENT, _SURVIVAL, _AT_RISK = ("time",), ("event", "status"), ("survival", "surv"), ("at_risk", "n_risk")
 _ARM, _ON_TREATMENT, _CENSORING = ("arm",), ("time_on_treatment",), ("censoring_time",)
-_KNOWN = (_TIME, _EVENT, _SURVIVAL, _AT_RISK, _ARM, _ON_TREATMENT, _CENSORING)
-_OPTIONS = {_TIME: "time", _EVENT: "event", _ARM: "arm", _ON_TREATMENT: "on-treatment"}
+_LOWER, _UPPER = ("lower",), ("upper",)
+_KNOWN = (_TIME, _EVENT, _SURVIVAL, _AT_RISK, _ARM, _ON_TREATMENT, _CENSORING, _LOWER, _UPPER)
+_OPTIONS = {_TIME: "time", _EVENT: "event", _ARM: "arm", _ON_TREATMENT: "on-treatment", _LOWER: "lower", _UPPER: "upper"}
 """Columns that an option of the command line names where the file calls them otherwise: --time-column and so on."""
 _Names = tuple[str, ...]
 _Rows = list[tuple[str, tuple[str, ...]]]
+_NOT_SEEN = ("", ".", "na", "nan", "inf", "+inf", "infinity")
+"""What stands for an upper end of an event that was not seen, in any case: SAS and R leave it missing."""
+_NEVER_LOOKED = ("", ".", "na", "nan", "-inf", "-infinity")
 _FALSE_TRUE = {"false": 0.0, "true": 1.0, "falsch": 0.0, "wahr": 1.0}
 """Truth values as R and Excel write them, the latter in German too."""
 LONGEST_YEARS = 120.0
@@ -38,13 +42,16 @@ _FIRST_DATE = 20_000  # days from 1900: the year 1954; day numbers of dates from
 class SurvivalData:
     """Two columns of a file, shape (row,): `times` and `values` (events, survival or numbers at risk).
 
-    `rows` are their places in the file ("ok.csv, row 10"); `how` is a line about how the file was read. Unpacks into times and values.
+    `rows` are their places in the file ("ok.csv, row 10"); `how` is a line about how the file was read. `entry` and `weights`, where such
+    columns were named. Unpacks into times and values.
     """
 
     times: Array
     values: Array
     rows: tuple[str, ...]
     how: str
+    entry: Array | None = None
+    weights: Array | None = None
 
     def __iter__(self) -> Iterator[Array]:
         yield self.times
@@ -64,9 +71,30 @@ class SwitchingData:
 
 
 @dataclass(frozen=True)
+class IntervalData:
+    """Events after `lower` and by `upper`, each (row,): 0 where there was no look before, inf where the event was not seen; equal where the
+    time is known. All else as `SurvivalData` has it.
+    """
+
+    lower: Array
+    upper: Array
+    rows: tuple[str, ...]
+    how: str
+    weights: Array | None = None
+
+    @property
+    def times(self) -> Array:
+        """The later end that is finite."""
+        return np.where(np.isfinite(self.upper), self.upper, self.lower)
+
+
+@dataclass(frozen=True)
 class Columns:
     """What to read of a file where its names do not say it: columns, values that mark an event or the treated arm, and `where`
     ("arm=A"), which rows.
+
+    `entry` (times of left truncation) and `weight` are read only where they are named. `zeros`: times of 0 are taken, for which a
+    remedy was named.
     """
 
     time: str | None = None
@@ -77,11 +105,22 @@ class Columns:
     treated: str | None = None
     on_treatment: str | None = None
     censoring: str | None = None
+    entry: str | None = None
+    weight: str | None = None
+    lower: str | None = None
+    upper: str | None = None
+    zeros: bool = False
 
 
 def read_times(path: str | Path, columns: Columns = Columns()) -> SurvivalData:
     """Times and events (1 event, 0 censored) of individual people, from a CSV file with columns such as time and event."""
     return times_in(_name(path), _content(path), columns)
+
+
+def read_people(path: str | Path, columns: Columns = Columns()) -> SurvivalData | IntervalData:
+    """People as their file has them: times and events, or, where it has the columns lower and upper and no time, intervals."""
+    name, content = _name(path), _content(path)
+    return intervals_in(name, content, columns) if holds_intervals(name, content, columns) else times_in(name, content, columns)
 
 
 def read_curve(path: str | Path, columns: Columns = Columns()) -> SurvivalData:
@@ -114,7 +153,70 @@ def times_in(where: str, content: bytes, columns: Columns = Columns()) -> Surviv
     return _pair(where, content, columns, _EVENT)
 
 
-def refuse_long_times(data: SurvivalData, unit: str) -> None:
+def holds_intervals(where: str, content: bytes, columns: Columns = Columns()) -> bool:
+    """Whether a file is one of intervals: their columns are named, or are there and none of times is."""
+    if columns.lower is not None or columns.upper is not None:
+        return True
+    if columns.time is not None or columns.event is not None:
+        return False
+    text, _ = _text(where, content)
+    header = grid(where, text, lambda names: bool(_places(names, _LOWER) and _places(names, _UPPER)), [], comments=True).header
+    return bool(_places(header, _LOWER) and _places(header, _UPPER) and not _places(header, _TIME))
+
+
+def intervals_in(where: str, content: bytes, columns: Columns = Columns()) -> IntervalData:
+    r"""Events between two looks in the bytes of a CSV file, in the columns lower and upper.
+
+    An upper end that is missing (an empty cell, NA or a point) or inf is an event that was not seen; a lower end that is missing is 0.
+
+    >>> found = intervals_in("mine.csv", b"id,lower,upper\n1,0,6\n2,6,12\n3,12,\n")
+    >>> found.lower, found.upper
+    (array([ 0.,  6., 12.]), array([ 6., 12., inf]))
+    >>> found.how
+    'Read mine.csv: separator comma, columns lower and upper, 1 of 3 without an upper end (not seen), 1 of 3 columns left out: id.'
+    """
+    wanted = [_wanted(columns.lower, _LOWER), _wanted(columns.upper, _UPPER)]
+    wanted += [] if columns.weight is None else [(columns.weight,)]
+    if columns.entry is not None:
+        raise InputError(
+            "--entry-column", "late entries are not taken beside intervals", "Leave it out, or give times and events"
+        )
+    if columns.event is not None or columns.event_value is not None or columns.time is not None:
+        problem = "intervals have no column of times or events"
+        raise InputError(
+            "--time-column, --event-column and --event-value", problem, "Leave them out, or --lower-column and --upper-column"
+        )
+    sheet = _sheet(where, content, wanted)
+    mark, faults, low, high = sheet.decimal_mark(sheet.places), sheet.faults, [], []
+    chosen = _chosen(sheet.header, sheet.table, columns.where, faults)
+    names = [sheet.table.header[k] for k in sheet.places]
+    for place, cells in chosen:
+        before = len(faults)
+        ends = [cells[k].strip() for k in sheet.places[:2]]
+        first = 0.0 if ends[0].lower() in _NEVER_LOOKED else _number(place, names[0], with_point(ends[0], mark), faults)
+        last = np.inf if ends[1].lower() in _NOT_SEEN else _number(place, names[1], with_point(ends[1], mark), faults)
+        low.append(first)
+        high.append(last)
+        if len(faults) > before:
+            continue
+        if first < 0:
+            faults.append(Fault(place, f"{names[0]} is {first:g}, below 0", "Give times since entry"))
+        elif last < first:
+            problem = f"{names[1]} is {last:g}, before {names[0]}, {first:g}"
+            faults.append(Fault(place, problem, "Give the later time as upper end"))
+        elif last == 0 and not columns.zeros:
+            faults.append(Fault(place, f"{names[0]} and {names[1]} are 0", _AT_ZERO))
+    weights = None if columns.weight is None else np.array(sheet.numbers(sheet.places[2], chosen, mark))
+    open_ended = int(np.isinf(high).sum())
+    coding = f"{open_ended:,} of {len(high):,} without an upper end (not seen)" if open_ended else ""
+    read = sheet.read(low, high, mark, coding, columns.where, chosen)
+    return IntervalData(read.times, read.values, read.rows, read.how, weights)
+
+
+_AT_ZERO = "Give a small time, such as half a day, or say --at-zero half_a_day or --at-zero leave_out"
+
+
+def refuse_long_times(data: SurvivalData | IntervalData, unit: str) -> None:
     """Refuse times that are longer than a life in their unit, such as the numbers that Excel keeps for dates."""
     if unit not in TIME_UNITS or not len(data.times):
         return
@@ -171,11 +273,14 @@ def _text(where: str, content: bytes) -> tuple[str, str]:
 
 def _pair(where: str, content: bytes, columns: Columns, kind: Sequence[str]) -> SurvivalData:
     """The column of times and that of `kind`, of the rows asked for; every fault with its row."""
-    wanted = _wanted(columns.time, _TIME), _wanted(columns.event if kind == _EVENT else None, kind)
-    sheet = _sheet(where, content, wanted)
-    at, of = sheet.places
+    wanted = [_wanted(columns.time, _TIME), _wanted(columns.event if kind == _EVENT else None, kind)]
+    besides = {
+        k: name for k, name in (("entry", columns.entry), ("weights", columns.weight)) if kind == _EVENT and name is not None
+    }
+    sheet = _sheet(where, content, [*wanted, *((name,) for name in besides.values())])
+    at, of, *more = sheet.places
     faults = sheet.faults
-    mark = sheet.decimal_mark((at,) if kind == _EVENT else (at, of))
+    mark = sheet.decimal_mark((at, *more) if kind == _EVENT else (at, of))
     chosen = _chosen(sheet.header, sheet.table, columns.where, faults)
     if kind == _EVENT:
         marks, coding = _events(sheet.header, sheet.table, of, chosen, columns.event_value, mark, faults)
@@ -183,8 +288,10 @@ def _pair(where: str, content: bytes, columns: Columns, kind: Sequence[str]) -> 
         marks, coding = sheet.numbers(of, chosen, mark), ""
     whens = sheet.numbers(at, chosen, mark)
     if kind == _EVENT:
-        sheet.refuse_times_of_0(at, chosen, whens)
-    return sheet.read(whens, marks, mark, coding, columns.where, chosen)
+        sheet.refuse_times_of_0(at, chosen, whens, columns.zeros)
+    others = {k: np.array(sheet.numbers(place, chosen, mark)) for k, place in zip(besides, more, strict=True)}
+    read = sheet.read(whens, marks, mark, coding, columns.where, chosen)
+    return replace(read, entry=others.get("entry"), weights=others.get("weights"))
 
 
 def switching_in(where: str, content: bytes, columns: Columns = Columns()) -> SwitchingData:
@@ -237,12 +344,17 @@ class _Sheet:
         name = self.table.header[column]
         return [_number(place, name, with_point(cells[column], mark), self.faults) for place, cells in chosen]
 
-    def refuse_times_of_0(self, column: int, chosen: _Rows, times: Sequence[float]) -> None:
-        """A fault for each time that is not above 0."""
+    def refuse_times_of_0(self, column: int, chosen: _Rows, times: Sequence[float], zeros: bool | None = None) -> None:
+        """A fault for each time that is not above 0; `zeros`: those of 0 are taken, and if that is not so it might be said."""
+        remedy = "Give a small time, such as half a day" if zeros is None else _AT_ZERO
         self.faults.extend(
-            Fault(place, f"{self.table.header[column]} is {time:g}, not above 0", "Give a small time, such as half a day")
+            Fault(
+                place,
+                f"{self.table.header[column]} is {time:g}, not above 0",
+                remedy if time == 0 or zeros is None else "Give the time since entry",
+            )
             for (place, _), time in zip(chosen, times, strict=True)
-            if time <= 0
+            if time < 0 or (time == 0 and not zeros)
         )
 
     def read(

@@ -6,6 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hemodel.survival.arms import (
+        ArmsFit,
+        ProportionalHazards,
+        fit_arms,
+        log_cumulative_hazards,
+        proportional_hazards_test,
+        quantiles_of_arms,
+    )
     from hemodel.survival.crossover import Crossover, adjust_crossover, cox_hazard_ratio
     from hemodel.survival.families import Family, cumulative_hazard, family, mean, quantile, restricted_mean
     from hemodel.survival.fitting import (
@@ -13,38 +21,69 @@ if TYPE_CHECKING:
         KaplanMeier,
         compare_fits,
         fit,
+        fit_intervals,
         fitted_against_observed,
         kaplan_meier,
         smoothed_hazard,
+        turnbull,
     )
+    from hemodel.survival.intervals import Turnbull
     from hemodel.survival.reconstruction import Reconstruction, reconstruct
 
 __all__ = [
+    "ArmsFit",
     "Crossover",
     "Family",
     "Fit",
     "KaplanMeier",
+    "ProportionalHazards",
     "Reconstruction",
+    "Turnbull",
     "adjust_crossover",
     "compare_fits",
     "cox_hazard_ratio",
     "cumulative_hazard",
     "family",
     "fit",
+    "fit_arms",
+    "fit_intervals",
     "fitted_against_observed",
     "kaplan_meier",
+    "log_cumulative_hazards",
     "mean",
+    "proportional_hazards_test",
     "quantile",
+    "quantiles_of_arms",
     "reconstruct",
     "restricted_mean",
     "smoothed_hazard",
+    "turnbull",
 ]
 
 _HOMES = {
+    "arms": (
+        "ArmsFit",
+        "ProportionalHazards",
+        "fit_arms",
+        "log_cumulative_hazards",
+        "proportional_hazards_test",
+        "quantiles_of_arms",
+    ),
     "crossover": ("Crossover", "adjust_crossover", "cox_hazard_ratio"),
     "families": ("Family", "cumulative_hazard", "family", "mean", "quantile", "restricted_mean"),
-    "fitting": ("Fit", "KaplanMeier", "compare_fits", "fit", "fitted_against_observed", "kaplan_meier", "smoothed_hazard"),
+    "fitting": (
+        "Fit",
+        "KaplanMeier",
+        "compare_fits",
+        "fit",
+        "fit_intervals",
+        "fitted_against_observed",
+        "kaplan_meier",
+        "smoothed_hazard",
+        "turnbull",
+    ),
     "reconstruction": ("Reconstruction", "reconstruct"),
+    "intervals": ("Turnbull",),
 }
 
 

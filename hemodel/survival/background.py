@@ -8,20 +8,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+CERTAIN = 1e300
+"""Hazard a year where a life table is closed, q = 1, which nobody outlives: finite, so that differences of its sums are numbers."""
 
 
 def cumulative_hazard(annual_probabilities: Array, ages: Array) -> Array:
     """Cumulative hazard from birth to `ages` (years, any shape), for q(x) of shape (age,): the hazard is constant within a year of age.
 
-    From q(x) to the hazard of that year by -ln(1 - q). Beyond the last age of the table its hazard goes on.
+    From q(x) to the hazard of that year by -ln(1 - q). Beyond the last age of the table its hazard goes on. A table that is closed, with
+    q = 1 at its last age, has everybody die as they reach that age: nobody lives past it.
 
     >>> cumulative_hazard(np.array([0.5, 0.5]), np.array([1.0, 3.0])).round(6)
     array([0.693147, 2.079442])
+    >>> np.exp(-cumulative_hazard(np.array([0.5, 1.0]), np.array([1.0, 1.1])))
+    array([0.5, 0. ])
     """
-    hazards = -np.log1p(-annual_probabilities)
+    hazards = annual_hazards(annual_probabilities)
     from_birth = np.concatenate([[0.0], np.cumsum(hazards)])
     year = np.minimum(np.floor(ages).astype(np.intp), len(hazards) - 1)
     return from_birth[year] + (ages - year) * hazards[year]
+
+
+def annual_hazards(annual_probabilities: Array) -> Array:
+    """Hazards a year from q(x), -ln(1 - q), and `CERTAIN` where q is 1.
+
+    >>> annual_hazards(np.array([0.5, 1.0])).round(6)
+    array([6.93147e-001, 1.00000e+300])
+    """
+    with np.errstate(divide="ignore"):
+        return np.where(annual_probabilities < 1, -np.log1p(-annual_probabilities), CERTAIN)
 
 
 def hazard_increments(male: Array, female: Array, *, age: Array, share_male: Array, n_cycles: int, cycle_years: float) -> Array:
@@ -29,6 +44,7 @@ def hazard_increments(male: Array, female: Array, *, age: Array, share_male: Arr
 
     `male`, `female`: q(x), shape (age,). `age` at the start and `share_male`: shape (draw,). The mix is of people, not of
     hazards: S(t) = share_male S_male(t) + (1 - share_male) S_female(t), so that the share of women grows as men die.
+    In cycles that nobody outlives the increment is that of the hazard `CERTAIN`.
     Returns shape (n_cycles, 1) where all draws agree in age and sex, else (n_cycles, draw).
     """
     if np.all(age == age[0]) and np.all(share_male == share_male[0]):
@@ -37,7 +53,8 @@ def hazard_increments(male: Array, female: Array, *, age: Array, share_male: Arr
     alive = np.zeros((n_cycles + 1, len(age)))
     for table, share in ((male, share_male), (female, 1 - share_male)):
         alive += share * np.exp(cumulative_hazard(table, age) - cumulative_hazard(table, age + times))
-    return -np.diff(np.log(alive), axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(alive[1:] > 0, -np.diff(np.log(alive), axis=0), CERTAIN * cycle_years)
 
 
 def quality_adjusted_life_expectancy(

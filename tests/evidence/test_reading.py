@@ -752,7 +752,13 @@ def test_a_published_figure_that_is_there_twice_is_refused(folder: Path) -> None
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("\n63,0.010552,", "\n63,1,", ", row 66: 1 or 0.006818 is not a probability of death. Give q(x) from 0 to below 1."),
+        ("\n63,0.010552,", "\n63,1.1,", ", row 66: 1.1 or 0.006818 is not a probability of death. Give q(x) from 0 to 1."),
+        (
+            "\n63,0.010552,",
+            "\n63,1,",
+            ", row 66: all men die at this age (q is 1), and more ages follow. Give 1 at the last age only",
+        ),
+        ("\n99,0.369942,0.31991\n", "\n99,0.369942,1\n", ", row 102: all women die at this age (q is 1), and more ages follow."),
         ("\n63,0.010552,", "\n63,-0.1,", ", row 66: -0.1 or 0.006818 is not a probability of death."),
         ("\n63,0.010552,", "\n63,nan,", ", row 66: a cell is not a number."),
         ("\n63,0.010552,", "\n6_3,0.010552,", ", row 66: a cell is not a number."),

@@ -17,7 +17,11 @@ from hemodel.analyses.fitting import run_fits
 from hemodel.errors import InputError
 from hemodel.evidence.survival_data import (
     Columns,
+    IntervalData,
+    SurvivalData,
+    intervals_in,
     read_curve,
+    read_people,
     read_risk_table,
     read_times,
     refuse_long_times,
@@ -313,3 +317,85 @@ def test_in_any_dialect_the_same_people_are_read_or_the_file_is_refused(
     else:
         np.testing.assert_array_equal(found.times, expected)
         assert found.values.tolist() == [died for _, died in people]
+
+
+# --- late entries, weights and intervals ------------------------------------------------------------------------------------------
+
+
+def test_entry_and_weight_are_read_where_they_are_named_and_only_then():
+    content = b"time;event;start;w\n1,5;1;0,5;2\n2;0;0;1,25\n"
+    found = times_in("mine.csv", content, Columns(entry="start", weight="w"))
+    assert found.entry.tolist() == [0.5, 0.0] and found.weights.tolist() == [2.0, 1.25]
+    assert found.how.endswith("columns time, event, start and w, 1 = event, 0 = censored.")
+    plain = times_in("mine.csv", content)
+    assert plain.entry is None and plain.weights is None
+    assert "2 of 4 columns left out: start, w" in plain.how
+
+
+def test_zeros_are_read_where_their_remedy_was_named():
+    with pytest.raises(InputError, match=r"row 2: time is 0, not above 0\. .*--at-zero half_a_day or --at-zero leave_out"):
+        times_in("mine.csv", b"time,event\n0,1\n2,0\n")
+    assert times_in("mine.csv", b"time,event\n0,1\n2,0\n", Columns(zeros=True)).times.tolist() == [0, 2]
+    with pytest.raises(InputError, match=r"row 2: time is -1, not above 0\. Give the time since entry"):
+        times_in("mine.csv", b"time,event\n-1,1\n2,0\n", Columns(zeros=True))
+
+
+INTERVALS = {
+    "plain": b"lower,upper\n0,6\n6,12\n12,\n4.5,4.5\n",
+    "decimal commas": b"Lower;Upper\n0;6\n6;12\n12;\n4,5;4,5\n",
+    "NA and Inf of R": b"lower,upper\nNA,6\n6,12\n12,Inf\n4.5,4.5\n",
+    "points of SAS": b"lower,upper\n.,6\n6,12\n12,.\n4.5,4.5\n",
+    "with other columns": b"id,lower,upper,arm\n1,0,6,A\n2,6,12,A\n3,12,,A\n4,4.5,4.5,A\n",
+}
+
+
+@pytest.mark.parametrize("dialect", INTERVALS)
+def test_the_same_intervals_in_any_dialect(dialect, tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_bytes(INTERVALS[dialect])
+    found = read_people(path)
+    assert isinstance(found, IntervalData)
+    assert found.lower.tolist() == [0, 6, 12, 4.5] and found.upper.tolist() == [6, 12, np.inf, 4.5]
+    assert "1 of 4 without an upper end (not seen)" in found.how
+    assert found.times.tolist() == [6, 12, 12, 4.5]
+
+
+def test_a_file_with_times_is_one_of_times_unless_the_ends_are_named(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("time,event,lower,upper\n5,1,4,6\n7,0,7,\n")
+    assert isinstance(read_people(path), SurvivalData)
+    found = read_people(path, Columns(lower="lower", upper="upper"))
+    assert isinstance(found, IntervalData) and found.lower.tolist() == [4, 7]
+    path.write_text("left,right\n4,6\n7,\n")
+    assert read_people(path, Columns(lower="left", upper="right")).upper.tolist() == [6, np.inf]
+
+
+@pytest.mark.parametrize(
+    ("content", "problems"),
+    [
+        (b"lower,upper\n3,2\n-1,4\nx,5\n0,0\n", ["row 2: upper is 2, before lower, 3", "row 3: lower is -1, below 0", "row 4: lower is 'x'",
+                                                 "row 5: lower and upper are 0"]),
+        (b"lower,upper\n", ["the file has no rows"]),
+        (b"lower,upper\n4,yes\n", ["row 2: upper is 'yes', not a number"]),
+    ],
+)  # fmt: skip
+def test_all_faults_of_intervals_are_told_with_their_rows(content, problems):
+    with pytest.raises(InputError) as caught:
+        intervals_in("mine.csv", content)
+    told = str(caught.value)
+    assert [problem for problem in problems if problem not in told] == []
+    assert len(caught.value.faults) == len(problems)
+
+
+def test_columns_that_do_not_go_with_intervals_are_refused():
+    with pytest.raises(InputError, match="late entries are not taken beside intervals"):
+        intervals_in("mine.csv", b"lower,upper,start\n1,2,0\n", Columns(entry="start"))
+    with pytest.raises(InputError, match="intervals have no column of times or events"):
+        intervals_in("mine.csv", b"lower,upper,event\n1,2,0\n", Columns(event="event"))
+    with pytest.raises(InputError, match="there is no column upper"):
+        intervals_in("mine.csv", b"lower,uper\n1,2\n")
+
+
+def test_long_intervals_are_refused_like_long_times():
+    with pytest.raises(InputError, match=r"row 3: 20,000 months are"):
+        refuse_long_times(intervals_in("mine.csv", b"lower,upper\n1,2\n3,20000\n5,\n"), "months")

@@ -7,6 +7,7 @@ in the wrong state, that a total does not show.
 import ast
 import csv
 import importlib.util
+import shutil
 import tomllib
 from dataclasses import replace
 from functools import cache
@@ -57,9 +58,10 @@ def cells(path):
 
 
 @cache
-def mortality(name):
-    """Chances of dying within a year by age, men and women, from a life table."""
-    found = cells(data_folder("inputs") / "life_tables" / name)
+def mortality(name, folder=None):
+    """Chances of dying within a year by age, men and women, from a life table; that of the `folder` where it has one of that name."""
+    own = None if folder is None else folder / "life_tables" / name
+    found = cells(own if own is not None and own.exists() else data_folder("inputs") / "life_tables" / name)
     assert [int(row["age"]) for row in found] == list(range(len(found)))
     return [float(row["qx_male"]) for row in found], [float(row["qx_female"]) for row in found]
 
@@ -78,7 +80,7 @@ def terms(inputs):
 
 def counted(s, p, folder, rates):
     """Costs by price arrangement, life-years and QALYs of one draw, by strategy, at two pairs of rates, by the second implementation."""
-    floors = plain.background(*mortality(s["life_table"]), p["age_start"], p["p_male"], s["n_cycles"], s["dt"])
+    floors = plain.background(*mortality(s["life_table"], folder), p["age_start"], p["p_male"], s["n_cycles"], s["dt"])
     money, health = zip(*rates, strict=True)
     by_outcome = {outcome: [row for row in rows(folder) if row.outcome == outcome] for outcome in ("cost", "qaly")}
     for strategy in (of["name"] for of in s["strategies"]):
@@ -349,3 +351,21 @@ def test_what_lays_it_beside_the_engine_asks_nothing_of_the_engine():
         "cycle_years",
         "at",
     }
+
+
+@pytest.mark.parametrize("scenario", [None, "partitioned_survival", "post_progression_clock"])
+def test_a_life_table_that_is_closed_agrees_and_leaves_nobody_alive(tmp_path, scenario):
+    """The table has q = 1 from 77 on, within the horizon, and at the horizon nobody is left."""
+    folder = tmp_path / "closed"
+    shutil.copytree(data_folder("inputs") / "relapsed", folder)
+    table = data_folder("inputs") / "life_tables" / hm.load_inputs("relapsed").settings.life_table
+    (folder / "life_tables").mkdir()
+    lines = table.read_text(encoding="utf-8").splitlines()
+    ages = [f"{age},1,1" if age.isdecimal() and int(age) >= 77 else line for line in lines for age in [line.split(",")[0]]]
+    (folder / "life_tables" / table.name).write_text("\n".join(ages), encoding="utf-8")
+    inputs = hm.load_inputs(folder, scenario=scenario)
+    check(inputs, base_case_draws(inputs), folder)
+    check(inputs.with_settings(horizon_years=16.0), sampler(inputs, seed=5).block(0, 3), folder)
+    dead = hm.run_base_case(inputs).trace["dead"]
+    years = np.arange(len(dead)) * inputs.settings.cycle_years + inputs.parameters["age_start"].value
+    assert (dead[years > 77] == 1).all() and (dead[years < 77] < 1).all()

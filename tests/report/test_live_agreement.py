@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from hemodel.analyses.psa import run_psa
-from hemodel.evidence.inputs import load_inputs
+from hemodel.evidence.inputs import LifeTable, load_inputs
 from hemodel.evidence.settings import FittedCurve
 from hemodel.report.live import live_program
 from hemodel.report.live.write import written
@@ -275,3 +275,13 @@ def test_libreoffice_would_keep_the_poison_if_it_were_not_forced_to_recalculate(
     formulas = program.formulas
     kept = recalculate.by_libreoffice({"base": workbook(recalculate.poisoned(program), inputs)}, tmp_path, profile="")
     assert len(recalculate.disagreements(formulas, kept["base"])) > 500
+
+
+def test_a_closed_life_table_leaves_nobody_alive_in_the_workbook_either():
+    """The table has q = 1 from 64 on, in the second year of the model: every formula is a number, and the engine's."""
+    base = load_inputs("relapsed").with_settings(horizon_years=3.0)
+    closed = [np.where(np.arange(101) >= 64, 1.0, q) for q in (base.life_table.male, base.life_table.female)]
+    inputs = replace(base, life_table=LifeTable("closed", *closed))
+    program = live_program(inputs)
+    found = recalculate.by_formualizer(workbook(recalculate.poisoned(program), inputs), program.formulas)
+    assert recalculate.disagreements(program.formulas, found) == []

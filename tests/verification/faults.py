@@ -1306,7 +1306,7 @@ FAULTS = {
     "shares_drawn_apart": Fault(
         "Shares of packs are drawn apart",
         "draws",
-        wrapped(psa, "sampler", lambda f: lambda *a, **k: dataclasses.replace(f(*a, **k), shares=())),
+        wrapped(model, "sampler", lambda f: lambda *a, **k: dataclasses.replace(f(*a, **k), shares=())),
         ("U12", "U5"),
         problem="maintenance",
     ),

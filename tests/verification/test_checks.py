@@ -280,3 +280,10 @@ def test_what_a_scheme_costs_to_run_is_linked_where_no_price_arrangement_has_the
 
 def ratios(inputs):
     return [name for name in inputs.parameters if name.startswith("ratio_pfs_to_ttp_")]
+
+
+def test_a_closed_life_table_is_followed_by_every_check_of_mortality(inputs):
+    closed = [np.where(np.arange(101) >= 77, 1.0, q) for q in (inputs.life_table.male, inputs.life_table.female)]
+    subject = Subject(replace(inputs, life_table=LifeTable("closed", *closed)), 512)
+    for check in ("F4", "F8", "F9", "F9.1", "R30", "U12"):
+        assert finding(BY_ID[check], subject).verdict == PASS, finding(BY_ID[check], subject).found

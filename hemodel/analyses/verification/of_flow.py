@@ -128,7 +128,9 @@ def general_population(subject: Subject) -> Finding:
     excess = float((1 - subject.trace["dead"] - general[:, None]).max())
     tolerance, note = 1e-9, ""
     if subject.inputs.settings.structure == "state_transition":  # those who progress in a cycle are at risk again from the next
-        leavers, floor = -np.diff(subject.trace["progression_free"], axis=0), np.log(general[:-1] / general[1:])[:, None]
+        lived = general[1:] > 0  # in a cycle that nobody outlives there is no rest
+        floor = np.log(np.where(lived, general[:-1], 1.0) / np.where(lived, general[1:], 1.0))[:, None]
+        leavers = -np.diff(subject.trace["progression_free"], axis=0)
         tolerance, note = (
             tolerance + float((leavers * floor).sum(axis=0).max()),
             ": deaths in the rest of the cycle of progression",

@@ -80,13 +80,14 @@ def per_year(unit: str, s: Terms) -> float:
 
 
 def background(male: Sequence[float], female: Sequence[float], age: float, share_male: float, n: int, dt: float) -> list[float]:
-    """Increments of the general population's cumulative hazard: people, not hazards, are mixed."""
+    """Increments of the general population's cumulative hazard: people, not hazards, are mixed; nobody lives past an age with q = 1."""
 
     def hazards(q: Sequence[float]) -> list[float]:
         """Cumulative hazard from `age` to each boundary, the last year's going on."""
         total = [0.0]
         for year in range(int(age + n * dt) + 2):
-            total.append(total[-1] - log(1 - q[min(year, len(q) - 1)]))
+            chance = q[min(year, len(q) - 1)]
+            total.append(total[-1] + (1e300 if chance == 1 else -log(1 - chance)))
 
         def at(years: float) -> float:
             whole = floor(years)

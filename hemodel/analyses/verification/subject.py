@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from hemodel.analyses.base_case import BaseCase, run_base_case
@@ -17,6 +18,7 @@ from hemodel.analyses.psa import DEFAULT_SEED, PSA, run_psa
 from hemodel.analyses.value_of_information import evppi
 from hemodel.analyses.verification.second import Second
 from hemodel.cohort import model
+from hemodel.cohort.model import curves
 from hemodel.evidence.draws import NamedDraws, base_case_draws, sampler
 from hemodel.evidence.inputs import Inputs, LifeTable
 from hemodel.evidence.parameters import Parameter
@@ -113,7 +115,8 @@ class Subject:
     @cached_property
     def few(self) -> dict[str, Array]:
         """The base case and a few draws of all parameters, whether or not the run reads them."""
-        drawn = sampler(self.inputs, seed=DEFAULT_SEED).block(0, FEW_DRAWS)
+        prepared = sampler(self.inputs, seed=DEFAULT_SEED, conditions=curves.conditions(self.inputs))
+        drawn = prepared.block(0, FEW_DRAWS)
         return NamedDraws((name, np.concatenate([self.base[name], values])) for name, values in drawn.items())
 
     @cached_property
@@ -126,6 +129,20 @@ class Subject:
         """Its draws: of what the run does not read, the value of the base case."""
         drawn = {str(name): values.to_numpy() for name, values in self.psa.draws().items()}
         return NamedDraws({name: np.repeat(x, self.n_draws) for name, x in self.base.items()} | drawn)
+
+    @cached_property
+    def drawn_again(self) -> pd.DataFrame:
+        """The rules of the probabilistic analysis that are about draws of fitted curves that were drawn again."""
+        rules = self.psa.rules_applied
+        return rules[rules["rule"].str.endswith(model.DRAWN_AGAIN)]
+
+    @cached_property
+    def of_evidence(self) -> dict[str, Array]:
+        """The same with the first candidate wherever a fitted curve was drawn again: as the distributions of the inputs have it."""
+        if not len(self.drawn_again):
+            return self.drawn
+        prepared = sampler(self.inputs, seed=self.psa.seed, names=self.read)
+        return prepared.block(0, self.n_draws)
 
     @cached_property
     def one_way(self) -> OneWay:

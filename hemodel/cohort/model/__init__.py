@@ -27,7 +27,8 @@ from hemodel.cohort.model.valuation import Valuation
 from hemodel.cohort.structures import DEAD, LATER, PROGRESSED, PROGRESSION_FREE
 from hemodel.cohort.sums import RunningSums
 from hemodel.errors import InputError
-from hemodel.evidence.draws import Draws, NotedDraws, base_case_draws
+from hemodel.evidence import draws as designs
+from hemodel.evidence.draws import Draws, NotedDraws, Sampler, base_case_draws
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.parameters import Parameter
 from hemodel.outcomes import Outcomes, not_finite
@@ -42,17 +43,21 @@ __all__ = [
     "Plan",
     "background_hazards",
     "costs_so_far",
+    "drawn_again",
     "evaluate",
     "follow",
     "live",
     "missing_parameters",
     "names_read",
+    "sampler",
     "scheme_of",
     "trace",
     "transitions",
 ]
 
 Array = NDArray[np.float64]
+DRAWN_AGAIN = ": drawn again"
+"""End of the rules that are about draws, not about cycles."""
 
 
 def evaluate(draws: Draws, inputs: Inputs) -> Outcomes:
@@ -173,6 +178,24 @@ def names_read(inputs: Inputs) -> frozenset[str]:
 
 def _names_read(inputs: Inputs) -> frozenset[str]:
     return frozenset(_read_by(lambda draws: evaluate(draws, inputs), inputs))
+
+
+def sampler(inputs: Inputs, *, seed: int, design: str = "monte_carlo", n_draws: int = 0) -> Sampler:
+    """Draws of the parameters that a run with these settings reads, coefficients of fitted curves being drawn again until they make one."""
+    read = names_read(inputs)
+    conditions = tuple(condition for condition in curves.conditions(inputs) if read.issuperset(condition.names))
+    return designs.sampler(inputs, seed=seed, names=read, design=design, n_draws=n_draws, conditions=conditions)
+
+
+def drawn_again(prepared: Sampler, inputs: Inputs, start: int, stop: int) -> dict[str, Array]:
+    """Rule -> 1 for the strategies and draws `start` to `stop` whose fitted curve was drawn again, else 0, (strategy, draw)."""
+    found: dict[str, Array] = {}
+    for label, again in prepared.drawn_again(start, stop).items():
+        which, _, strategy = label.rpartition(" ")[2].partition("_")
+        rule = f"draws of the fitted {which.upper()} curve whose survival would rise somewhere{DRAWN_AGAIN}"
+        nobody = np.zeros((len(inputs.settings.strategies), stop - start))
+        found.setdefault(rule, nobody)[inputs.settings.place(strategy)] = again
+    return found
 
 
 def missing_parameters(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hemodel.cohort import hazards
 from hemodel.cohort.hazards import Hazard
 from hemodel.errors import Fault, InputError
-from hemodel.evidence.draws import Draws
+from hemodel.evidence.draws import Condition, Draws
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.payoffs import names_in_drug
 from hemodel.evidence.settings import FittedCurve
@@ -190,6 +190,33 @@ def _fitted(terms: FittedCurve, draws: Draws, curve: str) -> tuple[families.Fami
     known = families.family(terms.family, knots=terms.knots or None)
     coefficients = np.stack([draws[f"fit_{curve}_{k}"] for k in range(len(known.parameters))])
     return known, families.natural(known, coefficients)
+
+
+def conditions(inputs: Inputs) -> tuple[Condition, ...]:
+    """What draws of fitted coefficients have to be to make a curve, one condition a spline: its survival rises nowhere."""
+    return inputs.once(_conditions)
+
+
+def _conditions(inputs: Inputs) -> tuple[Condition, ...]:
+    refuse_misfits(inputs)
+    return tuple(
+        Condition(
+            f"fitted curve {curve}",
+            tuple(f"fit_{curve}_{k}" for k in range(len(terms.coefficients))),
+            partial(_rises_nowhere, terms.family, tuple(terms.knots)),
+            "make a survival that rises somewhere, so no curve",
+            "Take fewer knots, or a family that cannot rise",
+        )
+        for curve, terms in inputs.settings.fitted_curves.items()
+        if families.family(terms.family, knots=terms.knots or None).slopes is not None
+    )
+
+
+def _rises_nowhere(family: str, knots: tuple[float, ...], coefficients: Array) -> NDArray[np.bool_]:
+    """Of coefficients of shape (coefficient, draw), whether the survival that they make never rises, (draw,)."""
+    known = families.family(family, knots=knots)
+    assert known.slopes is not None
+    return np.asarray(known.slopes(*families.natural(known, coefficients)) > 0)
 
 
 def death_steps(draws: Draws, inputs: Inputs) -> Hazard:

@@ -12,6 +12,7 @@ from hemodel.report import labels
 from hemodel.report.live.amounts import discount_factor
 from hemodel.report.live.cells import Column, Grid, Sheet
 from hemodel.report.live.engine import Engine, age_factor, alive, places_read, waned
+from hemodel.survival.background import CERTAIN
 
 TIME = "Time"
 TOP = 12  # first row of the tables by cycle, from 0
@@ -85,7 +86,8 @@ def _mortality_columns(engine: Engine, life_table: dict[str, str]) -> list[Colum
         found.append(Column(f"alive_{sex}", f"{label} alive, general population", f"EXP({start}-({now}))", sexes[sex]))
     everyone = share * sexes["male"] + (1 - share) * sexes["female"]
     found.append(Column("alive", "Alive, general population", "p_male*[alive_male]+(1-p_male)*[alive_female]", everyone))
-    found.append(Column("floor", "General-population hazard in the cycle", "LN([alive])-LN([alive+1])", engine.floor, "six"))
+    falls = f"IF([alive+1]>0,LN([alive])-LN([alive+1]),{CERTAIN:.0E}*cycle_years)"
+    found.append(Column("floor", "General-population hazard in the cycle", falls, engine.floor, "six"))
     return found
 
 

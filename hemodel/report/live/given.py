@@ -10,6 +10,7 @@ from hemodel.evidence.settings import THRESHOLD_PRESETS, Settings
 from hemodel.evidence.uploaded import HASH_LABEL, PRICE_ARRANGEMENT, SHEET, Choice, choices, threshold_names
 from hemodel.report import labels, tables
 from hemodel.report.live.cells import Sheet
+from hemodel.survival.background import CERTAIN, annual_hazards
 
 HEADINGS = (
     "Parameter",
@@ -254,7 +255,7 @@ def life_table_sheet(inputs: Inputs) -> Sheet:
     sheet, table, norm = Sheet("Life_table", (34, 16, 16, 16, 16, 18, 18)), inputs.life_table, inputs.utility_norm
     sheet.title(
         "General population: mortality and utility",
-        f"{table.name}. The hazard is constant within a year of age, -ln(1 - q); beyond the last age it goes on.",
+        f"{table.name}. The hazard is constant within a year of age, -ln(1 - q); beyond the last age it goes on. Nobody outlives q = 1.",
     )
     sheet.put(sheet.row, 0, f"Utility norm: {norm.name}", "label")
     sheet.row += 1
@@ -279,7 +280,7 @@ def life_table_sheet(inputs: Inputs) -> Sheet:
     heads = ("Age", "q, men", "q, women", "Hazard, men", "Hazard, women", "Cumulative, men", "Cumulative, women")
     sheet.header(heads, numbers_from=0)
     first = sheet.row
-    hazard = [-np.log1p(-q) for q in (table.male, table.female)]
+    hazard = [annual_hazards(q) for q in (table.male, table.female)]
     from_birth = [np.concatenate([[0.0], np.cumsum(h)]) for h in hazard]
     for age_row in range(len(table.male)):
         row = first + age_row
@@ -287,7 +288,9 @@ def life_table_sheet(inputs: Inputs) -> Sheet:
         for sex, q in enumerate((table.male, table.female)):
             sheet.put(row, 1 + sex, float(q[age_row]), "held six")
             letter = "BC"[sex]
-            sheet.calc(row, 3 + sex, f"-LN(1-{letter}{row + 1})", float(hazard[sex][age_row]), "six")
+            q_cell = f"{letter}{row + 1}"
+            formula = f"IF({q_cell}<1,-LN(1-{q_cell}),{CERTAIN:.0E})"
+            sheet.calc(row, 3 + sex, formula, float(hazard[sex][age_row]), "six")
             column = "FG"[sex]
             if age_row:
                 sheet.calc(row, 5 + sex, f"{column}{row}+{'DE'[sex]}{row}", float(from_birth[sex][age_row]), "six")
