@@ -17,10 +17,11 @@ from hemodel.errors import Fault, InputError
 from hemodel.errors import shown as quoted
 from hemodel.evidence.confidential import RATE, REDACTED, by_hazard_ratio, covers, is_confidential, marked, unmarked
 from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.inputs_sheet import Sheet, changes
 from hemodel.evidence.parameters import Parameter, finite
 from hemodel.evidence.settings import THRESHOLD_PRESETS, Scheme, Settings
+from hemodel.evidence.uploaded import in_unit
 from hemodel.report import labels, tables
-from hemodel.report.inputs_sheet import Sheet, changes
 
 Edits = Mapping[str, float]
 """Name of an input -> value as shown on the screen: of any parameter, of `SETTINGS`, or of the cap of the scheme."""
@@ -172,8 +173,13 @@ def sheet_edits(inputs: Inputs, sheet: Sheet) -> dict[str, float]:
     Raises `InputError` for names that are no inputs, and for choices about the model that were changed in the sheet.
     """
     now = {name: parameter.value for name, parameter in inputs.parameters.items()}
-    edits = changes(sheet.values, now, "Give the sheet of this decision problem")
-    cap, faults = _capped_scheme(inputs.settings), []
+    cap, faults = _capped_scheme(inputs.settings), list[Fault]()
+    values = dict(sheet.values)
+    for name, unit in sheet.units.items():
+        known = inputs.parameters.get(name)
+        if known is not None and in_unit(known, unit, inputs.settings, faults) is not None:
+            values[name] *= inputs.settings.years_per(unit) / inputs.settings.years_per(known.unit)
+    edits = changes(values, now, "Give the sheet of this decision problem")
     for name, given in sheet.choices.items():
         value = finite(given)
         if name in SETTINGS and value is not None:

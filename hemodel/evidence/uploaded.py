@@ -23,17 +23,14 @@ from openpyxl import load_workbook
 from hemodel.errors import Fault, InputError, nearest, shown
 from hemodel.evidence import parameters as rows
 from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.inputs_sheet import MOST_BYTES, NO_STORED_VALUE, SHEET, no_number, number_in, sheet_rows
 from hemodel.evidence.parameters import TIME_UNITS, Parameter
 from hemodel.evidence.settings import THRESHOLD_PRESETS, Settings
 
-SHEET = "Inputs"
 PRICE_ARRANGEMENT = "price_arrangement"
 """The switch of the price arrangement that the results show: a choice of the workbook, not of the model."""
 HASH_LABEL = "Exported from inputs"
-NAME, UNIT, VALUE = 1, 2, 3  # columns of the sheet, from 0
-MOST_BYTES = 20_000_000
-NO_STORED_VALUE = "a formula without a stored value"
-"""What a cell is taken for that a program wrote and no spreadsheet has calculated."""
+VALUE = 3  # column of the values in the sheet, from 0: label, name and unit stand before it
 _TERMS = {
     "drug_cost_cap_cycles": ("cycles charged", "cycles"),
     "free_cycles": ("cycles free", "cycles"),
@@ -178,9 +175,9 @@ def read_uploaded(content: bytes, inputs: Inputs) -> tuple[Inputs, str]:
             value = _choice(known[name], given, faults)
             if value is not None and not _same(value, known[name].value):
                 chosen[name] = value
-        elif (parameter := _in_unit(inputs.parameters[name], unit, inputs.settings, faults)) is not None:
+        elif (parameter := in_unit(inputs.parameters[name], unit, inputs.settings, faults)) is not None:
             moved[name] = parameter
-            number = _number(given)
+            number = number_in(given)
             if number is None:
                 faults.append(no_number(_where(name), given, "Give a plain number such as 0.67"))
             elif not _same(number, inputs.parameters[name].value) or unit != inputs.parameters[name].unit:
@@ -225,17 +222,6 @@ def content_of(workbook: str | Path | bytes) -> bytes:
         raise InputError(str(workbook), f"the file cannot be read ({error.strerror or error})", "Check the path") from error
 
 
-def no_number(where: str, given: object, remedy: str) -> Fault:
-    """The fault of a cell of a workbook that has no number in it: empty, a formula that nothing has calculated, or something else."""
-    if given == NO_STORED_VALUE:
-        return Fault(
-            where, f"the cell holds {given}", "Open the workbook in a spreadsheet program and save it, or give the number"
-        )
-    if given is None or given == "":
-        return Fault(where, "the cell is empty, not a number", remedy)
-    return Fault(where, f"{shown(given)} is not a number", remedy)
-
-
 def _tried(faults: list[Fault], step: Any, otherwise: Inputs) -> Inputs:
     """The result of a step, or `otherwise` and its faults."""
     try:
@@ -250,8 +236,8 @@ def _where(name: str) -> str:
     return f"workbook, sheet {SHEET} ({name})"
 
 
-def _opened(content: bytes, *, formulas: bool = False) -> Any:
-    """The workbook with the values that were stored of its formulas, or with the `formulas`."""
+def _opened(content: bytes) -> Any:
+    """The workbook with the values that were stored of its formulas."""
     if len(content) > MOST_BYTES:
         raise InputError("workbook", f"it has {len(content) / 1e6:.0f} MB", f"Give one of at most {MOST_BYTES / 1e6:.0f} MB")
     try:
@@ -263,7 +249,7 @@ def _opened(content: bytes, *, formulas: bool = False) -> Any:
         raise InputError("workbook", "it unpacks to more than a workbook of this model holds", "Export it again")
     with _damage_told(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of openpyxl, about parts that it leaves out
-        return load_workbook(io.BytesIO(content), read_only=True, data_only=not formulas)
+        return load_workbook(io.BytesIO(content), read_only=True, data_only=True)
 
 
 @contextlib.contextmanager
@@ -286,15 +272,10 @@ def _no_workbook(error: Exception) -> InputError:
 
 def _cells(content: bytes, inputs: Inputs, known: Mapping[str, Choice], faults: list[Fault]) -> dict[str, tuple[str, object]]:
     """Name -> (unit, value) of the rows of the sheet."""
-    book = _opened(content)
-    if SHEET not in book.sheetnames:
-        raise InputError(
-            "workbook", f"there is no sheet {SHEET}", "Give a workbook of: hemodel export relapsed --live model.xlsx"
-        )
     found: dict[str, tuple[str, object]] = {}
     origin = ""
     valid = {*known, *inputs.parameters, PRICE_ARRANGEMENT}
-    for label, name, unit, value in _rows(book[SHEET]):
+    for label, name, unit, value in (row[: VALUE + 1] for row in sheet_rows("workbook", content)):
         if label == HASH_LABEL:
             origin = str(name)
         elif not isinstance(name, str) or not name.strip() or name == "Name":
@@ -310,27 +291,7 @@ def _cells(content: bytes, inputs: Inputs, known: Mapping[str, Choice], faults: 
         raise InputError("workbook", problem, "Load the problem, population and scenario that the file names on its cover")
     missing = [name for name in valid if name not in found and name != PRICE_ARRANGEMENT]
     faults += [Fault(_where(name), "its row is missing", "Put it back") for name in sorted(missing)]
-    if any(value is None for _, value in found.values()):
-        formulas = {name for _, name, _, value in _rows(_opened(content, formulas=True)[SHEET]) if value is not None}
-        found = {
-            name: (unit, NO_STORED_VALUE if value is None and name in formulas else value)
-            for name, (unit, value) in found.items()
-        }
     return found
-
-
-def _rows(sheet: Any) -> Iterator[tuple[object, object, object, object]]:
-    with _damage_told():
-        for row in sheet.iter_rows(values_only=True, max_col=VALUE + 1):
-            cells = [*row, *[None] * (VALUE + 1 - len(row))]
-            yield cells[0], cells[NAME], cells[UNIT], cells[VALUE]
-
-
-def _number(given: object) -> float | None:
-    """A finite number, or None; what Excel shows as 26 may be the text "26"."""
-    if isinstance(given, str):
-        return rows.number(given.strip())
-    return rows.finite(given)
 
 
 def _choice(choice: Choice, given: object, faults: list[Fault]) -> float | str | None:
@@ -344,7 +305,7 @@ def _choice(choice: Choice, given: object, faults: list[Fault]) -> float | str |
         else:
             faults.append(Fault(_where(choice.name), f"{shown(given)} is not a choice", nearest(text, choice.allowed)))
         return None
-    number = _number(given)
+    number = number_in(given)
     whole = choice.unit == "cycles"
     if number is None or not choice.low <= number <= choice.high or (whole and number != int(number)):
         if given is None or given == NO_STORED_VALUE:
@@ -357,7 +318,7 @@ def _choice(choice: Choice, given: object, faults: list[Fault]) -> float | str |
     return number
 
 
-def _in_unit(parameter: Parameter, unit: str, settings: Settings, faults: list[Fault]) -> Parameter | None:
+def in_unit(parameter: Parameter, unit: str, settings: Settings, faults: list[Fault]) -> Parameter | None:
     """The same quantity in another unit of time, or None and a fault."""
     if unit == parameter.unit:
         return parameter

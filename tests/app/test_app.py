@@ -29,10 +29,10 @@ from hemodel.analyses.calibration import calibrated
 from hemodel.analyses.verification import findings
 from hemodel.app import background, choices, front, results, sharing, show
 from hemodel.errors import InputError
-from hemodel.evidence import confidential
+from hemodel.evidence import confidential, inputs_sheet
 from hemodel.evidence.folder import problem_titles
 from hemodel.evidence.settings import Settings
-from hemodel.report import inputs_sheet, labels
+from hemodel.report import labels
 from hemodel.report.cheers import cheers_table
 from hemodel.report.tables import parameter_table, status_counts
 from hemodel.report.workbook import workbook_bytes
@@ -909,8 +909,14 @@ def test_choices_in_the_sheet_of_a_live_workbook_are_taken_where_they_can_be_edi
     other = ("Time", "time_in_state", "rule", "start", "life_table", "rule")
     with pytest.raises(InputError, match="choice about the model"):
         choices.sheet_edits(inputs, inputs_sheet.read_sheet("live.xlsx", live_sheet(other, utility)))
-    with pytest.raises(InputError, match="unit was changed"):
-        inputs_sheet.read_sheet("live.xlsx", live_sheet(("Utility", "u_progressed", "percent", 50, 0.64, "utility")))
+    months = ("Median", "median_os_dexamethasone", "years", 1.25, 11.6, "months")
+    found = choices.sheet_edits(inputs, inputs_sheet.read_sheet("live.xlsx", live_sheet(months, utility)))
+    assert found == {"u_progressed": 0.5, "median_os_dexamethasone": 15.0}
+    with pytest.raises(InputError, match=r"u_progressed\): 'percent' is not its unit. Write utility"):
+        given = live_sheet(("Utility", "u_progressed", "percent", 50, 0.64, "utility"))
+        choices.sheet_edits(inputs, inputs_sheet.read_sheet("live.xlsx", given))
+    with pytest.raises(InputError, match="the unit of a choice was changed"):
+        inputs_sheet.read_sheet("live.xlsx", live_sheet(("Rate", "discount_rate_costs", "a month", 0.015, 0.035, "a year")))
 
 
 def test_an_edited_sheet_is_confirmed_before_it_counts(fresh):
@@ -947,7 +953,7 @@ def other_sheet():
         (packed(xl__workbook=b"0" * 70_000_000), "unpack"),
         (packed(xl__workbook=b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"), "definitions"),
         (other_sheet(), "no sheet Inputs"),
-        (b"0" * 6_000_000, "at most"),
+        (b"0" * 21_000_000, "at most"),
         (b"\xff\xfe\x00", "neither a workbook"),
         (b"name,value\nu_progressed,=1+1\n", "not a number"),
         (b"name,value\nu_progressed,nan\n", "not a number"),

@@ -30,8 +30,9 @@ from hemodel.analyses.fitting import run_fits
 from hemodel.app import choices, front, sharing, show
 from hemodel.app.screens import clinical
 from hemodel.errors import InputError
+from hemodel.evidence import inputs_sheet
 from hemodel.evidence.reading import data_folder
-from hemodel.report import inputs_sheet, labels
+from hemodel.report import labels
 from hemodel.report.live import live_workbook
 from hemodel.report.workbook import workbook_bytes
 from tests.app.driving import go, quiet

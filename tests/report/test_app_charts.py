@@ -11,9 +11,9 @@ import pytest
 from hemodel.analyses.base_case import run_base_case
 from hemodel.analyses.fitting import run_fits
 from hemodel.analyses.thresholds import price_map
+from hemodel.evidence import inputs_sheet
 from hemodel.evidence.folder import problem_names
 from hemodel.evidence.inputs import load_inputs
-from hemodel.report import inputs_sheet
 from hemodel.report.charts.clinical import fitted_curves, hazard_curves, survival_curves
 from hemodel.report.charts.difference import difference, difference_shown, difference_table
 from hemodel.report.charts.price import cap_and_discount, price_map_table

@@ -22,8 +22,9 @@ from hemodel.analyses.calibration import calibrated
 from hemodel.analyses.fitting import with_fitted_curve
 from hemodel.analyses.one_way import run_one_way
 from hemodel.errors import InputError
+from hemodel.evidence import inputs_sheet
 from hemodel.evidence.inputs import load_inputs
-from hemodel.report import exhibits, inputs_sheet
+from hemodel.report import exhibits
 from hemodel.report.live import compare_with_engine, live_program, live_workbook, read_back, write_live_workbook
 from hemodel.report.workbook import workbook_bytes
 

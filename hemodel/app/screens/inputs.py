@@ -9,8 +9,9 @@ from hemodel.app import choices, results, sidebar
 from hemodel.app.show import explain, landscape, page, plain, plain_name, table
 from hemodel.app.sidebar import Screen, screen
 from hemodel.errors import InputError
+from hemodel.evidence import inputs_sheet
 from hemodel.evidence.confidential import marked
-from hemodel.report import inputs_sheet, labels, tables
+from hemodel.report import labels, tables
 
 
 def draw() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from hemodel.evidence.inputs import Inputs
+from hemodel.evidence.inputs_sheet import SHEET
 from hemodel.evidence.parameters import TIME_UNITS, Parameter
 from hemodel.evidence.settings import THRESHOLD_PRESETS, Settings
-from hemodel.evidence.uploaded import HASH_LABEL, PRICE_ARRANGEMENT, SHEET, Choice, choices, threshold_names
+from hemodel.evidence.uploaded import HASH_LABEL, PRICE_ARRANGEMENT, Choice, choices, threshold_names
 from hemodel.report import labels, tables
 from hemodel.report.live.cells import Sheet
 from hemodel.survival.background import CERTAIN, annual_hazards

@@ -1,4 +1,4 @@
-"""Reading back an edited workbook or CSV: the values on its sheet Inputs and nothing else. What was uploaded is never trusted.
+"""The sheet Inputs of an edited workbook, or a CSV of names and values: the one reader of both. What was uploaded is never trusted.
 
 Size, kind and contents are looked at before they are used; formulas are not run (their stored values are read). The sheet is read here and
 not by a library: a hostile workbook of 200 KB kept openpyxl busy for a minute and in 3 GB, and a cell in the last row and column makes
@@ -13,7 +13,7 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from xml.etree.ElementTree import Element, fromstring
 
@@ -23,10 +23,11 @@ from openpyxl.utils.cell import coordinate_to_tuple
 from hemodel.errors import Fault, InputError, shown
 from hemodel.evidence.parameters import QUANTITIES, finite, number
 from hemodel.evidence.reading import csv_rows, decoded
-from hemodel.evidence.uploaded import NO_STORED_VALUE, no_number
 
 SHEET = "Inputs"
-MOST_BYTES = 5_000_000
+MOST_BYTES = 20_000_000
+NO_STORED_VALUE = "a formula without a stored value"
+"""What a cell is taken for that a program wrote and no spreadsheet has calculated."""
 _MOST_UNPACKED = 1_000_000  # bytes of one part; those that are read of our workbooks have a sixth of it
 _MOST_ROWS, _MOST_COLUMNS = 5_000, 60
 _SHOWN_FAULTS = 8
@@ -39,11 +40,13 @@ _DECORATION = re.compile(r"[£€$¥₹\s]|\b[A-Z]{3}\b|,(?=\d{3}(?!\d))")
 class Sheet:
     """What an uploaded sheet holds: the value of every parameter, and the choices about the model that were changed in it.
 
-    `choices`: name -> value of rows that are no parameter and whose value differs from the one exported beside it.
+    `units`: name -> unit, where it is another than the one exported beside it. `choices`: name -> value of rows that are no parameter and
+    whose value differs from the one exported beside it.
     """
 
     values: dict[str, float]
     choices: dict[str, object]
+    units: dict[str, str] = field(default_factory=dict)
 
 
 def read_sheet(file: str, content: bytes) -> Sheet:
@@ -52,9 +55,7 @@ def read_sheet(file: str, content: bytes) -> Sheet:
     The header is the first row with cells Name and Value. A pound sign and thousands separators are allowed; a percent sign is not,
     as it would leave open what is meant. Raises `InputError` for what is too large, no such file, or holds no numbers.
     """
-    if len(content) > MOST_BYTES:
-        raise InputError(file, f"the file has {len(content):,} bytes", f"Give at most {MOST_BYTES:,}")
-    table = _sheet(file, content) if content[:2] == b"PK" else _csv(file, content)
+    table = sheet_rows(file, content) if content[:2] == b"PK" else _csv(file, content)
     place = next((i for i, row in enumerate(table) if {"name", "value"} <= {_heading(cell) for cell in row}), None)
     if place is None:
         raise InputError(
@@ -79,14 +80,15 @@ def read_sheet(file: str, content: bytes) -> Sheet:
 
 def _read_row(where: str, row: dict[str, object], found: Sheet) -> list[Fault]:
     """Put the value of one row in its place; faults where it cannot be used."""
-    name, value = str(row["name"]).strip(), _number(row.get("value"))
+    name, value = str(row["name"]).strip(), number_in(row.get("value"))
     if name in found.values or name in found.choices:
         return [Fault(where, "the name is there twice", "Keep one of the rows")]
+    is_choice = name.partition("_")[0] not in QUANTITIES and "exported value" in row
     if "exported unit" in row and row.get("unit") != row["exported unit"]:
-        return [
-            Fault(where, "its unit was changed, which is not read here", f"Give the value in {str(row['exported unit'])[:40]}")
-        ]
-    if name.partition("_")[0] not in QUANTITIES and "exported value" in row:
+        if is_choice:
+            return [Fault(where, "the unit of a choice was changed", f"Write {shown(row['exported unit'])} again")]
+        found.units[name] = str(row.get("unit"))
+    if is_choice:
         if row.get("value") != row["exported value"]:
             found.choices[name] = row.get("value")
         return []
@@ -96,8 +98,9 @@ def _read_row(where: str, row: dict[str, object], found: Sheet) -> list[Fault]:
     return []
 
 
-def _sheet(file: str, content: bytes) -> list[tuple[object, ...]]:
+def sheet_rows(file: str, content: bytes) -> list[tuple[object, ...]]:
     """Rows of the sheet Inputs; no other part of the archive but those that it needs is unpacked."""
+    _refuse_large(file, content)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             sheets = {sheet.get("name", ""): sheet for sheet in _part(file, archive, _BOOK).findall("{*}sheets/{*}sheet")}
@@ -191,8 +194,14 @@ def _cell(cell: Element, texts: Sequence[str], dates: set[int]) -> object:
     return text
 
 
+def _refuse_large(file: str, content: bytes) -> None:
+    if len(content) > MOST_BYTES:
+        raise InputError(file, f"the file has {len(content):,} bytes", f"Give at most {MOST_BYTES:,}")
+
+
 def _csv(file: str, content: bytes) -> list[tuple[object, ...]]:
     """Rows of a CSV text, its header among them."""
+    _refuse_large(file, content)
     remedy = "Give the workbook as it was downloaded, without a password"
     text = decoded(file, content, remedy, "this is neither a workbook (.xlsx) nor a text file", table=True)
     if max(text.count("\n"), text.count("\r")) > _MOST_ROWS:
@@ -204,12 +213,27 @@ def _csv(file: str, content: bytes) -> list[tuple[object, ...]]:
     return [("name", "value"), *((cells["name"], cells["value"]) for _, cells in table.rows)]
 
 
+def no_number(where: str, given: object, remedy: str) -> Fault:
+    """The fault of a cell of a workbook that has no number in it: empty, a formula that nothing has calculated, or something else."""
+    if given == NO_STORED_VALUE:
+        return Fault(
+            where, f"the cell holds {given}", "Open the workbook in a spreadsheet program and save it, or give the number"
+        )
+    if given is None or given == "":
+        return Fault(where, "the cell is empty, not a number", remedy)
+    return Fault(where, f"{shown(given)} is not a number", remedy)
+
+
 def _heading(cell: object) -> str:
     return cell.strip().lower() if isinstance(cell, str) else ""
 
 
-def _number(cell: object) -> float | None:
-    """The number that a cell holds; text such as £15,100 too."""
+def number_in(cell: object) -> float | None:
+    """The finite number that a cell holds, or None; text such as £15,100 too.
+
+    >>> number_in("£15,100"), number_in("26"), number_in("1,5"), number_in(True)
+    (15100.0, 26.0, None, None)
+    """
     if isinstance(cell, str):
         return number(_DECORATION.sub("", cell))
     return finite(cell)
