@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from hemodel.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from hemodel.analyses.base_case import BaseCase, run_base_case
     from hemodel.analyses.batch import Batch, read_draws, run_batch
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from hemodel.evidence.inputs import Inputs, load_inputs, scenario_names
     from hemodel.report.workbook import write_workbook
 
-__version__ = "0.1.0"
+
 __all__ = [
     "PSA",
     "BaseCase",

@@ -2,7 +2,10 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
+
+from hemodel import version
 
 PACKAGE = Path(__file__).parent.parent / "hemodel"
 FLOORS = {
@@ -11,6 +14,7 @@ FLOORS = {
     "files": 1,
     "outcomes": 1,
     "threads": 1,
+    "version": 1,
     "evidence": 2,
     "survival": 2,
     "decision": 2,
@@ -95,6 +99,11 @@ def test_randomness_lives_with_the_draws():
         and node.value.id in ("np", "numpy", "random")
     ]
     assert wrong == []
+
+
+def test_the_version_is_that_of_the_project_file():
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    assert version.__version__ == project["project"]["version"]
 
 
 def test_files_are_read_in_evidence_and_written_in_one_place():

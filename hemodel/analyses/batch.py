@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-import hemodel
+from hemodel import version
 from hemodel.analyses.psa import MOST_STREAMED, live_block, rules_counted, rules_merged, rules_table
 from hemodel.analyses.request import request
 from hemodel.cohort import model
@@ -363,7 +363,7 @@ class _Blocks:
 
 def _open_folder(folder: Path, inputs: Inputs, seed: int, block_size: int, keep_draws: bool) -> Path:
     """Make the folder, or go on in one that was begun by the same run; another run's folder is refused."""
-    mark = {"hemodel": hemodel.__version__, "inputs": inputs.hash, "seed": seed, "block_size": block_size}
+    mark = {"hemodel": version.__version__, "inputs": inputs.hash, "seed": seed, "block_size": block_size}
     mark |= {"keep_draws": keep_draws, "step": STEP}
     text = json.dumps(mark, sort_keys=True).encode()
     path = folder / "batch.json"

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-import hemodel
+from hemodel import version
 from hemodel.analyses.base_case import BaseCase
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs
@@ -111,7 +111,7 @@ def printed(inputs: Inputs, *, differs: bool, is_private: bool) -> None:
     """What a printed sheet can be traced by: in full at its head, in short at the foot of every page. Not on the screen."""
     settings = inputs.settings
     mark = "confidential" if is_private else f"inputs {inputs.hash[:8]}"
-    run = f"hemodel {hemodel.__version__}, {mark}, {date.today():%d %B %Y}"
+    run = f"hemodel {version.__version__}, {mark}, {date.today():%d %B %Y}"
     prices = "; ".join(labels.arrangement_label(settings, name) for name in settings.price_arrangements)
     thresholds = labels.listed([labels.money(threshold, settings) for threshold in settings.threshold_values])
     with st.container(key="printed"):

@@ -9,7 +9,7 @@ from collections import Counter
 from importlib import metadata
 from typing import Any
 
-import hemodel
+from hemodel import version
 from hemodel.analyses.psa import PSA
 from hemodel.errors import InputError
 from hemodel.evidence.inputs import Inputs
@@ -36,7 +36,7 @@ def manifest(inputs: Inputs, *, psa: PSA | None = None) -> dict[str, Any]:
     settings = inputs.settings
     statuses = Counter(parameter.status for parameter in inputs.parameters.values())
     record: dict[str, Any] = {
-        "hemodel": hemodel.__version__,
+        "hemodel": version.__version__,
         "problem": settings.problem,
         "population": inputs.population,
         "scenario": inputs.scenario.name,

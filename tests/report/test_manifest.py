@@ -63,7 +63,7 @@ def test_library_and_python_versions_are_recorded_but_not_hashed(monkeypatch: py
 
 def test_version_of_hemodel_is_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
     before = manifest(relapsed())["hash"]
-    monkeypatch.setattr("hemodel.__version__", "99.0.0")
+    monkeypatch.setattr("hemodel.version.__version__", "99.0.0")
     assert manifest(relapsed())["hash"] != before
 
 
