@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hemodel.analyses.crossover import run_crossover
     from hemodel.analyses.fitting import Fits, run_fits, run_interval_fits, with_fit, with_fitted_curve
     from hemodel.analyses.global_sensitivity import run_global
+    from hemodel.analyses.horizon import run_horizons
     from hemodel.analyses.one_way import run_one_way, run_two_way
     from hemodel.analyses.psa import PSA, draw_values, run_psa
     from hemodel.analyses.scenarios import Scenarios, run_comparison, run_scenarios
@@ -61,6 +62,7 @@ __all__ = [
     "run_crossover",
     "run_fits",
     "run_global",
+    "run_horizons",
     "run_interval_fits",
     "run_modifiers",
     "run_one_way",
@@ -86,6 +88,7 @@ _HOMES = {
     "hemodel.analyses.crossover": ("run_crossover",),
     "hemodel.analyses.fitting": ("Fits", "run_fits", "run_interval_fits", "with_fit", "with_fitted_curve"),
     "hemodel.analyses.global_sensitivity": ("run_global",),
+    "hemodel.analyses.horizon": ("run_horizons",),
     "hemodel.analyses.one_way": ("run_one_way", "run_two_way"),
     "hemodel.analyses.psa": ("PSA", "draw_values", "run_psa"),
     "hemodel.analyses.scenarios": ("Scenarios", "run_comparison", "run_scenarios"),

@@ -11,6 +11,7 @@ import pandas as pd
 from hemodel.analyses.budget import run_budget, who_is_treated
 from hemodel.analyses.convergence import running_means
 from hemodel.analyses.global_sensitivity import run_global
+from hemodel.analyses.horizon import run_horizons
 from hemodel.analyses.one_way import run_one_way, run_two_way
 from hemodel.analyses.psa import PSA
 from hemodel.analyses.scenarios import run_comparison
@@ -63,6 +64,7 @@ def recipes(inputs: Inputs, psa: PSA) -> dict[str, Callable[[], Any]]:
         "convergence": lambda: running_means(psa),
         "one_way": one_way,
         "two_way": two_way,
+        "horizon": lambda: run_horizons(inputs),
         "drivers": lambda: decision_drivers(inputs),
         "thresholds": lambda: _thresholds(inputs),
         "sensitivity": lambda: run_global(inputs, "sobol", size=512, seed=psa.seed),

@@ -191,6 +191,18 @@ def compare(
 
 
 @command()
+def horizon(case: Case, delivery: Table) -> None:
+    """The ICER by time horizon: is it long enough?"""
+    from hemodel.analyses.horizon import run_horizons
+    from hemodel.report import exhibits
+
+    delivery.refuse_target()
+    inputs = case.inputs()
+    frame = run_horizons(inputs)
+    deliver_exhibit(exhibits.horizon(frame, inputs), delivery, frame)
+
+
+@command()
 def weighted(
     delivery: Table,
     weights: Annotated[list[str], typer.Option("--weight", help="Share of people, POPULATION=NUMBER, as often as needed.")],

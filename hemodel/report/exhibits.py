@@ -19,6 +19,7 @@ from hemodel.analyses.one_way import OneWay
 from hemodel.analyses.request import request
 from hemodel.analyses.thresholds import Threshold
 from hemodel.analyses.verification import Verification
+from hemodel.decision.incremental import IcerKind, kind_of_icer
 from hemodel.evidence.inputs import Inputs
 from hemodel.evidence.settings import Settings
 from hemodel.report import labels, readings, tables
@@ -143,6 +144,7 @@ def of_analyses(inputs: Inputs, found: Mapping[str, Any]) -> tuple[Exhibit, ...]
         "convergence": lambda result: convergence(result, inputs),
         "one_way": tornado,
         "two_way": lambda result: two_way(result, inputs, whole=True),
+        "horizon": lambda result: horizon(result, inputs),
         "drivers": lambda result: drivers(result, inputs),
         "thresholds": lambda result: thresholds(result, inputs),
         "price": lambda result: price(result, inputs),
@@ -269,6 +271,60 @@ def drivers(
         of_brief=f"Those that change it within {readings.MOST_ERRORS_AWAY:g} standard errors.",
         widths=(52, 16, *[_NUMBER] * 5),
     )
+
+
+def horizon(table: pd.DataFrame, inputs: Inputs) -> Exhibit:
+    """The ICER by time horizon, as `run_horizons` returns it."""
+    settings, strategies = inputs.settings, inputs.settings.interventions
+    rows: list[tuple[object, ...]] = []
+    said = []
+    for strategy in strategies:
+        of = table[table["strategy"] == strategy]
+        by_price = {a: of[of["price_arrangement"] == a].to_dict("records") for a in settings.price_arrangements}
+        for places in zip(*by_price.values(), strict=True):
+            health, costs = places[0]["incremental_qalys"], [row["incremental_costs"] for row in places]
+            icers = [tables.icer_cell(row, settings) for row in places]
+            rows.append((labels.strategy_label(settings, strategy), places[0]["horizon_years"], health, *costs, *icers))
+        told = settings.price_arrangements if len(strategies) * len(by_price) <= 2 else settings.price_arrangements[-1:]
+        said += [_settled(by_price[a], a, strategy, inputs) for a in told]
+    short = [labels.arrangement_short(settings, a) for a in settings.price_arrangements]
+    names = [f"Incremental costs ({settings.sign}), {a}" for a in short] + [f"ICER ({settings.sign}/QALY), {a}" for a in short]
+    headings = (tables.TECHNOLOGIES, "Horizon (years)", "Incremental QALYs", *names)
+    frame = tables.drop_lone_technology(tables.framed(headings, rows), settings)
+    colour, first = intervention_colour(settings), 2 + len(short)
+    dashes = ("solid", "dash", "round_dot")
+    lines = tuple(Series(first + k, colour, dashes[k % 3], marked=True) for k in range(len(short)))
+    across = Axis("Horizon (years)", "count", 0, settings.horizon_years)
+    up = Axis(f"ICER ({settings.sign}/QALY)", "money", 0)
+    return Exhibit(
+        "horizon",
+        "Time horizon",
+        "The answer by time horizon",
+        "Is the horizon long enough for all that differs between the strategies to be in it?",
+        UNCERTAINTY,
+        inputs,
+        " ".join(said),
+        frame,
+        f"{labels.abbreviations('ICER', 'QALYs')} Costs and QALYs are discounted. Against the comparator; a run for each horizon.",
+        cells=CellChart("lines", "ICER by time horizon", lines, across, up) if len(strategies) == 1 else None,
+        frozen=1 if len(strategies) == 1 else 2,
+        widths=(30, *[_WIDE] * (len(frame.columns) - 1)),
+    )
+
+
+def _settled(rows: Sequence[Mapping[Any, Any]], arrangement: str, strategy: str, inputs: Inputs) -> str:
+    """From which horizon on the ICER stays within one per cent of that of the whole."""
+    settings, last = inputs.settings, rows[-1]
+    name = f" of {labels.in_sentence(labels.strategy_label(settings, strategy))}" if len(settings.interventions) > 1 else ""
+    whole = labels.with_sign(str(last["reading"]), settings)
+    of = f"{name}{readings.against(settings)} {labels.priced(settings, arrangement)}"
+    over = f"Over {last['horizon_years']:g} years the ICER{of} is {whole}"
+    if kind_of_icer(last["reading"]) is not IcerKind.GAINED:
+        return f"{over}."
+    near = [abs(float(row["icer"]) / float(last["icer"]) - 1) <= 0.01 for row in rows]  # NaN is not near
+    settled = next(rows[k]["horizon_years"] for k in range(len(rows)) if all(near[k:]))
+    earlier = "only then" if settled == last["horizon_years"] else f"from {settled:g} years on"
+    return f"{over}; it is within 1% of that {earlier}."
 
 
 def thresholds(found: Sequence[Threshold], inputs: Inputs) -> Exhibit:

@@ -5,7 +5,16 @@ HTML show the same digits. A cell of an ICER column holds a number where it is t
 number would mislead: dominant, dominated, saved per QALY forgone. `results`: the base case; `uncertainty`: what is not known.
 """
 
-from hemodel.report.tables.cells import DISCOUNTING_NOTE, NAN, TECHNOLOGIES, TOTAL, interventions
+from hemodel.report.tables.cells import (
+    DISCOUNTING_NOTE,
+    NAN,
+    TECHNOLOGIES,
+    TOTAL,
+    drop_lone_technology,
+    framed,
+    icer_cell,
+    interventions,
+)
 from hemodel.report.tables.crossover import crossover_survival_table, crossover_table
 from hemodel.report.tables.plain_words import in_words
 from hemodel.report.tables.results import (
@@ -117,11 +126,14 @@ __all__ = [
     "crossover_survival_table",
     "crossover_table",
     "drivers_table",
+    "drop_lone_technology",
     "evpi_curve_table",
     "evpi_table",
     "evppi_table",
     "evsi_table",
+    "framed",
     "global_table",
+    "icer_cell",
     "in_words",
     "interventions",
     "kind_of",
