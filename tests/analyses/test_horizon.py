@@ -1,8 +1,8 @@
 """The answer by time horizon.
 
-
-
-
+Pitfalls guarded: a horizon that is not a run of its own; the whole horizon left out or told twice; a third strategy left out; an ICER that
+is said to be settled before it is.
+"""
 
 import pytest
 
