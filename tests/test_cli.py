@@ -252,6 +252,30 @@ def test_curves_are_fitted_to_a_file_and_the_model_runs_with_one(tmp_path):
     assert [row["icer"] for row in again["results"]] == [row["icer"] for row in run["model"]]
 
 
+def test_a_curve_as_a_digitiser_gives_it_is_read_and_what_was_put_right_is_told(tmp_path):
+    curve, risk = tmp_path / "curve.csv", tmp_path / "risk.csv"
+    curve.write_text("time,survival\n9,60.1\n2,100.2\n4,90\n4,80.2\n6,80.3\n12,50\n")
+    risk.write_text("time,at_risk\n0,40\n6,32\n12,20\n18,0\n")
+    done = hemodel("fit", curve, "--risk", risk, "--family", "exponential", "--json")
+    told = json.loads(done.stdout)["read"]
+    assert [line for line in told if not line.startswith(("Read ", "Rebuilt "))] == [
+        "Survival is in per cent.",
+        "5 points not in the order of the times were put in it.",
+        "1 point outside 0 to 1 by up to 0.002 was moved to the limit.",
+        "1 point above another at the same time was left out.",
+        "The point (0, 1) was added.",
+        "1 point that rises by up to 0.001 was levelled.",
+        "1 time of the table, after the last point or with nobody at risk, was left out.",
+        "The numbers at risk are those of the table.",
+    ]
+    curve.write_text("time,survival\n0,1\n4,0.8\n6,0.9\n9,0.6\n12,0.7\n")
+    refused = hemodel("fit", curve, "--risk", risk)
+    assert [line.partition(". ")[0] for line in refused.stderr.splitlines() if "rises" in line] == [
+        "error: curve.csv, row 4 (time 6): survival rises there by 0.1",
+        "error: curve.csv, row 6 (time 12): survival rises there by 0.1",
+    ]
+
+
 def test_late_entries_and_weights_of_a_file_reach_the_fits(tmp_path):
     data = tmp_path / "mine.csv"
     data.write_text("time,event,start,w\n4,1,1,1\n6,1,0,2\n8,0,3,1\n9,1,0,1\n")

@@ -355,6 +355,7 @@ def _people(
     """People of the file, or rebuilt from a digitised curve and its numbers at risk; how they were read."""
     from hemodel.evidence.survival_data import SurvivalData, read_curve, read_people, read_risk_table, refuse_long_times
     from hemodel.survival import reconstruct
+    from hemodel.survival.digitised import repaired, with_people
 
     if risk is None:
         found = read_people(data, columns)
@@ -362,10 +363,16 @@ def _people(
         return found, [found.how]
     curve, table = read_curve(data, columns), read_risk_table(risk, columns)
     refuse_long_times(curve, unit)
-    people = reconstruct(curve.times, curve.values, table.times, table.values, total_events, places=(curve.rows, table.rows))
+    points = repaired(curve.times, curve.values, places=curve.rows)
+    kept, left_out = with_people(table.times, table.values, float(points.times[-1]))
+    places = [curve.rows[k] if k >= 0 else "the start of the curve" for k in points.rows]
+    rows = [row for row, stays in zip(table.rows, kept, strict=True) if stays]
+    when, at_risk = (column[kept] for column in table)
+    people = reconstruct(points.times, points.survival, when, at_risk, total_events, places=(places, rows))
     rebuilt = f"Rebuilt {len(people.times):,} people with {people.n_events:,} events from the curve."
     people.refuse_other_table(risk.name)
-    told = [curve.how, table.how, rebuilt, *_at_risk_told(people, unit)]
+    mended = [*points.repairs, left_out] if left_out else list(points.repairs)
+    told = [curve.how, table.how, *mended, rebuilt, *_at_risk_told(people, unit)]
     return SurvivalData(people.times, people.events, (), rebuilt), told
 
 

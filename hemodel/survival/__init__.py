@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         quantiles_of_arms,
     )
     from hemodel.survival.crossover import Crossover, adjust_crossover, cox_hazard_ratio
+    from hemodel.survival.digitised import Digitised, repaired
     from hemodel.survival.families import Family, cumulative_hazard, family, mean, quantile, restricted_mean
     from hemodel.survival.fitting import (
         Fit,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArmsFit",
     "Crossover",
+    "Digitised",
     "Family",
     "Fit",
     "KaplanMeier",
@@ -55,6 +57,7 @@ __all__ = [
     "quantile",
     "quantiles_of_arms",
     "reconstruct",
+    "repaired",
     "restricted_mean",
     "smoothed_hazard",
     "turnbull",
@@ -70,6 +73,7 @@ _HOMES = {
         "quantiles_of_arms",
     ),
     "crossover": ("Crossover", "adjust_crossover", "cox_hazard_ratio"),
+    "digitised": ("Digitised", "repaired"),
     "families": ("Family", "cumulative_hazard", "family", "mean", "quantile", "restricted_mean"),
     "fitting": (
         "Fit",

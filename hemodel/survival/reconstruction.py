@@ -84,7 +84,8 @@ def reconstruct(
     curve, with the survival of the point before it where none was digitised there, so that people are censored in every interval. Those
     left at the end of the curve are censored there. The people are the same whatever the unit of time.
     `places`: what messages call each point and each number at risk, such as its row in a file; else they are counted from 1.
-    Raises InputError for points that rise, a curve that does not start at 1, and tables that rise or leave the curve.
+    Raises InputError for points that rise, a curve that does not start at 1, and tables that rise or leave the curve: every one of them.
+    `digitised.repaired` makes the points of a digitiser fit by stated rules.
 
     >>> found = reconstruct([0, 1, 2], [1.0, 0.5, 0.25], [0, 2], [4, 2])
     >>> found.times, found.events
@@ -190,7 +191,7 @@ def _checked(
         return f"{places[1][k] if places else f'number at risk {k + 1}'} (time {table_times[k]:g})"
 
     def refuse(where: Callable[[int], str], wrong: NDArray[np.bool_], say: str, remedy: str) -> None:
-        faults.extend(Fault(where(int(k)), say, remedy) for k in np.flatnonzero(wrong)[:1])
+        faults.extend(Fault(where(int(k)), say, remedy) for k in np.flatnonzero(wrong))
 
     refuse(point, ~(np.isfinite(when) & np.isfinite(alive)), "not a number", "Digitise it again, or leave it out")
     if not faults:

@@ -57,6 +57,8 @@ def test_hazard_ratio_comes_back(arms):
     original = [np.concatenate([arms[sex][place] for sex in (1, 2)]) for place in (0, 1)]
     assert cox_hazard_ratio(*original, group) == pytest.approx(0.588, abs=5e-4)
     assert cox_hazard_ratio(times, events, group) == pytest.approx(0.588, abs=0.015)
+    assert cox_hazard_ratio(times, events, group) == pytest.approx(0.593, abs=5e-4)  # as docs/methods.md says
+    assert [parts[sex].n_events for sex in (1, 2)] == [114, 52]
 
 
 def test_a_curve_digitised_at_every_step_comes_back_whole():
