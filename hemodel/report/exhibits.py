@@ -308,7 +308,7 @@ def horizon(table: pd.DataFrame, inputs: Inputs) -> Exhibit:
         f"{labels.abbreviations('ICER', 'QALYs')} Costs and QALYs are discounted. Against the comparator; a run for each horizon.",
         cells=CellChart("lines", "ICER by time horizon", lines, across, up) if len(strategies) == 1 else None,
         frozen=1 if len(strategies) == 1 else 2,
-        widths=(30, *[_WIDE] * (len(frame.columns) - 1)),
+        widths=(_WIDE if len(strategies) == 1 else 30, *[_WIDE] * (len(frame.columns) - 1)),
     )
 
 

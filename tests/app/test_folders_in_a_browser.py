@@ -73,7 +73,7 @@ def worked_out(page, title):
     quiet(page)
 
 
-@pytest.mark.parametrize("name", ["infusion", "tablets", "one_prior", "maintenance"])
+@pytest.mark.parametrize("name", ["infusion", "tablets", *problem_names()])
 def test_every_page_is_of_the_folder_that_was_put_in(page, tmp_path, name):
     packaged = name in problem_names()
     inputs = hm.load_inputs(name if packaged else ROOT / "examples" / name)
