@@ -157,3 +157,23 @@ def uncertain():
         thresholds=turned,
         sensitivity=sensitivity,
     )
+
+
+@pytest.fixture(scope="package")
+def analyses(uncertain):
+    """The same results by the names of their recipes, as exhibits take them."""
+    u = uncertain
+    return {
+        "convergence": u.convergence,
+        "one_way": u.one_way,
+        "two_way": u.two_way,
+        "drivers": u.drivers,
+        "thresholds": u.thresholds,
+        "price": {"list": u.price, "pas": u.price},
+        "sensitivity": u.sensitivity("sobol"),
+        "comparison": u.comparison,
+        "evpi": u.evpi,
+        "evppi": u.evppi,
+        "evsi": u.evsi,
+        "budget": u.budget,
+    }

@@ -21,23 +21,8 @@ from hemodel.report.document import report_document
 
 
 @pytest.fixture(scope="module")
-def shown(uncertain):
-    u = uncertain
-    found = {
-        "convergence": u.convergence,
-        "one_way": u.one_way,
-        "two_way": u.two_way,
-        "drivers": u.drivers,
-        "thresholds": u.thresholds,
-        "price": {"list": u.price, "pas": u.price},
-        "sensitivity": u.sensitivity("sobol"),
-        "comparison": u.comparison,
-        "evpi": u.evpi,
-        "evppi": u.evppi,
-        "evsi": u.evsi,
-        "budget": u.budget,
-    }
-    return {exhibit.key: exhibit for exhibit in exhibits.of_analyses(u.inputs, found)}
+def shown(uncertain, analyses):
+    return {exhibit.key: exhibit for exhibit in exhibits.of_analyses(uncertain.inputs, analyses)}
 
 
 def test_each_says_what_it_is_what_it_asks_and_what_it_found(shown):

@@ -30,25 +30,6 @@ DANGEROUS = '=HYPERLINK("http://x")'
 
 
 @pytest.fixture(scope="module")
-def analyses(uncertain):
-    u = uncertain
-    return {
-        "convergence": u.convergence,
-        "one_way": u.one_way,
-        "two_way": u.two_way,
-        "drivers": u.drivers,
-        "thresholds": u.thresholds,
-        "price": {"list": u.price, "pas": u.price},
-        "sensitivity": u.sensitivity("sobol"),
-        "comparison": u.comparison,
-        "evpi": u.evpi,
-        "evppi": u.evppi,
-        "evsi": u.evsi,
-        "budget": u.budget,
-    }
-
-
-@pytest.fixture(scope="module")
 def content(uncertain, analyses):
     return workbook_bytes(uncertain.base, exhibits=exhibits.of_analyses(uncertain.inputs, analyses))
 
