@@ -55,6 +55,7 @@ ANSWERS = {
     "hemodel calibrate relapsed": "0.4",
     "hemodel one-way relapsed": "[Uu]tility",
     "hemodel two-way u_progressed u_progression_free": "u_progressed",
+    "hemodel horizon relapsed": "10[.]0.*44017[.]0.*30[.]0.*48044[.]8.*42821[.]9",
     "hemodel drivers relapsed": "[Ss]tandard errors|flip",
     "hemodel threshold pack_price --at 35000": "35,000",
     "hemodel evppi u_progressed u_progression_free": "26[.]498",
