@@ -14,11 +14,15 @@ from hemodel.cli.options import (
     DEFAULT_PROBLEM,
     AsJson,
     Case,
+    EventColumn,
+    EventValue,
     Force,
     NamedCase,
     Problem,
     Quiet,
     Table,
+    TimeColumn,
+    TimeUnit,
     command,
     read_inputs,
     refuse_target,
@@ -176,11 +180,9 @@ def fit(
         typer.Option(help="CSV time,at_risk: DATA is then a digitised Kaplan-Meier curve, from which people are rebuilt."),
     ] = None,
     total_events: Annotated[int | None, typer.Option(help="With --risk: events reported in all.")] = None,
-    time_column: Annotated[str | None, typer.Option(help="Column of the times, if it is not called time.")] = None,
-    event_column: Annotated[str | None, typer.Option(help="Column of the events, if not called event or status.")] = None,
-    event_value: Annotated[
-        str | None, typer.Option(help="The value that marks an event, if not 1; all others: censored.")
-    ] = None,
+    time_column: TimeColumn = None,
+    event_column: EventColumn = None,
+    event_value: EventValue = None,
     entry_column: Annotated[
         str | None, typer.Option(help="Column of the times at which people came under observation (left truncation).")
     ] = None,
@@ -197,7 +199,7 @@ def fit(
     where: Annotated[str | None, typer.Option(help="Rows to take of each file, such as arm=A; default: all.")] = None,
     families: Annotated[list[str] | None, typer.Option("--family", help="Families, as often as needed; default: eight.")] = None,
     knots: Annotated[int | None, typer.Option(help="Internal knots of splines; default 1.")] = None,
-    unit: Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")] = "months",
+    unit: TimeUnit = "months",
     curve: Annotated[str | None, typer.Option(help="pfs or os: run the model with the best of the fits.")] = None,
     strategy: Annotated[str | None, typer.Option(help="With --curve: whose curve it is.")] = None,
     save: Annotated[
@@ -271,17 +273,15 @@ def crossover(
             "what the treated arm was given, whoever had it; and, if known, censoring_time: when the study would have ended for each.",
         ),
     ],
-    time_column: Annotated[str | None, typer.Option(help="Column of the times, if it is not called time.")] = None,
-    event_column: Annotated[str | None, typer.Option(help="Column of the events, if not called event or status.")] = None,
-    event_value: Annotated[
-        str | None, typer.Option(help="The value that marks an event, if not 1; all others: censored.")
-    ] = None,
+    time_column: TimeColumn = None,
+    event_column: EventColumn = None,
+    event_value: EventValue = None,
     arm_column: Annotated[str | None, typer.Option(help="Column of the arms, if it is not called arm.")] = None,
     treated: Annotated[str | None, typer.Option(help="The value of the treated arm, if not 1.")] = None,
     on_treatment_column: Annotated[str | None, typer.Option(help="Column of the time on treatment, if not so called.")] = None,
     censoring_column: Annotated[str | None, typer.Option(help="Column of the censoring times, if not so called.")] = None,
     where: Annotated[str | None, typer.Option(help="Rows to take of the file, such as line=2; default: all.")] = None,
-    unit: Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")] = "months",
+    unit: TimeUnit = "months",
     search: Annotated[float, typer.Option(help="How far from 0 psi is looked for.")] = 2.0,
     save: Annotated[
         Path | None,

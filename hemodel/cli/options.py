@@ -66,6 +66,10 @@ Draws = Annotated[
 ]
 Seed = Annotated[int, typer.Option(parser=whole_number, metavar="INTEGER", help="Seed of the draws.")]
 Design = Annotated[str, typer.Option(help="monte_carlo, latin_hypercube or sobol.")]
+TimeColumn = Annotated[str | None, typer.Option(help="Column of the times, if it is not called time.")]
+EventColumn = Annotated[str | None, typer.Option(help="Column of the events, if not called event or status.")]
+EventValue = Annotated[str | None, typer.Option(help="The value that marks an event, if not 1; all others: censored.")]
+TimeUnit = Annotated[str, typer.Option(help="Unit of the times: days, weeks, months or years.")]
 Top = Annotated[int, typer.Option(help="How many rows to print.", min=1)]
 
 DEFAULT_DRAWS, DEFAULT_SEED = 10_000, 171

@@ -78,10 +78,8 @@ def _print_sentence(text: str) -> None:
 def every_exhibit(inputs: Inputs, psa: PSA, quiet: bool) -> tuple[Exhibit, ...]:
     """Exhibits of all analyses of a full run, with progress, and a line for each that these inputs are not enough for."""
     from hemodel.analyses.everything import left_out, recipes, run_everything
-    from hemodel.extras import need
     from hemodel.report import exhibits
 
-    need("sensitivity", "--full")
     with progress("Analyses", len(recipes(inputs, psa)), quiet) as advance:
         found = exhibits.of_analyses(inputs, run_everything(inputs, psa, progress=advance))
     for line in left_out_lines(left_out(inputs)):

@@ -274,7 +274,8 @@ def _exhibit(document: Any, exhibit: Exhibit) -> None:
         _say(document.add_paragraph(), exhibit.sentence)
     if exhibit.across:
         _say(document.add_paragraph(), f"Across: {exhibit.across}.")
-    _table(document, exhibit.inputs.settings, exhibit.in_brief.table, exhibit.in_brief.footer)
+    brief = exhibit.in_brief
+    _table(document, exhibit.inputs.settings, brief.table, brief.footer)
     for note in exhibit.notes:
         _say(document.add_paragraph(), note)
 
